@@ -1,0 +1,1 @@
+"""What the program talks about: messages, parts, attempts, receipts, lines, the inbox. Standard library only."""

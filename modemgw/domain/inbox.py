@@ -1,0 +1,38 @@
+"""Incoming messages as clients see them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class InboxKind(StrEnum):
+    """What an incoming message is; everything but TEXT is labelled so that nobody takes it for a text."""
+
+    TEXT = "text"
+    FLASH = "flash"  # class 0
+    BINARY = "binary"  # 8-bit data or port-addressed
+    VOICEMAIL = "voicemail"  # message waiting indication
+    TYPE0 = "type0"  # short message type 0 ("silent")
+    UNDECODABLE = "undecodable"  # kept raw
+
+
+@dataclass(frozen=True, slots=True)
+class InboxView:
+    """One incoming message, whole or partial. Times are Unix milliseconds."""
+
+    id: int
+    line: str
+    sender: str  # "from" in the API
+    recipient: str | None  # the line's own number, where known
+    text: str | None
+    kind: InboxKind
+    data: bytes | None
+    received_at: int
+    scts: int | None  # service centre time stamp; None where it was not a time
+    scts_offset_s: int | None
+    parts: int  # total as announced
+    missing: tuple[int, ...]
+    complete: bool
+    ports: tuple[int, int] | None  # destination, originator
+    pdus: tuple[str, ...]  # hex with the SMSC prefix, as read from the modem

@@ -1,0 +1,56 @@
+"""Lines (subscriptions) and the modems they sit in, as clients see them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class LineState(StrEnum):
+    """What a line is doing, in one word."""
+
+    ABSENT = "absent"  # the port is not there
+    OPENING = "opening"
+    STARTING = "starting"  # dialogue and set-up
+    SEARCHING = "searching"  # not registered yet
+    READY = "ready"
+    PAUSED = "paused"  # by an error run or by hand; receiving goes on
+    RECOVERING = "recovering"
+    QUARANTINED = "quarantined"
+    BLOCKED = "blocked"  # needs a person: PIN, PUK, no SIM
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True, slots=True)
+class StorageView:
+    """Fill of one memory of the modem."""
+
+    memory: str
+    used: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class ModemView:
+    """A modem with the line in it."""
+
+    name: str
+    port: str
+    state: LineState
+    reason: str | None  # why it is not ready, in words
+    imei: str | None
+    imsi: str | None
+    iccid: str | None
+    number: str | None
+    manufacturer: str | None
+    model: str | None
+    firmware: str | None
+    operator: str | None
+    registration: str | None
+    signal_dbm: int | None
+    smsc: str | None
+    storage: tuple[StorageView, ...]
+    since: int  # Unix ms, of the state
+    sent: int  # parts since start
+    received: int
+    in_air: bool

@@ -1,0 +1,150 @@
+"""Outgoing messages: what a client asks for and what it can see of it afterwards."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from modemgw.domain.states import State
+
+
+class OnDoubt(StrEnum):
+    """What to do with a part that may or may not have been sent, when the doubt window has passed."""
+
+    HOLD = "hold"  # stays unknown, is never sent again by itself
+    RESEND = "resend"  # is sent again, and says so
+
+
+class Encoding(StrEnum):
+    """How a client may ask for its text to be encoded."""
+
+    AUTO = "auto"
+    GSM7 = "gsm7"
+    UCS2 = "ucs2"
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """One message to one recipient, as a client asks for it; times are Unix milliseconds.
+
+    Exactly one of `text` and `data` is given; `to` is as the client wrote it.
+    """
+
+    to: str
+    text: str | None = None
+    data: bytes | None = None  # 8-bit payload, without the header
+    udh: bytes = b""  # user data header of an 8-bit message, without its length octet
+    flash: bool = False  # message class 0
+    encoding: Encoding = Encoding.AUTO
+    national: bool | None = None  # national language tables allowed; None: the account's setting
+    pid: int = 0  # TP-PID; 0x40 is a type-0 ("silent") message
+    dcs: int | None = None  # TP-DCS of an 8-bit message
+    validity_s: int | None = None  # None: the account's default
+    send_at: int | None = None
+    priority: int = 0  # higher goes first, -100..100
+    client_ref: str | None = None
+    line: str | None = None  # name of the line that must send it
+    report: bool = True  # ask for a status report
+    on_doubt: OnDoubt | None = None  # None: the account's setting
+    dialect: str = "native"
+    extra: dict[str, object] = field(default_factory=dict)  # what a dialect keeps with the message
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A message is durable: what the front door may now say."""
+
+    id: int
+    state: State
+    encoding: str  # gsm7, ucs2 or data8
+    parts: int
+    created: bool  # False: the same client_ref was accepted before, this is that message
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptView:
+    """One try to send one part. Times are Unix milliseconds."""
+
+    n: int
+    line: str
+    imsi: str | None
+    started_at: int
+    ended_at: int | None
+    outcome: str  # started, sent, rejected, not_sent, unknown
+    mr: int | None
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptView:
+    """Our record of a status report that was matched to a part (or may belong to it)."""
+
+    id: int
+    st: int
+    meaning: str
+    text: str
+    received_at: int
+    done_at: int | None
+    ambiguous: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PartView:
+    """A part as clients see it."""
+
+    seq: int
+    state: State
+    line: str | None
+    mr: int | None
+    sent_at: int | None
+    done_at: int | None
+    error: str | None
+    error_code: int | None  # CMS error of the last refusal
+    st: int | None  # TP-ST of the last status report
+    attempts: tuple[AttemptView, ...]
+    receipts: tuple[ReceiptView, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MessageView:
+    """A message as clients see it; `parts` is empty in lists."""
+
+    id: int
+    account: str
+    state: State
+    to: str
+    text: str | None
+    data: bytes | None
+    encoding: str
+    part_count: int
+    flash: bool
+    priority: int
+    client_ref: str | None
+    line: str | None
+    report: bool
+    on_doubt: OnDoubt
+    dialect: str
+    extra: dict[str, object]
+    created_at: int
+    updated_at: int
+    send_at: int | None
+    expires_at: int | None
+    due_at: int | None  # when the next try is due, while it waits
+    error: str | None
+    error_code: int | None
+    st: int | None
+    parts: tuple[PartView, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class EventView:
+    """One row of the history; `id` is the cursor."""
+
+    id: int
+    at: int
+    kind: str
+    message_id: int | None
+    part: int | None
+    line: str | None
+    inbox_id: int | None
+    data: dict[str, object]

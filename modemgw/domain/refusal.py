@@ -1,0 +1,35 @@
+"""Why the gateway says no at the door: one exception, one kind each, so that every dialect can map all of them."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from modemgw.errors import ModemgwError
+
+
+class RefusalKind(StrEnum):
+    """All the reasons; a dialect's table must name each (a test holds it to that)."""
+
+    UNAUTHORISED = "unauthorised"  # wrong login, password or key
+    FORBIDDEN = "forbidden"  # the account may not do this
+    BAD_PARAMETER = "bad_parameter"  # anything malformed that has no kind of its own
+    BAD_NUMBER = "bad_number"
+    EMPTY_TEXT = "empty_text"
+    TEXT_TOO_LONG = "text_too_long"
+    BAD_TIME = "bad_time"  # unreadable or too far away
+    UNKNOWN_LINE = "unknown_line"  # the message asks for a line that does not exist
+    CANNOT = "cannot"  # a SIM cannot do this (voice, Viber, HLR, …)
+    DUPLICATE = "duplicate"  # the dialect's duplicate or rate limit
+    NO_MONEY = "no_money"
+    NOT_FOUND = "not_found"
+    CONFLICT = "conflict"  # e.g. cancel of what is already on its way
+    UNAVAILABLE = "unavailable"  # store not writable, shutting down, queue full
+
+
+class Refusal(ModemgwError):
+    """The request was refused and nothing was stored. `str()` is a sentence for the caller."""
+
+    def __init__(self, kind: RefusalKind, message: str, *, field: str | None = None) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.field = field

@@ -1,0 +1,75 @@
+"""The life of a message as a table, and the one function that derives a message's state from its parts.
+
+Owns which state may follow which. Does not own when that happens (service/) or how it is kept (store/).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import StrEnum
+
+
+class State(StrEnum):
+    """State of a part, and of a message as derived from its parts."""
+
+    QUEUED = "queued"  # accepted and durable, waits for its turn
+    SENDING = "sending"  # an attempt is committed; the TPDU may be on the air
+    SENT = "sent"  # the network took it: a `+CMGS: <mr>` was read
+    DELIVERED = "delivered"  # a status report said so
+    UNDELIVERABLE = "undeliverable"  # a status report said it failed for good
+    EXPIRED = "expired"  # its validity ended, in our queue or in the service centre
+    REJECTED = "rejected"  # the modem, the SIM or the network refused it for good
+    CANCELLED = "cancelled"  # withdrawn before it was sent
+    UNKNOWN = "unknown"  # it may or may not have gone out; nobody knows yet
+
+
+FINAL = frozenset({State.DELIVERED, State.UNDELIVERABLE, State.EXPIRED, State.REJECTED, State.CANCELLED})
+
+TRANSITIONS: dict[State, frozenset[State]] = {
+    State.QUEUED: frozenset({State.SENDING, State.EXPIRED, State.REJECTED, State.CANCELLED}),
+    # back to queued: the modem certainly did not send it (no payload written, or a temporary refusal)
+    State.SENDING: frozenset({State.SENT, State.QUEUED, State.REJECTED, State.EXPIRED, State.UNKNOWN}),
+    State.SENT: frozenset({State.DELIVERED, State.UNDELIVERABLE, State.EXPIRED}),
+    # a late +CMGS, a report that fits, or the rule on_doubt = resend
+    State.UNKNOWN: frozenset(
+        {State.SENT, State.DELIVERED, State.UNDELIVERABLE, State.EXPIRED, State.QUEUED, State.CANCELLED}
+    ),
+    State.DELIVERED: frozenset(),
+    State.UNDELIVERABLE: frozenset(),
+    State.EXPIRED: frozenset(),
+    State.REJECTED: frozenset(),
+    State.CANCELLED: frozenset(),
+}
+
+
+def may_become(old: State, new: State) -> bool:
+    """True if the table lets `old` turn into `new`."""
+    return new in TRANSITIONS[old]
+
+
+#: The first of these that any part is in is the message's state: what went wrong outranks what is under way.
+_WORST_FIRST = (
+    State.REJECTED,
+    State.UNDELIVERABLE,
+    State.UNKNOWN,
+    State.EXPIRED,
+    State.SENDING,
+)
+
+
+def derive(parts: Iterable[State]) -> State:
+    """A message's state from the states of its parts (at least one)."""
+    states = set(parts)
+    if not states:
+        raise ValueError("a message has at least one part")
+    if len(states) == 1:
+        return states.pop()
+    for state in _WORST_FIRST:
+        if state in states:
+            return state
+    if State.QUEUED in states:
+        # some parts went, others wait
+        return State.SENDING
+    if State.CANCELLED in states:
+        return State.CANCELLED
+    return State.SENT

@@ -1,0 +1,100 @@
+"""What the front doors may ask of the gateway, as one protocol. Implemented in service/core.py."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from modemgw.domain.account import Account
+from modemgw.domain.inbox import InboxView
+from modemgw.domain.line import ModemView
+from modemgw.domain.message import Accepted, EventView, MessageView, Submission
+from modemgw.domain.refusal import Refusal
+from modemgw.domain.states import State
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """Readiness in words. `ready` means: the API serves and the store is writable."""
+
+    ready: bool
+    store: str  # "ok", or the reason it cannot be written
+    lines: tuple[tuple[str, str], ...]  # name, state
+    queued: int
+
+
+class Gateway(Protocol):
+    """Every method may raise `Refusal`; nothing it accepted is lost."""
+
+    def authenticate(
+        self,
+        *,
+        login: str | None = None,
+        password: str | None = None,
+        api_key: str | None = None,
+        md5: bool = False,
+        remote: str | None = None,
+    ) -> Account:
+        """The account these credentials belong to, compared in constant time; Refusal(UNAUTHORISED) otherwise."""
+        ...
+
+    async def submit(self, account: Account, submission: Submission) -> Accepted:
+        """Validate and store one message; returns after the COMMIT."""
+        ...
+
+    async def submit_many(self, account: Account, submissions: Sequence[Submission]) -> list[Accepted | Refusal]:
+        """As `submit`, for many in one commit; the result has one entry for each, in order."""
+        ...
+
+    def plan(self, account: Account, submission: Submission) -> tuple[str, int]:
+        """Encoding and number of parts a submission would have; refuses what `submit` would refuse."""
+        ...
+
+    async def message(self, account: Account, message_id: int) -> MessageView:
+        """One message with parts, attempts and receipts; Refusal(NOT_FOUND)."""
+        ...
+
+    async def find_message(
+        self, account: Account, *, id: int | None = None, ref: str | None = None, to: str | None = None
+    ) -> MessageView | None:
+        """The newest message that fits, with its parts."""
+        ...
+
+    async def message_events(self, account: Account, message_id: int) -> list[EventView]:
+        """The history of one message, oldest first."""
+        ...
+
+    async def messages(
+        self, account: Account, *, state: State | None = None, after: int = 0, limit: int = 100
+    ) -> list[MessageView]:
+        """Messages of the account in the order of acceptance, those after the cursor; without parts."""
+        ...
+
+    async def cancel(self, account: Account, message_id: int) -> MessageView:
+        """Withdraw a message of which nothing has been sent; Refusal(CONFLICT) when it is too late."""
+        ...
+
+    async def inbox(self, account: Account, *, after: int = 0, limit: int = 100) -> list[InboxView]:
+        """Incoming messages after the cursor, oldest first."""
+        ...
+
+    async def inbox_item(self, account: Account, inbox_id: int) -> InboxView:
+        """One incoming message; Refusal(NOT_FOUND)."""
+        ...
+
+    def modems(self) -> list[ModemView]:
+        """Every modem the gateway knows of, with the state of its line."""
+        ...
+
+    async def events(self, account: Account, *, after: int = 0, limit: int = 100) -> list[EventView]:
+        """History after the cursor: the account's messages, and what belongs to no account."""
+        ...
+
+    def follow_events(self, account: Account, *, after: int | None = None) -> AsyncIterator[EventView]:
+        """As `events`, without end; None starts at the present."""
+        ...
+
+    async def health(self) -> Health:
+        """State of the store and of each line."""
+        ...

@@ -1,4 +1,7 @@
-"""The SMS codec of TS 23.038 and TS 23.040: octets to messages and back. Pure: no clock, no chance, no device."""
+"""The SMS codec of TS 23.038 and TS 23.040: octets to messages and back.
+
+Pure: references and times are passed in, nothing here touches a clock, chance or a device.
+"""
 
 from modemgw.sms.address import Address, NumberingPlan, TypeOfNumber, decode_sca, encode_sca
 from modemgw.sms.dcs import Alphabet, Dcs, IndicationType, MessageClass, MessageWaiting

@@ -1,4 +1,7 @@
-"""Addresses of TPDUs (TS 23.040 9.1.2.5) and of the SMSC (TS 24.011 8.2.5.1, TS 27.005). No number normalising."""
+"""Addresses of TPDUs (TS 23.040 9.1.2.5) and of the SMSC (TS 24.011 8.2.5.1, TS 27.005 3.1).
+
+Numbers are taken as they are: making them international is for `service`.
+"""
 
 from __future__ import annotations
 
@@ -57,7 +60,7 @@ class NumberingPlan(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """An address as the standard has it; `digits` is the text itself when the type of number is alphanumeric."""
+    """An address as the standard has it; `digits` is the text itself when `ton` is ALPHANUMERIC."""
 
     digits: str
     ton: TypeOfNumber = TypeOfNumber.UNKNOWN
@@ -67,9 +70,9 @@ class Address:
     def parse(cls, text: str) -> Address:
         """The address a person means by `text`; raises TpduEncodeError when it is none.
 
-        "+" and digits is international; digits, "*" and "#" alone are sent as typed with an unknown type (TOA
-        129: national numbers and short codes); up to eleven septets with a letter in them are a name. Separators
-        are not removed: a number with blanks in it is refused rather than taken for a name.
+        "+" and digits is international; digits, "*" and "#" alone are sent as typed with an unknown type
+        (TOA 129: national numbers and short codes); up to eleven septets with a letter in them are a name.
+        Separators are not removed: a number with blanks in it is refused rather than taken for a name.
         """
         if _INTERNATIONAL.fullmatch(text):
             address = cls(text[1:], TypeOfNumber.INTERNATIONAL, NumberingPlan.ISDN)
@@ -122,7 +125,7 @@ class Address:
     def decode(cls, data: bytes, offset: int = 0, field: str = "address") -> tuple[Address, int]:
         """The address at `offset` and the offset after it; raises TpduDecodeError naming `field`.
 
-        Tolerant of reserved types and plans, of fill semi-octets among the digits, and of a missing extension bit.
+        Tolerant of reserved types and plans, fill semi-octets among the digits, a missing extension bit.
         """
         cursor = Cursor(data, offset)
         semi_octets = cursor.octet(field)
@@ -144,7 +147,7 @@ class Address:
 
 
 def encode_sca(address: Address | None) -> bytes:
-    """The SMSC prefix of the AT interface: octets that follow, Type-of-Address, number; None is "use the SIM's"."""
+    """The SMSC prefix of the AT interface: count of octets, Type-of-Address, number; None is "the SIM's own"."""
     if address is None:
         return b"\0"
     if address.ton is TypeOfNumber.ALPHANUMERIC:

@@ -1,4 +1,4 @@
-"""A read position over octets that turns running out of them into `TpduDecodeError`. Knows no field layout."""
+"""A read position over octets; running out of them is a `TpduDecodeError`. Knows no field layout."""
 
 from __future__ import annotations
 

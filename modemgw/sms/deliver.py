@@ -51,7 +51,7 @@ class SmsDeliver(UserDataText):
 
     @staticmethod
     def decode(data: bytes, offset: int = 0) -> SmsDeliver:
-        """The TPDU at `offset`; raises TpduDecodeError. The reserved message type 3 is read as DELIVER (9.2.3.1)."""
+        """The TPDU at `offset`; raises TpduDecodeError. The reserved type 3 is read as DELIVER (9.2.3.1)."""
         cursor = Cursor(data, offset)
         first = cursor.octet("first octet")
         if first & 3 not in (0, 3):
@@ -99,7 +99,7 @@ class SmsStatusReport(UserDataText):
 
     @property
     def confirmed(self) -> bool:
-        """Whether the recipient's phone itself has taken the message; "forwarded" and "replaced" do not say so."""
+        """Whether the recipient's phone has the message, which "forwarded" and "replaced" do not say."""
         return self.outcome is StatusMeaning.DELIVERED and self.st not in (0x01, 0x02)
 
     @property

@@ -8,8 +8,8 @@ from modemgw.errors import ModemgwError
 class TpduDecodeError(ModemgwError, ValueError):
     """Octets that are not the TPDU (or field) they should be; the only thing that leaves a decoder.
 
-    `field` is the standard's name of the field, `octet` the index of the octet at which it went wrong, counted
-    from the start of what was given to the decoder.
+    `field` is the standard's name of the field, `octet` the index of the octet at which it went wrong,
+    counted from the start of what was given to the decoder.
     """
 
     def __init__(self, field: str, octet: int, reason: str) -> None:

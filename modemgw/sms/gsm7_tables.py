@@ -1,4 +1,4 @@
-"""The character tables of TS 23.038: default alphabet, its extension, and the national tables of Annex A. Data only.
+"""The character tables of TS 23.038: default alphabet, extension, national tables of Annex A. Data only.
 
 Row after row as the standard prints them, septet 0x00 first, 16 to a row. `VOID` marks a position without a
 character. The nine Indic tables share one layout (that of ISCII), so only what differs is written down.
@@ -106,12 +106,13 @@ _INDIC_ROWS: Final[tuple[int | str, ...]] = (
 
 
 def _indic(block: int, without: str, at_60: int, tail: tuple[int, int, int, int, int]) -> str:
-    """The locking shift table of the script at `block`; `without` lists the offsets (hex) that it leaves void."""
+    """The locking shift table of the script at `block`; `without` are the offsets (hex) it leaves void."""
     void = {int(offset, 16) for offset in without.split()}
     rows = (
         item if isinstance(item, str) else VOID if item in void else chr(block + item) for item in _INDIC_ROWS
     )
-    return f"{''.join(rows)}{chr(block + at_60)}abcdefghijklmnopqrstuvwxyz{''.join(chr(block + o) for o in tail)}"
+    last = "".join(chr(block + offset) for offset in tail)
+    return f"{''.join(rows)}{chr(block + at_60)}abcdefghijklmnopqrstuvwxyz{last}"
 
 
 LOCKING: Final[dict[LockingShift, str]] = {
@@ -147,7 +148,8 @@ LOCKING: Final[dict[LockingShift, str]] = {
 
 # 0x0D is CR2 and 0x1B the escape to a further table: control codes, in no table a character.
 _EXTENSION: Final = {
-    0x0A: "\f", 0x14: "^", 0x28: "{", 0x29: "}", 0x2F: "\\", 0x3C: "[", 0x3D: "~", 0x3E: "]", 0x40: "|", 0x65: "€",
+    0x0A: "\f", 0x14: "^", 0x28: "{", 0x29: "}", 0x2F: "\\",
+    0x3C: "[", 0x3D: "~", 0x3E: "]", 0x40: "|", 0x65: "€",
 }  # fmt: skip
 
 _INDIC_EXTENSION: Final = {
@@ -159,9 +161,9 @@ _INDIC_EXTENSION: Final = {
 
 
 def _indic_extension(block: int, digits: int, danda: bool, letters: str) -> dict[int, str]:
-    """The single shift table of the script at `block`: ten digits, the common part, and `letters` (hex offsets).
+    """The single shift table of the script at `block`: the common part, ten digits, and `letters`.
 
-    The letters stand, in order, at 0x26, 0x27, 0x2A to 0x2E and from 0x30.
+    The letters (hex offsets) stand, in order, at 0x26, 0x27, 0x2A to 0x2E and from 0x30.
     """
     table = dict(_INDIC_EXTENSION)
     if danda:
@@ -221,4 +223,4 @@ SINGLE: Final[dict[SingleShift, dict[int, str]]] = {
     SingleShift.TELUGU: _indic_extension(0x0C00, 0x66, False, "58 59 78 79 7A 7B 7C 7D 7E 7F"),
     SingleShift.URDU: _URDU_EXTENSION,
 }  # fmt: skip
-"""Single shift tables (A.2): the code after ESC to its character; DEFAULT is the extension table of 6.2.1.1."""
+"""Single shift tables (A.2), code after ESC to character; DEFAULT is the extension table of 6.2.1.1."""

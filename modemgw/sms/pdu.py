@@ -17,7 +17,7 @@ Tpdu = SmsSubmit | SmsDeliver | SmsStatusReport | SmsDeliverReport | SmsSubmitRe
 
 
 class Direction(Enum):
-    """Which way a TPDU travels; the message type octet means different things either way (TS 23.040 9.2.3.1)."""
+    """Which way a TPDU travels; the message type means different things either way (TS 23.040 9.2.3.1)."""
 
     TO_MS = "to_ms"
     """From the SMSC: DELIVER, STATUS-REPORT, SUBMIT-REPORT."""

@@ -1,4 +1,4 @@
-"""The report TPDUs, acknowledgements either way: DELIVER-REPORT and SUBMIT-REPORT (TS 23.040 9.2.2.1a, 9.2.2.2a).
+"""The report TPDUs, acknowledgements either way (TS 23.040 9.2.2.1a, 9.2.2.2a).
 
 With a failure cause (TP-FCS) they travel in an RP-ERROR, without one in an RP-ACK.
 """
@@ -41,8 +41,8 @@ class SmsDeliverReport(UserDataText):
     def decode(data: bytes, offset: int = 0, *, error: bool | None = None) -> SmsDeliverReport:
         """The TPDU at `offset`; raises TpduDecodeError.
 
-        Only the layer below knows whether there is a TP-FCS: `error` tells it. None goes by the octet itself: causes
-        start at 0x80, and a TP-PI that high is extended, which no release does yet.
+        Only the layer below knows whether there is a TP-FCS: `error` tells it. None goes by the octet itself:
+        causes start at 0x80, and a TP-PI that high would be extended, which no release does yet.
         """
         cursor = Cursor(data, offset)
         udhi, fcs = _decode_head(cursor, 0, error)
@@ -52,7 +52,7 @@ class SmsDeliverReport(UserDataText):
 
 @dataclass(frozen=True, slots=True)
 class SmsSubmitReport(UserDataText):
-    """The SMSC's answer to a SUBMIT or COMMAND; `scts` is when it took it, `fcs` (0x80 to 0xFF) refuses it."""
+    """The SMSC's answer to a SUBMIT or COMMAND; `scts` is when it came, `fcs` (0x80 to 0xFF) refuses it."""
 
     scts: Scts
     fcs: int | None = None

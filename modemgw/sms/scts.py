@@ -12,7 +12,7 @@ SCTS_OCTETS = 7
 
 @dataclass(frozen=True, slots=True)
 class Scts:
-    """A time stamp as it came (`raw`), and the time it tells if it tells one; a bad one never costs the message."""
+    """A time stamp as it came (`raw`) and the time it tells, if any; a bad one never costs the message."""
 
     raw: bytes
     time: datetime | None

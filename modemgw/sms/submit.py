@@ -77,7 +77,10 @@ class SmsSubmit(UserDataText):
 
 @dataclass(frozen=True, slots=True)
 class SmsCommand:
-    """A command to the SMSC about a message submitted before: enquire (0), cancel (1), delete (2), ask a report (3)."""
+    """A command to the SMSC about a message submitted before.
+
+    `ct` is 0 to enquire, 1 to cancel the report asked for, 2 to delete, 3 to ask for a report (9.2.3.19).
+    """
 
     da: Address
     ct: int

@@ -41,11 +41,11 @@ class Ports(NamedTuple):
 
 
 class SpecialMessage(NamedTuple):
-    """A special SMS message indication (9.2.3.24.2): bits 6-0 of its first octet, store flag, count waiting."""
+    """A special SMS message indication (9.2.3.24.2): bits 6-0 of octet 1, store flag, messages waiting."""
 
     kind: int
     store: bool
-    count: int
+    waiting: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class InformationElement:
 
 @dataclass(frozen=True, slots=True)
 class Udh:
-    """A user data header; without elements there is none. Of a repeated element the last one counts (9.2.3.24)."""
+    """A user data header; without elements there is none. Of a repeated element the last counts (9.2.3.24)."""
 
     elements: tuple[InformationElement, ...] = ()
 
@@ -70,7 +70,7 @@ class Udh:
 
     @property
     def concat(self) -> Concat | None:
-        """The concatenation element, of either width; None also when it makes no sense (number 0 or past total)."""
+        """The concatenation element, of either width; one with number 0 or past total is ignored (9.2.3.24.1)."""
         for element in reversed(self.elements):
             data = element.data
             if element.iei == Iei.CONCAT_8BIT and len(data) == 3:
@@ -123,7 +123,7 @@ class Udh:
         return 1 + sum(2 + len(element.data) for element in self.elements) if self.elements else 0
 
     def encode(self) -> bytes:
-        """UDHL and the elements; no octets when there are no elements. Raises TpduEncodeError past 140 octets."""
+        """UDHL and the elements; nothing when there are none. Raises TpduEncodeError past 140 octets."""
         if not self.elements:
             return b""
         if self.octets > 140:

@@ -1,4 +1,4 @@
-"""TP-UDL and TP-UD: header, fill bits and payload as one field (TS 23.040 9.2.3.16, 9.2.3.24), and what it says.
+"""TP-UDL and TP-UD: header, fill bits and payload as one field (TS 23.040 9.2.3.16, 9.2.3.24).
 
 In this codec `ud` is the payload without header: one septet a byte for 7-bit text, octets for all else.
 """
@@ -35,7 +35,7 @@ class UserDataText:
 
     @property
     def text(self: HasUserData) -> str | None:
-        """The text, national tables honoured; None for 8-bit or compressed data. Can always be written as UTF-8."""
+        """The text, national tables honoured, free of surrogates; None for 8-bit or compressed data."""
         return text_of(self.dcs or DEFAULT_DCS, self.udh, self.ud)
 
     @property
@@ -87,8 +87,8 @@ def encode_user_data(dcs: Dcs, udh: Udh, ud: bytes, limit: int = MAX_UD_OCTETS) 
 def decode_user_data(cursor: Cursor, udhi: bool, dcs: Dcs, limit: int = MAX_UD_OCTETS) -> tuple[Udh, bytes]:
     """Header and payload; raises TpduDecodeError when TP-UDL promises more than is there or may be.
 
-    Octets after the user data are left alone: modems pad, and nothing there could belong to the message. A header
-    whose last element runs past its end is ignored as 9.2.3.24 says, and the payload behind it kept.
+    Octets after the user data are left alone: modems pad, and nothing there could belong to the message. A
+    header whose last element runs past its end is ignored as 9.2.3.24 says, the payload behind it kept.
     """
     start = cursor.at
     length = cursor.octet("udl")

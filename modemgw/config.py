@@ -1,0 +1,442 @@
+"""The configuration file: what may stand in it, and every complaint about it at once, each with its place.
+
+Owns the models and the messages. Opens no ports, databases or sockets, and makes no secrets (credentials.py).
+"""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+import os
+import re
+import stat
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    ValidationError,
+    field_validator,
+)
+from pydantic_core import ErrorDetails, PydanticCustomError
+
+from modemgw.domain.account import Account
+from modemgw.domain.message import OnDoubt
+from modemgw.errors import ModemgwError
+
+#: Where `modemgw run` looks when no file is named, in this order.
+DEFAULT_PLACES = ("modemgw.toml", "/etc/modemgw/modemgw.toml")
+
+
+@dataclass(frozen=True, slots=True)
+class Complaint:
+    """One thing that is wrong. `place` reads like `modem[1].prt`; `line` counts from 1, None or None."""
+
+    place: str
+    reason: str
+    line: int | None = None
+
+    def __str__(self) -> str:
+        where = f"line {self.line}: " if self.line else ""
+        return f"{where}{self.place}: {self.reason}" if self.place else f"{where}{self.reason}"
+
+
+class ConfigError(ModemgwError):
+    """The configuration cannot be used; `complaints` has everything that is wrong with it."""
+
+    def __init__(self, complaints: Sequence[Complaint], path: Path | None = None) -> None:
+        self.complaints = tuple(complaints)
+        self.path = path
+        name = str(path) if path else "configuration"
+        super().__init__("\n".join(f"{name}: {complaint}" for complaint in self.complaints))
+
+
+def _money(value: object) -> object:
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+Money = Annotated[str, BeforeValidator(_money), Field(pattern=r"^-?\d{1,12}(\.\d{1,4})?$")]
+PhoneNumber = Annotated[str, Field(pattern=r"^\+?[0-9]{3,20}$")]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$")]
+Seconds = Annotated[int, Field(ge=1, le=31_536_000)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, populate_by_name=False)
+
+
+class HttpSettings(_Section):
+    """`[http]`: the native API and the dialects of the providers."""
+
+    listen: str = "127.0.0.1:8080"
+    max_body_bytes: int = Field(default=1_048_576, ge=1024, le=104_857_600)
+    read_timeout_s: float = Field(default=30.0, ge=1, le=600)
+    keepalive_timeout_s: float = Field(default=75.0, ge=1, le=3600)
+    access_log: bool = False
+
+    @field_validator("listen")
+    @classmethod
+    def _listen(cls, value: str) -> str:
+        split_listen(value)
+        return value
+
+
+class StoreSettings(_Section):
+    """`[store]`: the database. A relative path is taken from the directory of the configuration file."""
+
+    path: str = Field(default="modemgw.db", min_length=1)
+
+
+class ModemSettings(_Section):
+    """`[[modem]]`: one modem, found by its port or by its IMEI."""
+
+    name: Name
+    port: str | None = Field(default=None, min_length=1)
+    imei: str | None = Field(default=None, pattern=r"^[0-9]{14,16}$")
+    pin: str | None = Field(default=None, pattern=r"^[0-9]{4,8}$", repr=False)
+    baudrate: int = Field(default=115_200, ge=300, le=4_000_000)
+    enabled: bool = True
+    smsc: PhoneNumber | None = None
+    driver: Literal["at"] = "at"
+    cnmi: str | None = Field(default=None, pattern=r"^[0-9](,[0-9]){0,4}$")
+    profile: str | None = Field(default=None, min_length=1)
+
+
+class AccountSettings(_Section):
+    """`[[account]]`: one API user."""
+
+    login: str = Field(pattern=r"^[^\s:]{1,64}$")
+    password: str | None = Field(default=None, min_length=1, max_length=256, repr=False)
+    api_key: str | None = Field(default=None, pattern=r"^[\x21-\x7e]{1,256}$", repr=False)
+    on_doubt: Literal["hold", "resend"] = "hold"
+    national: bool = False
+    validity_s: int = Field(default=259_200, ge=60, le=38_102_400)
+    max_parts: int = Field(default=10, ge=1, le=255)
+    country: str | None = Field(default=None, pattern=r"^[1-9][0-9]{0,2}$")
+    callback_url: str | None = Field(default=None, pattern=r"^https?://[^\s/]+")
+    callback_secret: str | None = Field(default=None, min_length=1, repr=False)
+    balance: Money = "0.00"
+    currency: str = Field(default="RUR", pattern=r"^[A-Z]{3}$")
+    price: Money = "0.00"
+
+    def account(self, account_id: int) -> Account:
+        """The domain's account with this key of the store."""
+        return Account(
+            id=account_id,
+            login=self.login,
+            password=self.password or "",
+            api_key=self.api_key,
+            on_doubt=OnDoubt(self.on_doubt),
+            national=self.national,
+            validity_s=self.validity_s,
+            max_parts=self.max_parts,
+            country=self.country,
+            callback_url=self.callback_url,
+            callback_secret=self.callback_secret,
+            balance=self.balance,
+            currency=self.currency,
+            price=self.price,
+        )
+
+
+class SendingSettings(_Section):
+    """`[sending]`: patience with modems and networks."""
+
+    doubt_window_s: Seconds = 600
+    drain_limit_s: Seconds = 75
+    pause_after: int = Field(default=3, ge=1, le=1000)
+
+
+class ReceivingSettings(_Section):
+    """`[receiving]`: reassembly and the storage sweep."""
+
+    partial_after_s: Seconds = 3600
+    sweep_interval_s: int = Field(default=300, ge=5, le=86_400)
+
+
+class Config(_Section):
+    """The whole file."""
+
+    http: HttpSettings = HttpSettings()
+    store: StoreSettings = StoreSettings()
+    modems: list[ModemSettings] = Field(default=[], alias="modem")
+    accounts: list[AccountSettings] = Field(default=[], alias="account")
+    sending: SendingSettings = SendingSettings()
+    receiving: ReceivingSettings = ReceivingSettings()
+    _path: Path | None = PrivateAttr(default=None)
+
+    @property
+    def path(self) -> Path | None:
+        """Where it was read from; None for the built-in defaults."""
+        return self._path
+
+    @property
+    def store_path(self) -> Path:
+        """The database as a path that no longer depends on the directory of the configuration file."""
+        base = self.path.parent if self.path else Path()
+        return base / Path(self.store.path).expanduser()
+
+
+#: Sections of DESIGN's contract that a later version serves; refused rather than silently ignored.
+_NOT_YET = {"smpp": "SMPP", "smtp": "SMTP"}
+
+
+def load(path: Path) -> Config:
+    """Read and check a file. Raises ConfigError with everything that is wrong."""
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise ConfigError([Complaint("", f"cannot be read: {error.strerror}")], path) from error
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise ConfigError([Complaint("", "is not UTF-8, as TOML must be", line)], path) from error
+    return parse(text, path)
+
+
+def parse(text: str, path: Path | None = None) -> Config:
+    """Check the text of a configuration. Raises ConfigError with everything that is wrong."""
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError([Complaint("", f"is not TOML: {error}")], path) from error
+    lines = _Lines(text)
+    complaints: list[Complaint] = []
+    for section, protocol in _NOT_YET.items():
+        if section in document:
+            document = {key: value for key, value in document.items() if key != section}
+            reason = f"this version of modemgw does not serve {protocol} yet; take the section out"
+            complaints.append(Complaint(section, reason, lines.of((section,))))
+    config: Config | None = None
+    try:
+        config = Config.model_validate(document)
+    except ValidationError as error:
+        complaints += [_complaint(details, lines) for details in error.errors()]
+    complaints += _clashes(document, lines)
+    if complaints or config is None:
+        raise ConfigError(sorted(complaints, key=lambda c: (c.line or 0, c.place)), path)
+    config._path = path
+    return config
+
+
+def find(path: Path | None = None) -> Path | None:
+    """The file to use: the one named, $MODEMGW_CONFIG, or the first of DEFAULT_PLACES that exists."""
+    if path is not None:
+        return path
+    if named := os.environ.get("MODEMGW_CONFIG"):
+        return Path(named)
+    return next((Path(place) for place in DEFAULT_PLACES if Path(place).is_file()), None)
+
+
+def warnings(config: Config) -> list[str]:
+    """What is not wrong but worth a word: ports that are not there (yet), secrets that others can read."""
+    found: list[str] = []
+    for index, modem in enumerate(config.modems):
+        port = modem.port
+        if port is not None and "://" not in port and modem.enabled and not os.path.exists(port):
+            found.append(f"modem[{index}].port: {port} does not exist now; modemgw will wait for it")
+    if config.path is not None and (config.accounts or any(modem.pin for modem in config.modems)):
+        mode = config.path.stat().st_mode
+        if mode & (stat.S_IRGRP | stat.S_IROTH):
+            who = "everybody" if mode & stat.S_IROTH else "its group"
+            found.append(f"holds secrets and can be read by {who}; run: chmod 600 {config.path}")
+    return found
+
+
+def split_listen(listen: str) -> tuple[str, int]:
+    """`host:port` as a pair; `[::1]:8080` for IPv6, port 0 for any free one. Raises ValueError."""
+    host, colon, port = listen.rpartition(":")
+    if not colon or not port.isascii() or not port.isdigit() or int(port) > 65_535:
+        raise PydanticCustomError("listen", 'must be "address:port", such as "127.0.0.1:8080"')
+    if host.startswith("[") and host.endswith("]"):
+        host = host[1:-1]
+    elif ":" in host:
+        raise PydanticCustomError("listen", 'an IPv6 address needs brackets: "[::1]:8080"')
+    if not host:
+        raise PydanticCustomError("listen", 'names no address; "0.0.0.0:…" listens on all of them')
+    if host[-1].isdigit():
+        try:
+            ipaddress.ip_address(host)
+        except ValueError:
+            raise PydanticCustomError("listen", f"{host} is not an IP address") from None
+    return host, int(port)
+
+
+def _clashes(document: Mapping[str, Any], lines: _Lines) -> Iterable[Complaint]:
+    """What is wrong between keys. Works on the raw document, so that no other error hides any of it."""
+    for section, keys in _UNIQUE.items():
+        tables = document.get(section)
+        if not isinstance(tables, list):
+            continue
+        seen: dict[tuple[str, str], int] = {}
+        for index, table in enumerate(tables):
+            if not isinstance(table, dict):
+                continue
+            place = f"{section}[{index}]"
+            if reason := _ALTOGETHER[section](table):
+                yield Complaint(place, reason, lines.of((section, index)))
+            for key in keys:
+                value = table.get(key)
+                if not isinstance(value, str):
+                    continue
+                first = seen.setdefault((key, value), index)
+                if first != index:
+                    shown = "the same key" if key == "api_key" else f'"{value}"'
+                    reason = f"{shown} is already used by {section}[{first}]"
+                    yield Complaint(f"{place}.{key}", reason, lines.of((section, index, key)))
+
+
+def _modem_altogether(table: Mapping[str, Any]) -> str | None:
+    return "give exactly one of `port` and `imei`" if ("port" in table) == ("imei" in table) else None
+
+
+def _account_altogether(table: Mapping[str, Any]) -> str | None:
+    if "password" not in table and "api_key" not in table:
+        return "give `password` or `api_key`, or both"
+    if "callback_secret" in table and "callback_url" not in table:
+        return "`callback_secret` is of no use without `callback_url`"
+    return None
+
+
+_UNIQUE = {"modem": ("name", "port", "imei"), "account": ("login", "api_key")}
+_ALTOGETHER = {"modem": _modem_altogether, "account": _account_altogether}
+
+
+def _complaint(details: ErrorDetails, lines: _Lines) -> Complaint:
+    loc = details["loc"]
+    kind = details["type"]
+    context = details.get("ctx", {})
+    if kind == "extra_forbidden":
+        known = _known_keys(loc[:-1])
+        close = difflib.get_close_matches(str(loc[-1]), known, n=1, cutoff=0.6)
+        hint = f'; did you mean "{close[0]}"?' if close else f"; known here: {', '.join(known)}"
+        reason = f"unknown key{hint}"
+    elif kind == "missing":
+        reason = "is missing"
+    elif kind == "literal_error":
+        reason = f"must be {context['expected']}"
+    elif kind == "string_pattern_mismatch":
+        reason = _PATTERN_HINTS.get(str(loc[-1]), f"must match {context['pattern']}")
+    elif kind in _TYPE_HINTS:
+        reason = _TYPE_HINTS[kind] + _got(details["input"])
+    else:
+        reason = re.sub(r"^(Input|Value|String) should ", "must ", details["msg"])
+    return Complaint(_place(loc), reason, lines.of(loc))
+
+
+_TYPE_HINTS = {
+    "string_type": "must be a string, in quotes",
+    "int_type": "must be a whole number, without quotes",
+    "int_from_float": "must be a whole number",
+    "float_type": "must be a number, without quotes",
+    "bool_type": "must be true or false, without quotes",
+    "list_type": "must be a list of tables: write it as [[…]]",
+    "model_type": "must be a table: write it as […]",
+    "model_attributes_type": "must be a table: write it as […]",
+}
+
+_PATTERN_HINTS = {
+    "name": "must be 1 to 32 letters, digits, dots, dashes or underscores",
+    "imei": "must be the 14 to 16 digits of the IMEI",
+    "pin": "must be 4 to 8 digits",
+    "smsc": "must be a phone number, such as +79990000001",
+    "cnmi": 'must be the arguments of AT+CNMI, such as "2,1,0,2,0"',
+    "login": "must be 1 to 64 characters without spaces and colons",
+    "api_key": "must be 1 to 256 printable ASCII characters without spaces",
+    "country": 'must be a calling code without plus, such as "7"',
+    "callback_url": "must start with http:// or https://",
+    "balance": 'must be an amount, such as "100.50"',
+    "price": 'must be an amount, such as "1.40"',
+    "currency": 'must be three capital letters, such as "RUR"',
+}
+
+
+def _got(value: object) -> str:
+    names: dict[type, str] = {
+        str: "a string",
+        bool: "true or false",
+        int: "a number",
+        float: "a number",
+        list: "a list",
+    }
+    name = names.get(type(value), "a table" if isinstance(value, dict) else "something else")
+    return f" (it is {name})"
+
+
+def _place(loc: Sequence[int | str]) -> str:
+    place = ""
+    for step in loc:
+        place += f"[{step}]" if isinstance(step, int) else f".{step}" if place else step
+    return place
+
+
+def _known_keys(loc: Sequence[int | str]) -> list[str]:
+    model: type[BaseModel] = Config
+    for step in loc:
+        if isinstance(step, int):
+            continue
+        for name, field in model.model_fields.items():
+            if (field.alias or name) == step:
+                annotation = field.annotation
+                inner = get_args(annotation)
+                candidate = inner[0] if inner else annotation
+                if isinstance(candidate, type) and issubclass(candidate, BaseModel):
+                    model = candidate
+    return [field.alias or name for name, field in model.model_fields.items()]
+
+
+class _Lines:
+    """Finds the line of a key. Knows as much TOML as a hand-written configuration uses."""
+
+    _HEADER = re.compile(r"^\s*(\[\[?)\s*([^\]]+?)\s*\]\]?\s*(#.*)?$")
+    _KEY = re.compile(r"""^\s*([A-Za-z0-9_.-]+|"[^"]*"|'[^']*')\s*=""")
+
+    def __init__(self, text: str) -> None:
+        self._found: dict[tuple[int | str, ...], int] = {}
+        counts: dict[str, int] = {}
+        table: tuple[int | str, ...] = ()
+        quote: str | None = None
+        for number, line in enumerate(text.splitlines(), 1):
+            if quote is None:
+                if header := self._HEADER.match(line):
+                    name = header[2].strip("\"'")
+                    table = (name,)
+                    if header[1] == "[[":
+                        counts[name] = counts.get(name, -1) + 1
+                        table = (name, counts[name])
+                    self._found.setdefault(table, number)
+                    self._found.setdefault((name,), number)
+                elif key := self._KEY.match(line):
+                    self._found.setdefault((*table, *key[1].strip("\"'").split(".")), number)
+            quote = self._quote_after(line, quote)
+
+    @staticmethod
+    def _quote_after(line: str, quote: str | None) -> str | None:
+        """The delimiter of the multi-line string that is open at the end of the line."""
+        at = 0
+        while True:
+            if quote is not None:
+                end = line.find(quote, at)
+                if end < 0:
+                    return quote
+                at, quote = end + 3, None
+            starts = [(line.find(mark, at), mark) for mark in ('"""', "'''") if line.find(mark, at) >= 0]
+            if not starts:
+                return None
+            start, quote = min(starts)
+            at = start + 3
+
+    def of(self, loc: Sequence[int | str]) -> int | None:
+        """The line of the key, else of the nearest table around it."""
+        for length in range(len(loc), 0, -1):
+            if (line := self._found.get(tuple(loc[:length]))) is not None:
+                return line
+        return None

@@ -10,8 +10,32 @@ from modemgw.sms.errors import TpduDecodeError, TpduEncodeError
 from modemgw.sms.gsm7 import decode_gsm7, encode_gsm7, pack_septets, unpack_septets
 from modemgw.sms.gsm7_tables import LockingShift, SingleShift
 from modemgw.sms.pdu import Direction, Pdu, PduHex, Tpdu, decode_pdu, decode_tpdu, encode_pdu
+from modemgw.sms.reassembly import (
+    GAP_MARK,
+    Assembled,
+    Event,
+    MessageComplete,
+    MessagePartial,
+    MessageState,
+    PartDuplicate,
+    PartStored,
+    Reassembler,
+    ReassemblyKey,
+    assemble,
+)
 from modemgw.sms.reports import SmsDeliverReport, SmsSubmitReport
 from modemgw.sms.scts import Scts
+from modemgw.sms.segment import (
+    MAX_PARTS,
+    Encoding,
+    Plan,
+    ReferenceBits,
+    UserData,
+    plan,
+    plan_data,
+    segment,
+    segment_data,
+)
 from modemgw.sms.status import StatusMeaning, describe_status, status_meaning
 from modemgw.sms.submit import SmsCommand, SmsSubmit
 from modemgw.sms.udh import NO_UDH, Concat, Iei, InformationElement, Ports, SpecialMessage, Udh
@@ -27,25 +51,39 @@ from modemgw.sms.validity import (
 )
 
 __all__ = [
+    "GAP_MARK",
+    "MAX_PARTS",
     "NO_UDH",
     "Absolute",
     "Address",
     "Alphabet",
+    "Assembled",
     "Concat",
     "Dcs",
     "Direction",
+    "Encoding",
     "Enhanced",
     "EnhancedFormat",
+    "Event",
     "Iei",
     "IndicationType",
     "InformationElement",
     "LockingShift",
     "MessageClass",
+    "MessageComplete",
+    "MessagePartial",
+    "MessageState",
     "MessageWaiting",
     "NumberingPlan",
+    "PartDuplicate",
+    "PartStored",
     "Pdu",
     "PduHex",
+    "Plan",
     "Ports",
+    "Reassembler",
+    "ReassemblyKey",
+    "ReferenceBits",
     "Relative",
     "Scts",
     "SingleShift",
@@ -62,8 +100,10 @@ __all__ = [
     "TpduEncodeError",
     "TypeOfNumber",
     "Udh",
+    "UserData",
     "ValidityFormat",
     "ValidityPeriod",
+    "assemble",
     "decode_gsm7",
     "decode_pdu",
     "decode_sca",
@@ -73,8 +113,12 @@ __all__ = [
     "encode_pdu",
     "encode_sca",
     "pack_septets",
+    "plan",
+    "plan_data",
     "relative_seconds",
     "relative_validity",
+    "segment",
+    "segment_data",
     "status_meaning",
     "unpack_septets",
 ]

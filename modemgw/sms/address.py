@@ -131,9 +131,7 @@ class Address:
         semi_octets = cursor.octet(field)
         toa = cursor.octet(field)
         if semi_octets > MAX_SEMI_OCTETS:
-            raise TpduDecodeError(
-                field, offset, f"length of {semi_octets} semi-octets is over {MAX_SEMI_OCTETS}"
-            )
+            raise TpduDecodeError(field, offset, f"length of {semi_octets} semi-octets is over {MAX_SEMI_OCTETS}")
         value = cursor.take((semi_octets + 1) // 2, field)
         return cls._of(toa, value, semi_octets), cursor.at
 
@@ -147,7 +145,7 @@ class Address:
 
 
 def encode_sca(address: Address | None) -> bytes:
-    """The SMSC prefix of the AT interface: count of octets, Type-of-Address, number; None is "the SIM's own"."""
+    """The SMSC prefix of the AT interface: length in octets, TOA, number; None leaves it to the modem."""
     if address is None:
         return b"\0"
     if address.ton is TypeOfNumber.ALPHANUMERIC:

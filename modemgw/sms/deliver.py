@@ -132,9 +132,7 @@ class SmsStatusReport(UserDataText):
         cursor = Cursor(data, offset)
         first = cursor.octet("first octet")
         if first & 3 != 2:
-            raise TpduDecodeError(
-                "mti", offset, f"first octet {first:#04x} is not that of an SMS-STATUS-REPORT"
-            )
+            raise TpduDecodeError("mti", offset, f"first octet {first:#04x} is not that of an SMS-STATUS-REPORT")
         mr = cursor.octet("mr")
         ra, cursor.at = Address.decode(data, cursor.at, "ra")
         scts = Scts.decode(cursor.take(SCTS_OCTETS, "scts"))

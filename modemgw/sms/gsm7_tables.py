@@ -108,9 +108,7 @@ _INDIC_ROWS: Final[tuple[int | str, ...]] = (
 def _indic(block: int, without: str, at_60: int, tail: tuple[int, int, int, int, int]) -> str:
     """The locking shift table of the script at `block`; `without` are the offsets (hex) it leaves void."""
     void = {int(offset, 16) for offset in without.split()}
-    rows = (
-        item if isinstance(item, str) else VOID if item in void else chr(block + item) for item in _INDIC_ROWS
-    )
+    rows = (item if isinstance(item, str) else VOID if item in void else chr(block + item) for item in _INDIC_ROWS)
     last = "".join(chr(block + offset) for offset in tail)
     return f"{''.join(rows)}{chr(block + at_60)}abcdefghijklmnopqrstuvwxyz{last}"
 
@@ -126,9 +124,7 @@ LOCKING: Final[dict[LockingShift, str]] = {
     LockingShift.HINDI: _indic(0x0900, "", 0x50, (0x72, 0x7B, 0x7C, 0x7E, 0x7F)),
     LockingShift.KANNADA: _indic(0x0C80, "01 0D 11 29 34 45 49", 0x55, (0x56, 0x60, 0x61, 0x62, 0x63)),
     LockingShift.MALAYALAM: _indic(0x0D00, "01 0D 11 29 3C 45 49", 0x57, (0x60, 0x61, 0x62, 0x63, 0x79)),
-    LockingShift.ORIYA: _indic(
-        0x0B00, "0D 0E 11 12 29 31 34 45 46 49 4A", 0x56, (0x57, 0x60, 0x61, 0x62, 0x63)
-    ),
+    LockingShift.ORIYA: _indic(0x0B00, "0D 0E 11 12 29 31 34 45 46 49 4A", 0x56, (0x57, 0x60, 0x61, 0x62, 0x63)),
     LockingShift.PUNJABI: _indic(
         0x0A00,
         "0B 0C 0D 0E 11 12 29 31 34 37 3D 43 44 45 46 49 4A",

@@ -31,9 +31,7 @@ class Parameters(NamedTuple):
         """The TP-PI octet."""
         user_data = self.udh or self.ud
         return (
-            (_PID if self.pid is not None else 0)
-            | (_DCS if self.dcs is not None else 0)
-            | (_UDL if user_data else 0)
+            (_PID if self.pid is not None else 0) | (_DCS if self.dcs is not None else 0) | (_UDL if user_data else 0)
         )
 
     def fields(self, limit: int) -> bytes:

@@ -65,8 +65,6 @@ def _time(data: bytes) -> datetime | None:
     )
     offset = timedelta(minutes=15 * (-quarters if zone & 0x08 else quarters))
     try:
-        return datetime(
-            year + (2000 if year < 90 else 1900), month, day, hour, minute, second, tzinfo=timezone(offset)
-        )
+        return datetime(year + (2000 if year < 90 else 1900), month, day, hour, minute, second, tzinfo=timezone(offset))
     except ValueError:
         return None

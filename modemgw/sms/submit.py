@@ -42,9 +42,7 @@ class SmsSubmit(UserDataText):
     def encode(self) -> bytes:
         """The TPDU; raises TpduEncodeError."""
         format_ = self.vp.format if self.vp else ValidityFormat.NONE
-        first = (
-            0x01 | self.rd << 2 | format_ << 3 | self.srr << 5 | bool(self.udh.elements) << 6 | self.rp << 7
-        )
+        first = 0x01 | self.rd << 2 | format_ << 3 | self.srr << 5 | bool(self.udh.elements) << 6 | self.rp << 7
         return b"".join(
             (
                 octets(first=first, mr=self.mr),
@@ -70,9 +68,7 @@ class SmsSubmit(UserDataText):
         at = cursor.at
         vp = decode_validity(format_, cursor.take(validity_octets(format_), "vp"), at)
         udh, ud = decode_user_data(cursor, bool(first & 0x40), dcs)
-        return SmsSubmit(
-            da, ud, udh, dcs, pid, mr, vp, bool(first & 0x20), bool(first & 0x04), bool(first & 0x80)
-        )
+        return SmsSubmit(da, ud, udh, dcs, pid, mr, vp, bool(first & 0x20), bool(first & 0x04), bool(first & 0x80))
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,7 +58,7 @@ class InformationElement:
 
 @dataclass(frozen=True, slots=True)
 class Udh:
-    """A user data header; without elements there is none. Of a repeated element the last counts (9.2.3.24)."""
+    """A user data header; without elements there is none. Of repeated elements the last one counts."""
 
     elements: tuple[InformationElement, ...] = ()
 
@@ -70,7 +70,7 @@ class Udh:
 
     @property
     def concat(self) -> Concat | None:
-        """The concatenation element, of either width; one with number 0 or past total is ignored (9.2.3.24.1)."""
+        """The concatenation element, of either width; ignored with number 0 or past total (9.2.3.24.1)."""
         for element in reversed(self.elements):
             data = element.data
             if element.iei == Iei.CONCAT_8BIT and len(data) == 3:
@@ -165,7 +165,5 @@ _SINGLE: Final = {table.value: table for table in SingleShift}
 def concat_element(reference: int, total: int, sequence: int, bits: int = 8) -> InformationElement:
     """The concatenation element with an 8- or 16-bit reference."""
     if bits == 16:
-        return InformationElement(
-            Iei.CONCAT_16BIT, bytes((reference >> 8 & 0xFF, reference & 0xFF, total, sequence))
-        )
+        return InformationElement(Iei.CONCAT_16BIT, bytes((reference >> 8 & 0xFF, reference & 0xFF, total, sequence)))
     return InformationElement(Iei.CONCAT_8BIT, bytes((reference & 0xFF, total, sequence)))

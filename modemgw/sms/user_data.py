@@ -96,9 +96,7 @@ def decode_user_data(cursor: Cursor, udhi: bool, dcs: Dcs, limit: int = MAX_UD_O
     if size > limit:
         raise TpduDecodeError("udl", start, f"{length} means {size} octets, over the limit of {limit}")
     if size > cursor.left:
-        raise TpduDecodeError(
-            "ud", cursor.at, f"TP-UDL {length} means {size} octets, {cursor.left} are there"
-        )
+        raise TpduDecodeError("ud", cursor.at, f"TP-UDL {length} means {size} octets, {cursor.left} are there")
     body = cursor.take(size, "ud")
     udh, end = NO_UDH, 0
     if udhi:

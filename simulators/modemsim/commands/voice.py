@@ -1,0 +1,53 @@
+"""Calls, as far as an SMS program meets them: they ring, are shown and end (TS 27.007 6, 7)."""
+
+from __future__ import annotations
+
+from ..errors import CmeError
+from ..line import Command
+from ..port import AtPort
+from . import command
+
+
+@command("D")
+def dial(port: AtPort, cmd: Command) -> list[str] | None:
+    modem = port.modem
+    if not cmd.raw.endswith(";"):
+        raise CmeError(4)
+    if not modem.reachable:
+        raise CmeError(30)
+    modem.calls.append({"dir": 0, "stat": 2, "number": cmd.raw[:-1].strip().lstrip("TPtp")})
+    return None
+
+
+@command("A")
+def accept(port: AtPort, cmd: Command) -> None:
+    for call in port.modem.calls:
+        call["stat"] = 0
+
+
+@command("H", "+CHUP")
+def hang_up(port: AtPort, cmd: Command) -> None:
+    if cmd.op != "=?":
+        port.modem.calls.clear()
+
+
+@command("+CLCC")
+def current_calls(port: AtPort, cmd: Command) -> list[str] | None:
+    if cmd.op == "=?":
+        return None
+    return [
+        f'+CLCC: {i},{call["dir"]},{call["stat"]},0,0,"{call["number"]}",145'
+        for i, call in enumerate(port.modem.calls, 1)
+    ]
+
+
+@command("+CLIP", "+CRC", "+CNMP", "+CCWA", "+CLIR", "+COLP", "+CSSN", "+CMOD", "+CVHU", "+VTS", "+VTD")
+def setting(port: AtPort, cmd: Command) -> list[str] | None:
+    plain = port.modem.session.plain
+    if cmd.op == "=":
+        plain[cmd.name] = cmd.raw
+    elif cmd.op == "?":
+        return [f"{cmd.name}: {plain.get(cmd.name, '0')}"]
+    elif cmd.op == "=?":
+        return [f"{cmd.name}: (0-1)"]
+    return None

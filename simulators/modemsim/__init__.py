@@ -1,9 +1,9 @@
 """modemsim: GSM modems made of software, on ptys and TCP ports, with one virtual network."""
 
-from .engine import SimModem
-from .errors import SimError
-from .network import Network, NetworkConfig, Rule
-from .simulation import Host, Simulation, SimulationConfig, ThreadedSimulation
+from modemsim.engine import SimModem
+from modemsim.errors import SimError
+from modemsim.network import Network, NetworkConfig, Rule
+from modemsim.simulation import Host, Simulation, SimulationConfig, ThreadedSimulation
 
 __all__ = [
     "Host",

@@ -1,4 +1,6 @@
-"""The control socket: JSON lines {"cmd": …} in, {"ok": …} out, for tests in other processes and for `modemsim ctl`.
+"""The control socket: JSON lines {"cmd": …} in, {"ok":
+
+…} out, for tests in other processes and for `modemsim ctl`.
 
 Owns the words of the protocol; what they do is the simulation's.
 """
@@ -14,13 +16,13 @@ from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .errors import SimError
-from .farend import submit_text
-from .faults import KINDS
-from .network import PLANS, Rule
+from modemsim.errors import SimError
+from modemsim.farend import submit_text
+from modemsim.faults import KINDS
+from modemsim.network import PLANS, Rule
 
 if TYPE_CHECKING:
-    from .simulation import Simulation
+    from modemsim.simulation import Simulation
 
 LINE_LIMIT = 1 << 20
 
@@ -232,7 +234,8 @@ class ControlServer:
         else:
             kind, count = o["kind"], int(o.get("count", 1))
             if kind not in network.ledger.counts:
-                raise SimError(f"The ledger has no kind {kind!r}. It has: {', '.join(network.ledger.counts)}.")
+                known = ", ".join(network.ledger.counts)
+                raise SimError(f"The ledger has no kind {kind!r}. It has: {known}.")
 
             def ready() -> bool:
                 return network.ledger.counts[kind] >= count

@@ -1,6 +1,7 @@
 """One modem as a pure machine: bytes, times and network events in; bytes, plugs and network events out.
 
-Owns power, radio, URCs and where faults strike. The dialogue is in `port.py`, commands in `commands/`, taking messages in `receive.py`.
+Owns power, radio, URCs and where faults strike. The dialogue is in `port.py`, commands in `commands/`,
+taking messages in `receive.py`.
 """
 
 from __future__ import annotations
@@ -10,18 +11,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import faults as fault_kinds
-from .commands import lookup
-from .errors import AtError, CmeError, CmsError, PowerLostError, SimError, UnknownCommandError
-from .faults import Fault, FaultBox
-from .line import Command
-from .network import Network
-from .personality import Personality
-from .port import AtPort
-from .receive import Receiver
-from .simcard import SimCard, luhn
-from .storage import REC_READ, JoinedStorage, Storage, Stored
-from .timeline import Timeline, Timer
+from modemsim import faults as fault_kinds
+from modemsim.commands import lookup
+from modemsim.errors import AtError, CmeError, CmsError, PowerLostError, SimError, UnknownCommandError
+from modemsim.faults import Fault, FaultBox
+from modemsim.line import Command
+from modemsim.network import Network
+from modemsim.personality import Personality
+from modemsim.port import AtPort
+from modemsim.receive import Receiver
+from modemsim.simcard import SimCard, luhn
+from modemsim.storage import REC_READ, JoinedStorage, Storage, Stored
+from modemsim.timeline import Timeline, Timer
 
 REGISTERED = frozenset({1, 5, 6, 7})
 
@@ -48,7 +49,9 @@ class Session:
 
 
 class SimModem:
-    """`feed`, `tick`, `next_deadline`, `take_output`; `on_output` and `on_plug` tell the host that there is something to take."""
+    """`feed`, `tick`, `next_deadline`, `take_output`;
+    `on_output` and `on_plug` tell the host that there is something to take.
+    """
 
     def __init__(
         self,
@@ -497,7 +500,7 @@ class SimModem:
 
     def _do_full(self, fault: Fault) -> None:
         store = self.memory(fault["memory"])
-        from .farend import old_message
+        from modemsim.farend import old_message
 
         while len(store) < store.capacity - fault["leave"]:
             store.add(Stored(REC_READ, old_message(len(store)), b"\x00"))

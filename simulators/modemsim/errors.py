@@ -1,4 +1,6 @@
-"""The errors of modemsim. `str()` of a `SimError` is a sentence for the person who runs it; the AT errors are replies."""
+"""The errors of modemsim. `str()` of a `SimError` is a sentence for the person who runs it;
+the AT errors are replies.
+"""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ from modemgw.sms import (
 from modemgw.sms.segment import plan, segment, segment_data
 from modemgw.sms.udh import concat_element
 
-from .errors import SimError
+from modemsim.errors import SimError
 
 
 @dataclass(slots=True)
@@ -141,8 +141,10 @@ def compose(
 ) -> list[bytes]:
     """The DELIVER TPDUs of a text, or of 8-bit `data`; raises `SimError` for what cannot be written.
 
-    `locking` and `single` force a national table (TS 23.038 Annex A) for a text of one part; `order` is the order of the parts, by
-    number from 1, where one may miss or come twice; `ports` puts application ports (destination, origin) into the header.
+    `locking` and `single` force a national table (TS 23.038 Annex A) for a text of one part; `order` is the
+    order of the parts, by
+    number from 1, where one may miss or come twice; `ports` puts application ports (destination, origin)
+    into the header.
     """
     if ref is None:
         ref = rng.randrange(1 << ref_bits)

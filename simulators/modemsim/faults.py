@@ -1,4 +1,7 @@
-"""Faults on demand: which there are, what they take, and when one strikes. Owns no behaviour: the engine asks at named points."""
+"""Faults on demand: which there are, what they take, and when one strikes. Owns no behaviour:
+
+the engine asks at named points.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +11,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .errors import SimError
+from modemsim.errors import SimError
 
-SEND_POINTS = ("before_prompt", "after_prompt", "mid_payload", "not_accepted", "after_payload", "before_result")
+SEND_POINTS = (
+    "before_prompt",
+    "after_prompt",
+    "mid_payload",
+    "not_accepted",
+    "after_payload",
+    "before_result",
+)
 POINTS = ("now", "command", *SEND_POINTS, "mid_reply", "after_result")
 
 
@@ -97,7 +107,10 @@ PERSISTENT = frozenset({"echo_stuck", "mr_sick"})
 
 @dataclass(slots=True)
 class Fault:
-    """One fault that waits for its moment. `count` strikes (0: no end), each with `probability`, after `skip` chances."""
+    """One fault that waits for its moment. `count` strikes (0:
+
+    no end), each with `probability`, after `skip` chances.
+    """
 
     kind: str
     params: dict[str, Any]

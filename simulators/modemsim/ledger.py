@@ -1,4 +1,6 @@
-"""What the network saw, in order, with time and octets. Owns the record and how it is asked; decides nothing."""
+"""What the network saw, in order, with time and octets. Owns the record and how it is asked;
+decides nothing.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +14,9 @@ KINDS = ("submit", "rejected", "delivered", "refused", "report", "inject", "far"
 class Entry:
     """One thing the network saw.
 
-    kind: `submit` (accepted from a modem), `rejected` (refused to a modem), `delivered` (acknowledged by a modem), `refused` (not
-    acknowledged), `report` (a status report acknowledged by a modem), `inject` (put in from outside), `far` (reached a far phone).
+    kind: `submit` (accepted from a modem), `rejected` (refused to a modem), `delivered` (acknowledged by a
+    modem), `refused` (not acknowledged), `report` (a status report acknowledged by a modem), `inject` (put in
+    from outside), `far` (reached a far phone).
     """
 
     n: int

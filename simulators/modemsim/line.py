@@ -15,7 +15,10 @@ class LineError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One command: its name in capitals, its kind (`""` action, `?` read, `=?` test, `=` set), what follows."""
+    """One command:
+
+    its name in capitals, its kind (`""` action, `?` read, `=?` test, `=` set), what follows.
+    """
 
     name: str
     op: str

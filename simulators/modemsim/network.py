@@ -1,4 +1,7 @@
-"""One virtual network with its service centre: routes, keeps and re-delivers, stamps times, reports. Owns no modem and no clock."""
+"""One virtual network with its service centre: routes, keeps and re-delivers, stamps times, reports.
+
+Owns no modem and no clock.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +10,14 @@ import random
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Protocol
 
-from . import tpdu as octets
-from .errors import SimError
-from .farend import FarEnd
-from .ledger import Ledger
-from .timeline import Timeline, Timer
+from modemsim import tpdu as octets
+from modemsim.errors import SimError
+from modemsim.farend import FarEnd
+from modemsim.ledger import Ledger
+from modemsim.timeline import Timeline, Timer
 
 PLANS: dict[str, tuple[tuple[float, float, int], ...]] = {
     # name: (times the report delay, further seconds, TP-ST), one for each report
@@ -34,7 +38,9 @@ class Handset(Protocol):
     """A modem as the network sees it."""
 
     name: str
-    number: str
+
+    @property
+    def number(self) -> str: ...
 
     @property
     def reachable(self) -> bool: ...
@@ -165,7 +171,8 @@ class Network:
     ) -> None:
         """Take an SMS-SUBMIT; `done` gets None (accepted) or a CMS error code after the radio latency.
 
-        Half of the latency is the way there: from then on the message is accepted, whatever becomes of the modem.
+        Half of the latency is the way there: from then on the message is accepted, whatever becomes of the
+        modem.
         """
         parsed = octets.parse_submit(tpdu)
         latency = self.config.latency_s
@@ -272,11 +279,13 @@ class Network:
         sender: str = "+79991112233",
         **options: Any,
     ) -> list[bytes]:
-        """Send `text` (or `data=` bytes) from a far phone to a SIM; the DELIVER TPDUs, in the order given out.
+        """Send `text` (or `data=` bytes) from a far phone to a SIM;
+        the DELIVER TPDUs, in the order given out.
 
-        Options: see `farend.compose` (`ref`, `ref_bits`, `encoding`, `flash`, `locking`, `single`, `order`, `data`, `port`, …).
+        Options: see `farend.compose` (`ref`, `ref_bits`, `encoding`, `flash`, `locking`, `single`, `order`,
+        `data`, `port`, …).
         """
-        from .farend import compose
+        from modemsim.farend import compose
 
         made = compose(text, sender=sender, scts=self._stamp(), rng=self.rng, **options)
         for raw in made:
@@ -284,14 +293,18 @@ class Network:
         return made
 
     def inject_tpdu(self, to: str, raw: bytes, *, sender: str = "") -> None:
-        """Put any TPDU (DELIVER, STATUS-REPORT or nonsense) into a SIM's queue; raises `SimError` for a foreign number."""
+        """Put any TPDU (DELIVER, STATUS-REPORT or nonsense) into a SIM's queue;
+        raises `SimError` for a foreign number.
+        """
         key = self._own(to)
         is_report = bool(raw) and raw[0] & 0x03 == 0x02
         self.ledger.add("inject", self.timeline.wall(), tpdu=raw, sender=sender, recipient=key)
         self._post(key, Item(raw, is_report, sender, mr=raw[1] if is_report and len(raw) > 1 else None))
 
     def redeliver(self, to: str) -> None:
-        """Deliver the last delivered message once more, octet for octet; raises `SimError` when there is none."""
+        """Deliver the last delivered message once more, octet for octet;
+        raises `SimError` when there is none.
+        """
         subscriber = self._subscribers[self._own(to)]
         if subscriber.last is None:
             raise SimError(f"Nothing was delivered to {to} yet, so nothing can be delivered again.")
@@ -347,9 +360,7 @@ class Network:
                 if item is None:
                     return
                 subscriber.flying = item
-                subscriber.handset.deliver(
-                    item.tpdu, lambda outcome, item=item: self._outcome(subscriber, item, outcome)
-                )
+                subscriber.handset.deliver(item.tpdu, partial(self._outcome, subscriber, item))
                 if subscriber.flying is None and self.config.deliver_latency_s > 0 and subscriber.queue:
                     self._pause(subscriber, self.config.deliver_latency_s)
         finally:

@@ -1,4 +1,6 @@
-"""How a modem model behaves, as data read from `personalities/*.toml`. Owns the meaning and check of the keys, no behaviour.
+"""How a modem model behaves, as data read from `personalities/*.toml`.
+
+Owns the meaning and check of the keys, no behaviour.
 
 A file may say `extends = "generic"` (the default) and then holds only what differs.
 """
@@ -13,7 +15,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
-from .errors import SimError
+from modemsim.errors import SimError
 
 
 class PersonalityError(SimError):

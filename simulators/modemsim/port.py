@@ -1,6 +1,7 @@
 """One AT port: the line discipline and dialogue of V.250 (echo, lines, prompts, result codes), byte for byte.
 
-Owns what is typed and what is said on this port; what commands do is in `commands/`, what the modem is in `engine.py`.
+Owns what is typed and what is said on this port; what commands do is in `commands/`, what the modem is in
+`engine.py`.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .errors import (
+from modemsim.errors import (
     CME_TEXT,
     CMS_TEXT,
     AtError,
@@ -20,10 +21,10 @@ from .errors import (
     PowerLostError,
     UnknownCommandError,
 )
-from .line import Command, LineError, split
+from modemsim.line import Command, LineError, split
 
 if TYPE_CHECKING:
-    from .engine import SimModem
+    from modemsim.engine import SimModem
 
 RX_LIMIT = 16_384  # what a UART and its driver hold
 PAYLOAD_LIMIT = 2_048
@@ -99,6 +100,7 @@ class AtPort:
         self._payload: bytearray | None = None
         self._reprompt = b""
         self._draining = False
+        self._in_runner = False
         self._urcs: list[str] = []
         self._label = ""
         self._abort_armed = False
@@ -116,7 +118,7 @@ class AtPort:
     def reset(self) -> None:
         """Power is gone: forget all that is under way and go back to the start settings."""
         runner, self._runner = self._runner, None
-        if runner is not None and not runner.gi_running:
+        if runner is not None and not self._in_runner:
             runner.close()
         self._token = None
         self._payload = None
@@ -300,12 +302,15 @@ class AtPort:
             runner = self._runner
             if runner is None:
                 return
+            self._in_runner = True
             try:
                 wait = runner.send(value)
             except StopIteration:
                 break
             except PowerLostError:
                 return
+            finally:
+                self._in_runner = False
             if self._runner is not runner:  # the power went
                 runner.close()
                 return
@@ -336,7 +341,10 @@ class AtPort:
             self._pump(value)
 
     def _abort(self) -> None:
-        """A byte came while the network was asked: the command ends, the message may have gone (Fibocom G510)."""
+        """A byte came while the network was asked:
+
+        the command ends, the message may have gone (Fibocom G510).
+        """
         self._abort_armed = False
         self._token = None
         runner, self._runner = self._runner, None
@@ -416,7 +424,9 @@ class AtPort:
         return "ERROR"
 
     def urc(self, text: str) -> None:
-        """Say an unsolicited result code, now or when the dialogue allows it; lines are parted by `\\r\\n`."""
+        """Say an unsolicited result code, now or when the dialogue allows it; lines are parted by
+        `\\r\\n`.
+        """
         if self._payload is not None or (self.busy and not self.modem.personality.form.urc_while_busy):
             if len(self._urcs) < 255:
                 self._urcs.append(text)
@@ -435,7 +445,10 @@ class AtPort:
 
 
 class _Answer:
-    """Takes the answer of a `Call`: kept for the one who waits at once, or the command goes on when it comes later."""
+    """Takes the answer of a `Call`:
+
+    kept for the one who waits at once, or the command goes on when it comes later.
+    """
 
     def __init__(self, port: AtPort, token: object) -> None:
         self._port = port

@@ -1,4 +1,6 @@
-"""What a modem does with a TPDU that the network brings: store, announce, route to the terminal, acknowledge (TS 27.005 3.4).
+"""What a modem does with a TPDU that the network brings:
+
+store, announce, route to the terminal, acknowledge (TS 27.005 3.4).
 
 Owns the +CNMI rules, the buffer of indications and the wait for +CNMA; the memories belong to the modem.
 """
@@ -8,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from . import tpdu as octets
-from .errors import CmsError
-from .storage import REC_UNREAD, Stored
-from .timeline import Timer
+from modemsim import tpdu as octets
+from modemsim.errors import CmsError
+from modemsim.storage import REC_UNREAD, Stored
+from modemsim.timeline import Timer
 
 if TYPE_CHECKING:
-    from .engine import SimModem
+    from modemsim.engine import SimModem
 
 Done = Callable[[str], None]
 BUFFER_LIMIT = 255
@@ -62,7 +64,7 @@ class Receiver:
         if direct:
             text = f"+CMT: ,{len(tpdu)}\r\n{self._pdu(tpdu)}"
             if modem.session.cmgf:
-                from .commands.textmode import cmt_text
+                from modemsim.commands.textmode import cmt_text
 
                 text = cmt_text(modem, tpdu)
             self._route(text, done)
@@ -90,7 +92,7 @@ class Receiver:
         if ds == 1:
             text = f"+CDS: {len(tpdu)}\r\n{self._pdu(tpdu)}"
             if modem.session.cmgf:
-                from .commands.textmode import cds_text
+                from modemsim.commands.textmode import cds_text
 
                 text = cds_text(tpdu)
             self._route(text, done)

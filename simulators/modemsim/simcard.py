@@ -1,10 +1,13 @@
-"""The SIM card: number, identity, PIN and PUK with their counters, memory SM, the TP-MR counter. Outlives modems and plugs."""
+"""The SIM card: number, identity, PIN and PUK with their counters, memory SM, the TP-MR counter.
+
+Outlives modems and plugs.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from .storage import Storage
+from modemsim.storage import Storage
 
 
 def luhn(digits: str) -> str:

@@ -1,4 +1,6 @@
-"""The running simulation: modems on ptys and TCP, one network, the clock. For tests, demos and the command alike.
+"""The running simulation: modems on ptys and TCP, one network, the clock.
+
+For tests, demos and the command alike.
 
 Owns the event loop's side: it feeds the pure machines with bytes and time, and carries away what they say.
 """
@@ -15,16 +17,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from .engine import SimModem
-from .errors import SimError
-from .farend import FarMessage
-from .ledger import Entry
-from .network import Network, NetworkConfig
-from .personality import Personality, load
-from .simcard import SimCard, luhn
-from .storage import Storage
-from .timeline import Timeline
-from .wires import OpenWatch, PtyWire, TcpWire
+from modemsim.engine import SimModem
+from modemsim.errors import SimError
+from modemsim.farend import FarMessage
+from modemsim.ledger import Entry
+from modemsim.network import Network, NetworkConfig
+from modemsim.personality import Personality, load
+from modemsim.simcard import SimCard, luhn
+from modemsim.storage import Storage
+from modemsim.timeline import Timeline
+from modemsim.wires import OpenWatch, PtyWire, TcpWire
 
 T = TypeVar("T")
 
@@ -78,10 +80,14 @@ class Host:
 
 
 class Simulation:
-    """`async with Simulation(modems=2, dir=path) as sim:` — then `sim.modems[0].port`, `sim.network`, `sim.fault(…)`, `sim.wait(…)`."""
+    """`async with Simulation(modems=2, dir=path) as sim:` — then `sim.modems[0].port`, `sim.network`,
+    `sim.fault(…)`, `sim.wait(…)`.
+    """
 
     def __init__(self, config: SimulationConfig | None = None, **options: Any) -> None:
-        """Build, without opening anything; raises `SimError`. Options are the fields of `SimulationConfig`."""
+        """Build, without opening anything; raises `SimError`. Options are the fields of
+        `SimulationConfig`.
+        """
         if config is None:
             try:
                 config = SimulationConfig(**options)
@@ -172,7 +178,7 @@ class Simulation:
                     port = config.tcp[1]
                     await host.tcp.listen(config.tcp[0], port + i if port else 0)
             if config.dir is not None:
-                from .control import ControlServer
+                from modemsim.control import ControlServer
 
                 self._control = ControlServer(self, config.dir / "control.sock")
                 await self._control.start()
@@ -262,7 +268,9 @@ class Simulation:
                 host.tcp.write(data)
 
     def pump(self) -> None:
-        """Do what is due now and carry the output away; call it after touching a modem or the network by hand."""
+        """Do what is due now and carry the output away;
+        call it after touching a modem or the network by hand.
+        """
         self.timeline.run(time.monotonic())
         self._settle()
 
@@ -383,7 +391,10 @@ class Simulation:
 
 
 class ThreadedSimulation:
-    """A simulation in a thread of its own, for programs and tests that block: `with ThreadedSimulation(modems=1, dir=path) as sim:`."""
+    """A simulation in a thread of its own, for programs and tests that block:
+
+    `with ThreadedSimulation(modems=1, dir=path) as sim:`.
+    """
 
     def __init__(self, config: SimulationConfig | None = None, **options: Any) -> None:
         self.simulation = Simulation(config, **options)

@@ -1,4 +1,7 @@
-"""Message memories (SM, ME, SR, …) with a capacity and slots. Owns no file: a memory lives as long as the simulation."""
+"""Message memories (SM, ME, SR, …) with a capacity and slots. Owns no file:
+
+a memory lives as long as the simulation.
+"""
 
 from __future__ import annotations
 

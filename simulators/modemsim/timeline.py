@@ -1,4 +1,6 @@
-"""The simulator's only notion of time: a heap of things to do at given moments. Owns no clock; `now` is always passed in."""
+"""The simulator's only notion of time: a heap of things to do at given moments. Owns no clock;
+`now` is always passed in.
+"""
 
 from __future__ import annotations
 

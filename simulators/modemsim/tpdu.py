@@ -1,4 +1,6 @@
-"""The octets of TPDUs as a network handles them: read a SUBMIT, make a DELIVER or a STATUS-REPORT (TS 23.040 9.2).
+"""The octets of TPDUs as a network handles them:
+
+read a SUBMIT, make a DELIVER or a STATUS-REPORT (TS 23.040 9.2).
 
 Owns no alphabet and no text: user data pass through untouched, as they do in a real service centre.
 """
@@ -8,7 +10,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from .errors import SimError
+from modemsim.errors import SimError
 
 INTERNATIONAL = 0x91
 UNKNOWN = 0x81
@@ -47,11 +49,13 @@ class Number:
 
 
 def number(text: str) -> Number:
-    """An address from `+7900…` (international) or bare digits (type unknown); raises `TpduError` for anything else."""
+    """An address from `+7900…` (international) or bare digits (type unknown);
+    raises `TpduError` for anything else.
+    """
     toa = INTERNATIONAL if text.startswith("+") else UNKNOWN
     digits = text.removeprefix("+")
     if not digits or len(digits) > 20 or any(ch not in _DIGITS for ch in digits):
-        raise TpduError(f"{text!r} is not a telephone number: use digits, with a leading + when international.")
+        raise TpduError(f"{text!r} is not a telephone number: use digits, with + when international.")
     return Number(digits, toa, semi_octets(digits), len(digits))
 
 
@@ -148,7 +152,10 @@ def parse_submit(tpdu: bytes) -> Submit:
 
 
 def build_deliver(submit: Submit, oa: Number, scts: bytes, *, more: bool = False) -> bytes:
-    """The SMS-DELIVER that the recipient of `submit` gets (9.2.2.1): header and user data as they were sent."""
+    """The SMS-DELIVER that the recipient of `submit` gets (9.2.2.1):
+
+    header and user data as they were sent.
+    """
     first = 0x00 if more else 0x04
     first |= submit.first_octet & 0xC0  # TP-UDHI, TP-RP
     head = bytes((first,)) + oa.field() + bytes((submit.pid, submit.dcs)) + scts
@@ -171,7 +178,10 @@ def timestamp(wall: float, quarters: int = 12) -> bytes:
 
 
 def sca_field(address: str) -> bytes:
-    """The service centre address that stands before a TPDU on the AT line (TS 27.005 <pdu>): length in octets."""
+    """The service centre address that stands before a TPDU on the AT line (TS 27.005 <pdu>):
+
+    length in octets.
+    """
     if not address:
         return b"\x00"
     value = number(address)

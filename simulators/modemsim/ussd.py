@@ -1,4 +1,7 @@
-"""USSD answers of the network: a table of codes, and one small menu. Owns the coding of +CUSD by the model's habit."""
+"""USSD answers of the network: a table of codes, and one small menu.
+
+Owns the coding of +CUSD by the model's habit.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from typing import TYPE_CHECKING
 from modemgw.sms import TpduEncodeError, decode_gsm7, encode_gsm7, pack_septets, unpack_septets
 
 if TYPE_CHECKING:
-    from .engine import SimModem
+    from modemsim.engine import SimModem
 
 DEFAULT_CODES = {
     "*100#": "Balance: {balance} RUB",

@@ -1,6 +1,8 @@
-"""The ends of the cables: ptys behind stable symlinks, and TCP. Owns descriptors and pacing; knows nothing of AT.
+"""The ends of the cables: ptys behind stable symlinks, and TCP. Owns descriptors and pacing;
+knows nothing of AT.
 
-A wire gives bytes to `on_data`, takes bytes by `write` without ever blocking, and tells of a terminal that closed by `on_close`.
+A wire gives bytes to `on_data`, takes bytes by `write` without ever blocking, and tells of a terminal that
+closed by `on_close`.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-from .errors import SimError
+from modemsim.errors import SimError
 
 OUT_LIMIT = 65_536  # a UART that nobody reads loses bytes; so does this, past its buffer
 _OPEN, _CLOSE = 0x20, 0x08 | 0x10  # IN_OPEN; IN_CLOSE_WRITE | IN_CLOSE_NOWRITE
@@ -43,7 +45,9 @@ class OpenWatch:
             loop.add_reader(self.fd, self._read)
 
     def add(self, path: str, call: Callable[[bool], None]) -> int:
-        """Call `call(True)` at each open of `path` and `call(False)` at each close; a handle, -1 without inotify."""
+        """Call `call(True)` at each open of `path` and `call(False)` at each close;
+        a handle, -1 without inotify.
+        """
         if self.fd < 0:
             return -1
         watch = int(self._libc.inotify_add_watch(self.fd, path.encode(), _OPEN | _CLOSE))
@@ -52,7 +56,8 @@ class OpenWatch:
         return watch
 
     def remove(self, watch: int) -> None:
-        if watch >= 0 and self._calls.pop(watch, None):
+        if watch in self._calls:
+            del self._calls[watch]
             self._libc.inotify_rm_watch(self.fd, watch)
 
     def _read(self) -> None:

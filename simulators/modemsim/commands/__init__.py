@@ -1,4 +1,6 @@
-"""The commands of the simulated modems, each declared where it is written. Owns the table; what a model lacks or adds is data."""
+"""The commands of the simulated modems, each declared where it is written. Owns the table;
+what a model lacks or adds is data.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +8,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..line import Command
+from modemsim.line import Command
 
 if TYPE_CHECKING:
-    from ..port import AtPort, Work
+    from modemsim.port import AtPort, Work
 
-Handler = Callable[["AtPort", Command], "list[str] | None | Work"]
+Handler = Callable[["AtPort", Command], "list[str] | Work | None"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +29,10 @@ _TABLE: dict[str, Entry] = {}
 
 
 def command(*names: str, wants_sim: bool = False, sms: bool = False) -> Callable[[Handler], Handler]:
-    """Declare the handler of commands. `wants_sim`: fails without a ready SIM; `sms`: its errors are +CMS ERROR."""
+    """Declare the handler of commands. `wants_sim`: fails without a ready SIM; `sms`:
+
+    its errors are +CMS ERROR.
+    """
 
     def declare(run: Handler) -> Handler:
         for name in names:
@@ -47,4 +52,4 @@ def names() -> list[str]:
     return sorted(_TABLE)
 
 
-from . import basic, card, messages, radio, sending, voice  # noqa: E402,F401
+from modemsim.commands import basic, card, messages, radio, sending, voice  # noqa: E402,F401

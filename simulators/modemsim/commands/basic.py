@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ..errors import AtError, CmeError
-from ..line import Command
-from ..port import AtPort, PortSettings
-from . import command, names
+from modemsim.commands import command, names
+from modemsim.errors import AtError, CmeError
+from modemsim.line import Command
+from modemsim.port import AtPort, PortSettings
 
 
 def _digit(cmd: Command, top: int) -> int:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ..errors import AtError, CmeError, UnknownCommandError
-from ..line import Command
-from ..port import AtPort
-from . import command
+from modemsim.commands import command
+from modemsim.errors import AtError, CmeError, UnknownCommandError
+from modemsim.line import Command
+from modemsim.port import AtPort
 
 
 @command("+CIMI", wants_sim=True)
@@ -64,7 +64,12 @@ def tries_27007(port: AtPort, cmd: Command) -> list[str] | None:
     sim = port.modem.sim
     if cmd.op == "=?":
         return None
-    rows = {"SIM PIN": (sim.pin_tries, 3), "SIM PUK": (sim.puk_tries, 10), "SIM PIN2": (3, 3), "SIM PUK2": (10, 10)}
+    rows = {
+        "SIM PIN": (sim.pin_tries, 3),
+        "SIM PUK": (sim.puk_tries, 10),
+        "SIM PIN2": (3, 3),
+        "SIM PUK2": (10, 10),
+    }
     wanted = cmd.args()[0] if cmd.op == "=" and cmd.raw else ""
     return [
         f"+CPINR: {name},{left},{top}"

@@ -1,12 +1,15 @@
-"""Messages in the memories and how they are announced: CMGF, CSMS, CPMS, CNMI, CSCA, CMGR, CMGL, CMGD, CNMA (TS 27.005 3)."""
+"""Messages in the memories and how they are announced:
+
+CMGF, CSMS, CPMS, CNMI, CSCA, CMGR, CMGL, CMGD, CNMA (TS 27.005 3).
+"""
 
 from __future__ import annotations
 
-from ..errors import CmsError
-from ..line import Command
-from ..port import AtPort, Payload, Work
-from ..storage import ALL, REC_READ, REC_UNREAD, STATUS_TEXT, Storage, Stored
-from . import command
+from modemsim.commands import command
+from modemsim.errors import CmsError
+from modemsim.line import Command
+from modemsim.port import AtPort, Payload, Work
+from modemsim.storage import ALL, REC_READ, REC_UNREAD, STATUS_TEXT, Storage, Stored
 
 
 @command("+CMGF")
@@ -161,7 +164,7 @@ def read_message(port: AtPort, cmd: Command) -> list[str] | None:
     if status == REC_UNREAD:
         message.status = REC_READ
     if modem.session.cmgf:
-        from .textmode import cmgr_lines
+        from modemsim.commands.textmode import cmgr_lines
 
         return cmgr_lines(modem, message, status)
     return [f"+CMGR: {status},,{_length(message)}", message.pdu()]
@@ -186,7 +189,7 @@ def list_messages(port: AtPort, cmd: Command) -> list[str] | None:
         if status == REC_UNREAD:
             message.status = REC_READ
         if text_mode:
-            from .textmode import cmgl_lines
+            from modemsim.commands.textmode import cmgl_lines
 
             lines += cmgl_lines(modem, index, message, status)
         else:

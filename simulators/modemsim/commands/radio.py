@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ..errors import CmeError
-from ..line import Command
-from ..port import AtPort
-from . import command
+from modemsim.commands import command
+from modemsim.errors import CmeError
+from modemsim.line import Command
+from modemsim.port import AtPort
 
 
 @command("+CREG", "+CGREG", "+CEREG")
@@ -81,7 +81,7 @@ def ussd(port: AtPort, cmd: Command) -> list[str] | None:
         return None
     if not modem.reachable:
         raise CmeError(30)
-    from ..ussd import answer
+    from modemsim.ussd import answer
 
     modem.timeline.after(max(0.05, modem.network.config.latency_s), answer, modem, args[1])
     return None

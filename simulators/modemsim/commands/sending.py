@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 
-from ..errors import AtError, CmsError, OkInsteadError
-from ..faults import Fault
-from ..line import Command
-from ..port import AtPort, Call, Payload, Sleep, UnansweredError, Work
-from ..storage import STO_SENT, STO_UNSENT, Stored
-from ..tpdu import TpduError, parse_submit
-from . import command
+from modemsim.commands import command
+from modemsim.errors import AtError, CmsError, OkInsteadError
+from modemsim.faults import Fault
+from modemsim.line import Command
+from modemsim.port import AtPort, Call, Payload, Sleep, UnansweredError, Work
+from modemsim.storage import STO_SENT, STO_UNSENT, Stored
+from modemsim.tpdu import TpduError, parse_submit
 
 LINK_S = 5.0  # how long the network keeps the link after a send (27.005 3.5.6: 1 to 5 s)
 MAX_TPDU = 176
@@ -111,7 +111,7 @@ def _tpdu(port: AtPort, cmd: Command, payload: bytes, length: int) -> tuple[byte
     """The TPDU and service centre of a payload; raises `CmsError`."""
     form = port.modem.personality.form
     if port.modem.session.cmgf:
-        from .textmode import submit_of
+        from modemsim.commands.textmode import submit_of
 
         return submit_of(port.modem, cmd.args()[0], payload), b"\x00"
     hexa = payload.translate(None, b"\r\n ")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from modemgw.sms import (
@@ -18,13 +19,14 @@ from modemgw.sms import (
     TpduEncodeError,
     decode_tpdu,
     encode_gsm7,
+    relative_seconds,
 )
 
-from ..errors import CmsError
-from ..storage import STATUS_TEXT, STO_SENT, STO_UNSENT, Stored
+from modemsim.errors import CmsError
+from modemsim.storage import STATUS_TEXT, STO_SENT, STO_UNSENT, Stored
 
 if TYPE_CHECKING:
-    from ..engine import SimModem
+    from modemsim.engine import SimModem
 
 
 def _time(scts: Scts) -> str:
@@ -71,6 +73,11 @@ def _decode(message: Stored) -> SmsDeliver | SmsSubmit | SmsStatusReport | None:
     return made if isinstance(made, SmsDeliver | SmsSubmit | SmsStatusReport) else None
 
 
+def _report(made: SmsStatusReport) -> str:
+    times = f'"{_time(made.scts)}","{_time(made.dt)}"'
+    return f'6,{made.mr},"{made.ra}",{made.ra.toa},{times},{made.st}'
+
+
 def _head(modem: SimModem, message: Stored, status: int) -> tuple[str, list[str]]:
     made = _decode(message)
     word = STATUS_TEXT[status]
@@ -80,10 +87,7 @@ def _head(modem: SimModem, message: Stored, status: int) -> tuple[str, list[str]
     if isinstance(made, SmsSubmit):
         return f'"{word}","{made.da}",', [_shown(modem, made)]
     if isinstance(made, SmsStatusReport):
-        return (
-            f'"{word}",6,{made.mr},"{made.ra}",{made.ra.toa},"{_time(made.scts)}","{_time(made.dt)}",{made.st}',
-            [],
-        )
+        return f'"{word}",{_report(made)}', []
     return f'"{word}","",,""', [message.tpdu.hex().upper()]
 
 
@@ -111,7 +115,7 @@ def cds_text(tpdu: bytes) -> str:
     """+CDS in text mode."""
     made = _decode(Stored(0, tpdu))
     if isinstance(made, SmsStatusReport):
-        return f'+CDS: 6,{made.mr},"{made.ra}",{made.ra.toa},"{_time(made.scts)}","{_time(made.dt)}",{made.st}'
+        return f"+CDS: {_report(made)}"
     return "+CDS: 6,0"
 
 
@@ -142,7 +146,7 @@ def submit_of(modem: SimModem, to: str, payload: bytes) -> bytes:
             ud=octets,
             dcs=dcs,
             pid=pid,
-            vp=Relative(vp) if first & 0x18 == 0x10 else None,
+            vp=Relative(timedelta(seconds=relative_seconds(vp))) if first & 0x18 == 0x10 else None,
             srr=bool(first & 0x20),
         )
         return made.encode()

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ..errors import CmeError
-from ..line import Command
-from ..port import AtPort
-from . import command
+from modemsim.commands import command
+from modemsim.errors import CmeError
+from modemsim.line import Command
+from modemsim.port import AtPort
 
 
 @command("D")

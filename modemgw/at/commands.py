@@ -117,6 +117,7 @@ REGISTRATION_ON: tuple[Command, ...] = tuple(Command(f"AT{name}=2") for name in 
 REGISTRATION_ASK: tuple[Command, ...] = (_ask("+CREG"), _ask("+CEREG"), _ask("+CGREG"))
 OPERATOR = _ask("+COPS", NETWORK_S)  # TS 27.007 7.3
 OPERATOR_NAME_FORM = Command("AT+COPS=3,0", timeout_s=NETWORK_S)
+CALLER_ON = Command("AT+CLIP=1", timeout_s=SIM_S)  # TS 27.007 7.11
 OPERATOR_AUTOMATIC = Command("AT+COPS=0", timeout_s=NETWORK_S)
 
 # ---------------------------------------------------------------- TS 27.005: messages

@@ -100,9 +100,7 @@ class AtParser:
         self._command: Command | None = None
         self._prompt_due = False
         self._payload = ""
-        self._pending: _Pending | None = (
-            None  # a header that waits for its PDU line, or a string for its closing quote
-        )
+        self._pending: _Pending | None = None  # a header that waits for its PDU line, or a string for its closing quote
         self._info: _Pending | None = None  # the same of the running command's own answer
         self._fragment: str | None = None  # a line of the running command that is not understood (yet)
         self._last_info: str | None = None  # the last own line, as long as only URCs came after it
@@ -426,9 +424,7 @@ class _Pending:
         if self.announced is None:
             return True
         octets = len(pdu) // 2
-        return octets >= self.announced + 1 + _sca_octets(pdu) or (
-            self.name == "+CBM" and octets >= self.announced
-        )
+        return octets >= self.announced + 1 + _sca_octets(pdu) or (self.name == "+CBM" and octets >= self.announced)
 
 
 def _announced(text: str) -> int | None:

@@ -85,12 +85,12 @@ def _optional(values: Sequence[str], position: int) -> str | None:
     return values[position] if position < len(values) and values[position] != "" else None
 
 
-def first(lines: Iterable[InfoLine], read: Callable[[str], T], what: str) -> T:
-    """The first of the lines that can be read. Raises AtResponseError with the last that could not."""
+def first(lines: Iterable[InfoLine | str], read: Callable[[str], T], what: str) -> T:
+    """The first of the lines (or texts) that can be read. Raises AtResponseError with the last that could not."""
     problem = AtResponseError(what, "")
     for line in lines:
         try:
-            return read(line.text)
+            return read(line if isinstance(line, str) else line.text)
         except AtResponseError as exc:
             problem = exc
     raise problem
@@ -100,9 +100,7 @@ def first(lines: Iterable[InfoLine], read: Callable[[str], T], what: str) -> T:
 
 _IMEI = re.compile(r"(?<!\d)(\d{14,17})(?!\d)")
 _IMSI = re.compile(r"(?<!\d)(\d{6,15})(?!\d)")
-_ICCID = re.compile(
-    r"(?<![0-9A-Fa-f])(89[0-9A-Fa-f]{16,20}|98[0-9A-Fa-f]{16,20}|\d{18,22}[Ff]?)(?![0-9A-Fa-f])"
-)
+_ICCID = re.compile(r"(?<![0-9A-Fa-f])(89[0-9A-Fa-f]{16,20}|98[0-9A-Fa-f]{16,20}|\d{18,22}[Ff]?)(?![0-9A-Fa-f])")
 
 
 def read_imei(text: str) -> str:
@@ -171,9 +169,7 @@ def read_pin_tries(text: str) -> int:
     values = fields(value_of(text))
     position = {"+CPINR": 1, "+QPINC": 1, "^CPIN": _huawei_pin_position(values)}.get(name, 0)
     found = _optional(values, position)
-    if found is None or (
-        name in ("+CPINR", "+QPINC") and values[0].upper() not in ("SIM PIN", "SC", "PIN1", "PIN")
-    ):
+    if found is None or (name in ("+CPINR", "+QPINC") and values[0].upper() not in ("SIM PIN", "SC", "PIN1", "PIN")):
         raise AtResponseError("count of PIN tries", text)
     return _number(found, "count of PIN tries", text)
 
@@ -227,11 +223,7 @@ def read_registration(text: str, *, unsolicited: bool = False) -> RegistrationRe
         raise AtResponseError("registration", text)
     stat = _number(rest[0], "registration", text)
     technology = _optional(rest, 3)
-    known = (
-        ACCESS_TECHNOLOGIES.get(int(technology))
-        if technology and re.fullmatch(r"\d{1,2}", technology)
-        else None
-    )
+    known = ACCESS_TECHNOLOGIES.get(int(technology)) if technology and re.fullmatch(r"\d{1,2}", technology) else None
     return RegistrationReply(name, stat, _optional(rest, 1), _optional(rest, 2), known)
 
 

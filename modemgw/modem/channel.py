@@ -62,6 +62,10 @@ class CommandTimeout(ModemgwError):  # noqa: N818
         super().__init__(f"The modem did not answer {command} within {limit_s:g} s.")
 
 
+class ModemSilent(CommandTimeout):  # noqa: N818
+    """Resynchronising failed: the modem answers nothing at all. Only the next rung of the recovery ladder helps."""
+
+
 @dataclass(frozen=True, slots=True)
 class Response:
     """The information lines of a successful command and its result."""
@@ -110,6 +114,7 @@ class Channel:
         self._dirty = False  # an answer may still come that belongs to no command
         self._in_air = False  # a payload went out and its result has not come
         self._awaits_cmgs = False
+        self._after_prompt: Final | PortLost | None = None  # a result that came instead of the payload's
         self._resyncing = False
         self._lost: PortLost | None = None
         transport.start(self._received, self._port_lost)
@@ -174,6 +179,7 @@ class Channel:
         if self._lost is not None:
             raise self._lost
         self.counters.commands += 1
+        self._after_prompt = None
         self._lines = []
         self._strays = 0
         self._parser.begin(command)
@@ -255,8 +261,10 @@ class Channel:
             self._leave_prompt()
             self._end()
             raise
-        if isinstance(outcome, Prompt) and self.transport.is_open:
-            return
+        if isinstance(outcome, Prompt):
+            if self._after_prompt is None:
+                return
+            outcome = self._after_prompt
         self._end()
         if isinstance(outcome, Final) and outcome.error is not None:
             raise SendRejected(str(outcome.error), outcome.error, before_payload=True)
@@ -360,7 +368,7 @@ class Channel:
         finally:
             self._resyncing = False
             self._end()
-        raise CommandTimeout("AT", sum(RESYNC_PROBE_S))
+        raise ModemSilent("AT", sum(RESYNC_PROBE_S))
 
     async def _probe(self, probe: Command, limit_s: float) -> bool:
         """True if the probe's own information line and then a result came."""
@@ -455,8 +463,12 @@ class Channel:
                 self._urc(event)
 
     def _deliver(self, outcome: _Outcome) -> None:
-        if self._waiter is not None and not self._waiter.done():
+        if self._waiter is None:
+            return
+        if not self._waiter.done():
             self._waiter.set_result(outcome)
+        elif isinstance(outcome, Final | PortLost):
+            self._after_prompt = outcome
 
     def _port_lost(self, exc: Exception | None) -> None:
         why = f": {exc}" if exc is not None else ""

@@ -41,9 +41,7 @@ class SendAborted(SendError):
 class SendRejected(SendError):
     """The modem or the network said no, in time. `error` is what it said; None where it said OK without `+CMGS:`."""
 
-    def __init__(
-        self, reason: str, error: CommandFailed | None = None, *, before_payload: bool = False
-    ) -> None:
+    def __init__(self, reason: str, error: CommandFailed | None = None, *, before_payload: bool = False) -> None:
         self.reason = reason
         self.error = error
         self.before_payload = before_payload
@@ -95,11 +93,20 @@ class InitialiseFailed(ModemgwError):
 # ---------------------------------------------------------------- results
 
 
+class PinMemory(Protocol):
+    """Which PINs a SIM has refused; kept over restarts, so that a wrong PIN is not tried a second time."""
+
+    def was_refused(self, sim: str, pin: str) -> bool: ...
+
+    def remember(self, sim: str, pin: str) -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class DriverSettings:
     """What the owner of the line wants of the modem."""
 
     pin: str | None = None
+    pin_memory: PinMemory | None = None  # None: remembered as long as this process lives
     direct_delivery: bool | None = None  # None: as the profile says
     sim_wait_s: float = 30.0  # how long a busy SIM is waited for
     extra_init: tuple[str, ...] = ()  # AT commands of the owner, run last; a refusal is noted, not fatal

@@ -1,0 +1,232 @@
+"""The driver for any modem that speaks AT (TS 27.005, 27.007): ties channel, initialising, storage and events together."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from modemgw.at import commands
+from modemgw.at.commands import plain
+from modemgw.at.errors import AtResponseError, CmsError, CommandFailed
+from modemgw.at.parser import Urc
+from modemgw.at.responses import first, read_operator, read_signal
+from modemgw.modem.channel import Channel, CommandTimeout
+from modemgw.modem.driver import (
+    DriverCounters,
+    DriverSettings,
+    GoAhead,
+    ModemEvent,
+    ModemInfo,
+    Rebooted,
+    Registration,
+    RegistrationChanged,
+    ResetKind,
+    Signal,
+    StorageFill,
+    StoredPdu,
+    TpduHex,
+)
+from modemgw.modem.driver_events import event_of
+from modemgw.modem.driver_registration import RegistrationWatch
+from modemgw.modem.init import Initialiser
+from modemgw.modem.profile import Profile
+from modemgw.modem.storage import Storage
+from modemgw.modem.transport import PortLost, Transport
+
+log = logging.getLogger(__name__)
+
+NO_ACKNOWLEDGEMENT_EXPECTED = 340  # TS 27.005 3.2.5
+_REGISTRATION_URCS = frozenset({"+CREG", "+CGREG", "+CEREG", "+C5GREG"})
+
+
+class AtDriver:
+    """`Driver` over AT commands. Takes an open transport; a lost port is told to `on_lost` once, and the driver is then of no more use."""
+
+    def __init__(
+        self,
+        transport: Transport,
+        on_event: Callable[[ModemEvent], None],
+        *,
+        on_lost: Callable[[PortLost], None] | None = None,
+        profile: Profile | None = None,
+        usb: str | None = None,
+    ) -> None:
+        self.counters = DriverCounters()
+        self._on_event = on_event
+        self._fixed_profile = profile
+        self._profile = profile if profile is not None else Profile()
+        self._usb = usb
+        self._info: ModemInfo | None = None
+        self._link_modes: tuple[int, ...] = ()
+        self._link_kept = False
+        self._acknowledge_form = commands.ACKNOWLEDGE
+        self._acknowledges = False
+        self._registrations = RegistrationWatch()
+        self.channel = Channel(transport, self._urc, on_lost=on_lost, counters=self.counters)
+        self._storage = Storage(self.channel)
+
+    @property
+    def info(self) -> ModemInfo | None:
+        return self._info
+
+    @property
+    def profile(self) -> Profile:
+        return self._profile
+
+    @property
+    def sending(self) -> bool:
+        return self.channel.sending
+
+    @property
+    def url(self) -> str:
+        return self.channel.transport.url
+
+    async def initialise(self, settings: DriverSettings) -> ModemInfo:
+        self._storage.forget()
+        self._link_kept = False
+        initialiser = Initialiser(
+            self.channel, self._storage, self._registrations, settings, self._fixed_profile, self._usb
+        )
+        info = await initialiser.run()
+        self._profile = initialiser.profile
+        self._link_modes = initialiser.found.link_modes
+        self._acknowledges = info.needs_ack
+        self._info = info
+        return info
+
+    # ------------------------------------------------------------ sending
+
+    async def send(self, pdu: TpduHex, go_ahead: GoAhead) -> int:
+        return await self.channel.send_tpdu(pdu, go_ahead=go_ahead)
+
+    async def keep_link(self, on: bool) -> None:
+        """Mode 2 keeps the link till it is ended; mode 1 ends it 1-5 s after the last message, and is how it is ended here."""
+        if not self._link_modes or on == self._link_kept:
+            return
+        mode = 2 if on and 2 in self._link_modes else 1 if 1 in self._link_modes or on else 0
+        try:
+            await self.channel.run(commands.keep_link(mode))
+        except CommandFailed as exc:
+            log.info("%s: the radio link is not kept: %s", self.url, exc)
+            self._link_modes = ()
+            return
+        self._link_kept = on and mode == 2
+
+    # ------------------------------------------------------------ storage
+
+    async def list_messages(self, memory: str) -> list[StoredPdu]:
+        return await self._storage.list_messages(memory)
+
+    async def read_message(self, memory: str, index: int) -> StoredPdu | None:
+        return await self._storage.read_message(memory, index)
+
+    async def delete_message(self, memory: str, index: int) -> None:
+        await self._storage.delete_message(memory, index)
+
+    async def storage(self) -> list[StorageFill]:
+        return await self._storage.fill()
+
+    async def acknowledge(self) -> None:
+        """A refusal means that the modem has given up waiting and hands nothing over any more: indications are set anew."""
+        if not self._acknowledges:
+            return
+        try:
+            await self.channel.run(self._acknowledge_form)
+            return
+        except CommandFailed as exc:
+            problem = exc
+        if not isinstance(problem, CmsError) and self._acknowledge_form is commands.ACKNOWLEDGE:
+            try:
+                await self.channel.run(commands.ACKNOWLEDGE_ZERO)
+                self._acknowledge_form = commands.ACKNOWLEDGE_ZERO
+                return
+            except CommandFailed as exc:
+                problem = exc
+            if not isinstance(problem, CmsError):
+                log.info("%s: the modem knows no AT+CNMA; messages are not acknowledged", self.url)
+                self._acknowledges = False
+                await self._quietly(commands.select_service(0))
+        if not (isinstance(problem, CmsError) and problem.code == NO_ACKNOWLEDGEMENT_EXPECTED):
+            log.info("%s: an acknowledgement was refused: %s", self.url, problem)
+        if self._info is not None and self._info.cnmi:
+            await self._quietly(commands.set_indications(self._info.cnmi))
+
+    # ------------------------------------------------------------ state
+
+    async def registration(self) -> Registration:
+        return await self._registrations.ask(self.channel)
+
+    async def signal(self) -> Signal:
+        response = await self.channel.run(commands.SIGNAL)
+        return Signal(*first(response.lines, read_signal, "signal"))
+
+    async def operator(self) -> str | None:
+        response = await self.channel.run(commands.OPERATOR)
+        try:
+            return first(response.lines, read_operator, "operator")
+        except AtResponseError:
+            return None
+
+    async def alive(self) -> bool:
+        try:
+            await self.channel.run(commands.AT)
+        except (CommandTimeout, PortLost):
+            return False
+        except CommandFailed:
+            return True
+        return True
+
+    # ------------------------------------------------------------ recovery
+
+    async def resync(self) -> None:
+        await self.channel.resync()
+
+    async def reset(self, kind: ResetKind) -> None:
+        """Waits for a send that is under way. RADIO switches off and on, FULL starts the modem anew: its port may vanish."""
+        self._storage.forget()
+        self._link_kept = False
+        texts = self._profile.radio_reset if kind is ResetKind.RADIO else self._profile.full_reset
+        problem: CommandFailed | None = None
+        for text in texts:
+            try:
+                await self.channel.run(plain(text, commands.FUNCTION_S))
+            except CommandFailed as exc:
+                problem = exc
+                continue
+            except CommandTimeout:
+                if kind is ResetKind.RADIO:
+                    raise
+                return  # it went down without a word
+            if kind is ResetKind.FULL:
+                return
+            problem = None
+        if problem is not None:
+            raise problem
+
+    async def close(self) -> None:
+        self.channel.close()
+
+    async def _quietly(self, command: commands.Command) -> None:
+        try:
+            await self.channel.run(command)
+        except CommandFailed as exc:
+            log.info("%s: %s", self.url, exc)
+
+    # ------------------------------------------------------------ events
+
+    def _urc(self, urc: Urc) -> None:
+        if urc.name in _REGISTRATION_URCS:
+            try:
+                self._on_event(RegistrationChanged(self._registrations.told(urc.text)))
+            except AtResponseError:
+                log.debug("%s: unreadable %s", self.url, urc.text)
+            return
+        event = event_of(urc)
+        if event is None:
+            log.debug("%s: %s", self.url, urc.text)
+            return
+        if isinstance(event, Rebooted):
+            self._storage.forget()
+            self._registrations.forget()
+            self._link_kept = False
+        self._on_event(event)

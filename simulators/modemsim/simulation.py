@@ -165,6 +165,11 @@ class Simulation:
         config = self.config
         self._watch = OpenWatch(asyncio.get_running_loop())
         try:
+            if config.dir is not None:
+                from modemsim.control import ControlServer
+
+                self._control = ControlServer(self, config.dir / "control.sock")
+                await self._control.start()
             for i, host in enumerate(self.modems):
                 host.modem.on_output = self._has_output
                 host.modem.on_plug = self._plug
@@ -177,11 +182,6 @@ class Simulation:
                     )
                     port = config.tcp[1]
                     await host.tcp.listen(config.tcp[0], port + i if port else 0)
-            if config.dir is not None:
-                from modemsim.control import ControlServer
-
-                self._control = ControlServer(self, config.dir / "control.sock")
-                await self._control.start()
         except OSError as e:
             await self.stop()
             raise SimError(f"Cannot open the ports in {config.dir}: {e.strerror}.") from None

@@ -1,0 +1,185 @@
+"""Reading a modem empty: announced messages, direct ones, and the sweep of its memories.
+
+A PDU is deleted from the modem only after the COMMIT that keeps it; while the store cannot be written nothing is
+deleted and nothing acknowledged.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections import deque
+
+from modemgw.at.errors import CommandFailed
+from modemgw.errors import ModemgwError
+from modemgw.modem.driver import (
+    DirectMessage,
+    DirectReport,
+    Driver,
+    MessageStored,
+    ModemInfo,
+    ReportStored,
+    StorageFill,
+    StorageFull,
+    StoredPdu,
+)
+from modemgw.service.incoming import RawPdu
+from modemgw.service.ports import LineRecord, Repository
+from modemgw.service.receiving import take_in
+
+log = logging.getLogger(__name__)
+
+#: Messages read in one turn: sending waits for no more than these.
+TURN = 16
+
+#: Direct messages kept in memory while the store is slow; the network holds back what is not acknowledged.
+DIRECT_LIMIT = 1_000
+
+#: Pause while the store cannot be written.
+STORE_RETRY_S = 2.0
+
+
+class Receiver:
+    """Fed with events, runs as a task beside the sender; they share `turn`."""
+
+    def __init__(self, driver: Driver, repository: Repository, turn: asyncio.Lock) -> None:
+        self._driver = driver
+        self._repository = repository
+        self._turn = turn
+        self._line: LineRecord | None = None
+        self._memories: tuple[str, ...] = ()
+        self._needs_ack = False
+        self._places: dict[tuple[str, int], None] = {}  # announced, in order, each once
+        self._direct: deque[RawPdu] = deque()
+        self._sweep_wanted = True
+        self._news = asyncio.Event()
+        self.fill: tuple[StorageFill, ...] = ()
+        self.received = 0
+
+    def start(self, line: LineRecord, info: ModemInfo) -> None:
+        """Whose messages these are, and where they may lie."""
+        self._line = line
+        self._memories = info.memories
+        self._needs_ack = info.needs_ack
+        self.fill = info.storage
+        self._news.set()
+
+    def on_event(self, event: object) -> bool:
+        """Take an event of the driver; False if it is not about messages."""
+        if isinstance(event, MessageStored | ReportStored):
+            if event.index < 0 or not event.memory:
+                self._sweep_wanted = True
+            else:
+                self._places[event.memory, event.index] = None
+        elif isinstance(event, DirectMessage | DirectReport):
+            if len(self._direct) < DIRECT_LIMIT:
+                self._direct.append(RawPdu(event.hex))
+            else:
+                log.error("A direct message was not taken: the store is too far behind. It is not acknowledged.")
+        elif isinstance(event, StorageFull):
+            self._sweep_wanted = True
+        else:
+            return False
+        self._news.set()
+        return True
+
+    async def run(self, sweep_interval_s: float) -> None:
+        """Until cancelled; CommandTimeout and PortLost end it."""
+        while True:
+            try:
+                await self._work()
+            except CommandFailed as error:
+                log.warning("Reading messages: %s", error)
+                self._sweep_wanted = False  # the timer brings the next sweep
+            except _StoreTrouble as trouble:
+                log.warning("%s The modem keeps its messages.", trouble)
+                self._sweep_wanted = True
+                await asyncio.sleep(STORE_RETRY_S)
+                continue
+            self._news.clear()
+            if self._direct or self._places or self._sweep_wanted:
+                continue
+            try:
+                async with asyncio.timeout(sweep_interval_s):
+                    await self._news.wait()
+            except TimeoutError:
+                self._sweep_wanted = True
+
+    async def _work(self) -> None:
+        while self._direct or self._places or self._sweep_wanted:
+            if self._direct:
+                await self._take_direct()
+            if self._places:
+                await self._take_announced()
+            if self._sweep_wanted and not self._places:
+                await self.sweep()
+
+    async def _take_direct(self) -> None:
+        pdus = list(self._direct)
+        await self._store(pdus)
+        for _ in pdus:
+            self._direct.popleft()
+            if self._needs_ack:
+                async with self._turn:
+                    await self._driver.acknowledge()
+
+    async def _take_announced(self) -> None:
+        places = list(self._places)[:TURN]
+        async with self._turn:
+            found: list[StoredPdu] = []
+            for place in places:
+                stored = None
+                with contextlib.suppress(CommandFailed):
+                    stored = await self._driver.read_message(*place)
+                self._places.pop(place, None)
+                if stored is not None:
+                    found.append(stored)
+                else:
+                    self._sweep_wanted = True  # not where it was said to be: look everywhere, once
+            await self._keep(found)
+
+    async def sweep(self) -> None:
+        """List what lies in the memories and take it in. Memories that say they are empty are not listed."""
+        self._sweep_wanted = False
+        async with self._turn:
+            try:
+                self.fill = tuple(await self._driver.storage())
+            except CommandFailed:
+                self.fill = ()
+            used = {fill.memory: fill.used for fill in self.fill}
+            for memory in self._memories:
+                if used.get(memory, 1) == 0:
+                    continue
+                try:
+                    stored = await self._driver.list_messages(memory)
+                except CommandFailed as error:
+                    log.debug("Memory %s: %s", memory, error)
+                    continue
+                # stored but not received (2, 3: unsent and sent drafts) is the owner's
+                arrived = [pdu for pdu in stored if pdu.status in (0, 1)]
+                for start in range(0, len(arrived), 4 * TURN):
+                    await self._keep(arrived[start : start + 4 * TURN])
+
+    async def _keep(self, stored: list[StoredPdu]) -> None:
+        """COMMIT, then delete."""
+        if not stored:
+            return
+        await self._store([RawPdu(pdu.hex, pdu.memory, pdu.index) for pdu in stored])
+        for pdu in stored:
+            try:
+                await self._driver.delete_message(pdu.memory, pdu.index)
+            except CommandFailed as error:
+                # it is known: the next sweep finds a copy and deletes it then
+                log.warning("Message %s %d was kept but not deleted: %s", pdu.memory, pdu.index, error)
+
+    async def _store(self, pdus: list[RawPdu]) -> None:
+        assert self._line is not None
+        try:
+            self.received += await take_in(self._repository, self._line, pdus)
+        except ModemgwError as error:
+            raise _StoreTrouble(str(error)) from error
+
+
+class _StoreTrouble(ModemgwError):
+    """What came could not be kept."""

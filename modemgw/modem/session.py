@@ -1,0 +1,347 @@
+"""One spell of a working modem: from the end of its set-up until the port, the modem or the operator ends it.
+
+Runs the sender, the receiver and the housekeeping beside each other and hands their troubles to the ladder.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from modemgw.at.errors import CommandFailed
+from modemgw.at.policy import ErrorAction, ErrorScope
+from modemgw.domain.line import LineState
+from modemgw.errors import ModemgwError
+from modemgw.modem.driver import (
+    Driver,
+    DriverSettings,
+    LateCmgs,
+    ModemInfo,
+    PowerWarning,
+    Rebooted,
+    Registration,
+    RegistrationChanged,
+    Signal,
+    SimChanged,
+    StorageFill,
+)
+from modemgw.modem.ladder import Ladder, Rung
+from modemgw.modem.radio import DriverRadio
+from modemgw.modem.receiver import Receiver
+from modemgw.modem.transport import Transport
+from modemgw.service.dispatch import Dispatcher
+from modemgw.service.ports import Clock, LineRecord, Repository
+from modemgw.service.sending import LineSender, LineTrouble, SendingSettings
+from modemgw.service.timers import Timers
+
+log = logging.getLogger(__name__)
+
+#: Asked again while there is no network; a +CREG that comes by itself is quicker.
+REGISTRATION_S = 10.0
+
+#: Pauses of a line whose network refuses message after message, while it says that it is registered.
+NETWORK_PAUSES_S = (0.0, 5.0, 15.0, 30.0, 60.0, 120.0)
+
+#: Longer than any result of AT+CMGS takes (the channel gives up after 180 s).
+LAST_SEND_S = 200.0
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSettings:
+    """What the operator wants of one modem."""
+
+    name: str
+    port: str
+    baudrate: int = 115_200
+    smsc: str | None = None
+    driver: DriverSettings = field(default_factory=DriverSettings)
+    profile: str | None = None
+    sending: SendingSettings = field(default_factory=SendingSettings)
+    sweep_interval_s: float = 300.0
+    health_interval_s: float = 60.0
+    drain_limit_s: float = 75.0
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerPorts:
+    """What a worker is given of the rest of the gateway."""
+
+    repository: Repository
+    dispatcher: Dispatcher
+    timers: Timers
+    clock: Clock
+    make_driver: Callable[[Transport, Callable[[object], None], WorkerSettings], Driver]
+
+
+class Climb(ModemgwError):
+    """The session ends for a rung that needs the port opened anew."""
+
+    def __init__(self, rung: Rung, reason: str) -> None:
+        super().__init__(reason)
+        self.rung = rung
+        self.reason = reason
+
+
+class Session:
+    """See the module. `on_event` may be called as soon as the driver exists; `run` once, after the set-up."""
+
+    def __init__(
+        self,
+        driver: Driver,
+        settings: WorkerSettings,
+        ports: WorkerPorts,
+        ladder: Ladder,
+        set_state: Callable[[LineState, str | None], None],
+    ) -> None:
+        self._driver = driver
+        self._settings = settings
+        self._ports = ports
+        self._ladder = ladder
+        self._set_state = set_state
+        self._turn = asyncio.Lock()
+        self._trouble: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._registered = asyncio.Event()
+        self._receiver = Receiver(driver, ports.repository, self._turn)
+        self._sender: LineSender | None = None
+        self._line: LineRecord | None = None
+        self._background: set[asyncio.Task[None]] = set()
+        self._network_troubles = 0
+        self._modem_troubles = 0
+        self._sent_before = 0
+        self.registration: Registration | None = None
+        self.signal: Signal | None = None
+
+    # -- seen from outside --------------------------------------------------------------------------------
+
+    @property
+    def fill(self) -> tuple[StorageFill, ...]:
+        """Fill of the memories at the last look."""
+        return self._receiver.fill
+
+    @property
+    def sent(self) -> int:
+        return self._sender.sent if self._sender else 0
+
+    @property
+    def received(self) -> int:
+        return self._receiver.received
+
+    @property
+    def in_air(self) -> bool:
+        return bool(self._sender and self._sender.in_air)
+
+    @property
+    def line(self) -> LineRecord | None:
+        return self._line
+
+    def on_event(self, event: object) -> None:
+        """What the driver saw, in order; quick, never raises."""
+        if self._receiver.on_event(event):
+            return
+        if isinstance(event, RegistrationChanged):
+            self._note_registration(event.registration)
+        elif isinstance(event, Rebooted):
+            self._fail(Climb(Rung.REINIT, f"The modem has started anew by itself ({event.text})."))
+        elif isinstance(event, LateCmgs):
+            self._spawn(self._adopt(event.mr))
+        elif isinstance(event, SimChanged):
+            if event.state.upper() not in ("READY", "SMS READY"):
+                self._fail(Climb(Rung.REINIT, f"The SIM changed: {event.state}."))
+        elif isinstance(event, PowerWarning):
+            log.warning("%s: the modem complains of its power: %s", self._settings.name, event.text)
+            self._note("line.power", text=event.text)
+        else:
+            log.debug("%s: %s", self._settings.name, event)
+
+    # -- running ------------------------------------------------------------------------------------------
+
+    async def run(self, info: ModemInfo, stop: asyncio.Event) -> None:
+        """Until `stop`, or what ends the spell: PortLost, CommandTimeout, Climb."""
+        ports, name = self._ports, self._settings.name
+        line_id = await ports.repository.ensure_line(
+            name, imsi=info.imsi, iccid=info.iccid, imei=info.imei, number=info.number
+        )
+        self._line = LineRecord(line_id, name, info.imsi, info.number, self._settings.smsc)
+        self._receiver.start(self._line, info)
+        self._note_registration(info.registration)
+        self.signal = info.signal
+        self._note("line.up", modem=name, imei=info.imei, model=info.model)
+        with contextlib.suppress(CommandFailed):
+            await self._driver.keep_link(True)
+        self._sender = LineSender(
+            self._line, DriverRadio(self._driver, self._turn), ports.repository, ports.dispatcher, ports.timers,
+            ports.clock, self._settings.sending,
+        )  # fmt: skip
+        stopping: asyncio.Future[Any] = asyncio.ensure_future(stop.wait())
+        sender: asyncio.Future[Any] = asyncio.ensure_future(self._send(self._sender))
+        others: list[asyncio.Future[Any]] = [
+            asyncio.ensure_future(self._receiver.run(self._settings.sweep_interval_s)),
+            asyncio.ensure_future(self._watch()),
+        ]
+        try:
+            await asyncio.wait({stopping, sender, self._trouble, *others}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            limit = self._settings.drain_limit_s if stopping.done() else LAST_SEND_S
+            await self._wind_down(sender, [stopping, *others], limit)
+        for task in (sender, self._trouble, *others):
+            if task.done() and not task.cancelled() and (error := task.exception()) is not None:
+                raise error
+
+    async def _wind_down(
+        self, sender: asyncio.Future[Any], others: Sequence[asyncio.Future[Any]], limit_s: float
+    ) -> None:
+        """Stop sending without cutting off the part in the air, then all else."""
+        assert self._sender is not None
+        self._sender.stopping = True
+        while self._sender.in_air and not sender.done():
+            # a lost port or a result ends the send; the limit is for a modem that says nothing
+            done, _ = await asyncio.wait({sender}, timeout=min(limit_s, 0.25))
+            limit_s -= 0.25
+            if done or limit_s <= 0:
+                break
+        for task in (sender, *others, *self._background):
+            task.cancel()
+        await asyncio.gather(sender, *others, *self._background, return_exceptions=True)
+        await self._sender.flush()
+        if not self._trouble.done():
+            self._trouble.cancel()
+
+    async def _send(self, sender: LineSender) -> None:
+        """The sender, with what its troubles ask for when that can be done in place."""
+        while not sender.stopping:
+            await self._wait_registered()
+            if self._driver_ready():
+                self._set_state(LineState.READY, None)
+            try:
+                await sender.run()
+            except LineTrouble as trouble:
+                if sender.sent > self._sent_before:
+                    self._network_troubles = self._modem_troubles = 0
+                    self._ladder.proved()
+                self._sent_before = sender.sent
+                await self._mend(trouble)
+
+    def _driver_ready(self) -> bool:
+        return self._registered.is_set()
+
+    async def _mend(self, trouble: LineTrouble) -> None:
+        name, reason = self._settings.name, str(trouble)
+        self._note("line.trouble", modem=name, scope=str(trouble.scope), reason=reason)
+        log.warning("%s: %s", name, reason)
+        if trouble.action is ErrorAction.FAIL_COUNT:
+            await self._pause_line(reason)
+        elif trouble.action is ErrorAction.STOP_LINE:
+            raise Climb(Rung.REINIT, reason)
+        elif trouble.action is ErrorAction.SWEEP_RETRY:
+            await self._receiver.sweep()
+        elif trouble.action is ErrorAction.USE_CONFIGURED_SMSC:
+            await self._missing_smsc(reason)
+        elif trouble.scope is ErrorScope.NETWORK:
+            await self._network_trouble(reason)
+        elif trouble.action is ErrorAction.REINIT_RETRY_ONCE:
+            raise Climb(self._next_rung(Rung.REOPEN), reason)
+        else:
+            await self._modem_trouble(reason)
+
+    async def _pause_line(self, reason: str) -> None:
+        pause_s = self._settings.sending.pause_ms / 1000
+        self._set_state(LineState.PAUSED, reason)
+        self._note("line.paused", modem=self._settings.name, reason=reason, seconds=pause_s)
+        await asyncio.sleep(pause_s)
+        self._note("line.resumed", modem=self._settings.name)
+
+    async def _missing_smsc(self, reason: str) -> None:
+        smsc = self._settings.smsc
+        if smsc is None:
+            await self._pause_line(f"{reason} Set smsc of this modem in the configuration.")
+
+    async def _network_trouble(self, reason: str) -> None:
+        self._note_registration(await self._driver.registration())
+        if self._registered.is_set():
+            pause = NETWORK_PAUSES_S[min(self._network_troubles, len(NETWORK_PAUSES_S) - 1)]
+            self._network_troubles += 1
+            if pause:
+                self._set_state(LineState.RECOVERING, reason)
+                await asyncio.sleep(pause)
+
+    async def _modem_trouble(self, reason: str) -> None:
+        """The first rung is climbed in place; the others need a fresh start."""
+        rung = self._next_rung(Rung.RESYNC) if self._modem_troubles else Rung.RESYNC
+        self._modem_troubles += 1
+        if rung is not Rung.RESYNC:
+            raise Climb(rung, reason)
+        async with self._turn:
+            await self._driver.resync()
+
+    def _next_rung(self, at_least: Rung) -> Rung:
+        return self._ladder.next(time.monotonic(), at_least=at_least)
+
+    async def _watch(self) -> None:
+        """A health question now and then; a modem that does not answer ends the session by CommandTimeout."""
+        while True:
+            await asyncio.sleep(self._settings.health_interval_s)
+            if self._driver.sending:
+                continue
+            try:
+                async with self._turn:
+                    self.signal = await self._driver.signal()
+                    registration = await self._driver.registration()
+            except CommandFailed as error:
+                log.debug("%s: %s", self._settings.name, error)
+                continue
+            self._note_registration(registration)
+            self._ladder.well(time.monotonic())
+
+    # -- registration -------------------------------------------------------------------------------------
+
+    def _note_registration(self, registration: Registration) -> None:
+        before = self.registration
+        self.registration = registration
+        if registration.usable:
+            self._registered.set()
+        else:
+            self._registered.clear()
+        if before is not None and before.stat != registration.stat:
+            self._note("line.registration", modem=self._settings.name, text=registration.text)
+
+    async def _wait_registered(self) -> None:
+        while not self._registered.is_set():
+            text = self.registration.text if self.registration else "unknown"
+            self._set_state(LineState.SEARCHING, f"Network: {text}.")
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(REGISTRATION_S):
+                    await self._registered.wait()
+                    continue
+            async with self._turn:
+                self._note_registration(await self._driver.registration())
+
+    # -- small things -------------------------------------------------------------------------------------
+
+    async def _adopt(self, mr: int) -> None:
+        assert self._line is not None
+        part = await self._ports.repository.adopt_late_cmgs(self._line, mr)
+        if part is not None:
+            log.info("%s: message %d, part %d went out after all", self._settings.name, *part)
+            self._ports.dispatcher.refresh()
+
+    def _fail(self, error: Exception) -> None:
+        if not self._trouble.done():
+            self._trouble.set_exception(error)
+
+    def _note(self, kind: str, **data: object) -> None:
+        line_id = self._line.id if self._line else None
+        self._spawn(self._write_note(kind, line_id, data))
+
+    async def _write_note(self, kind: str, line_id: int | None, data: dict[str, object]) -> None:
+        with contextlib.suppress(ModemgwError):
+            await self._ports.repository.note(kind, line_id, **data)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)

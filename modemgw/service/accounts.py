@@ -1,0 +1,46 @@
+"""Who is asking: accounts by login and password, or by API key, compared in constant time."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Iterable
+
+from modemgw.domain.account import Account
+from modemgw.domain.refusal import Refusal, RefusalKind
+
+
+class Accounts:
+    """The accounts of the config. Looking one up takes as long for a wrong name as for a wrong password."""
+
+    def __init__(self, accounts: Iterable[Account]) -> None:
+        self._by_login = {account.login: account for account in accounts}
+        self._by_key = {_digest(a.api_key): a for a in self._by_login.values() if a.api_key}
+        self._nobody = Account(0, "", password="\0nobody\0")  # noqa: S106 (what a wrong login is compared with)
+
+    @property
+    def all(self) -> list[Account]:
+        """Every account."""
+        return list(self._by_login.values())
+
+    def authenticate(self, *, login: str | None, password: str | None, api_key: str | None, md5: bool) -> Account:
+        """The account, or Refusal(UNAUTHORISED). With `md5` the lower-case MD5 of the password is as good."""
+        if api_key is not None:
+            # the table is of digests: neither the time nor the place of a hit tells anything of a key
+            account = self._by_key.get(_digest(api_key))
+            if account is not None:
+                return account
+            raise Refusal(RefusalKind.UNAUTHORISED, "The API key is not known.")
+        account = self._by_login.get(login or "", self._nobody)
+        given = (password or "").encode()
+        right = hmac.compare_digest(given, account.password.encode())
+        if md5:
+            digest = hashlib.md5(account.password.encode(), usedforsecurity=False).hexdigest()
+            right |= hmac.compare_digest(given, digest.encode())
+        if not right or account is self._nobody or not account.password:
+            raise Refusal(RefusalKind.UNAUTHORISED, "The login or the password is wrong.")
+        return account
+
+
+def _digest(key: str) -> bytes:
+    return hashlib.sha256(key.encode("utf-8", "replace")).digest()

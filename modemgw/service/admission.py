@@ -1,0 +1,116 @@
+"""The door: what a submission must be, and the row it becomes. Refuses with the place and the reason."""
+
+from __future__ import annotations
+
+import json
+from typing import Literal
+
+from modemgw.domain.account import Account
+from modemgw.domain.message import Encoding, Submission
+from modemgw.domain.numbers import normalise
+from modemgw.domain.refusal import Refusal, RefusalKind
+from modemgw.service.ports import NewMessage
+from modemgw.sms import Plan, TpduDecodeError, TpduEncodeError, Udh, plan, plan_data
+
+#: Longest text that is looked at at all; 255 parts of UCS-2 have 17 085 characters.
+MAX_CHARACTERS = 40_000
+
+MIN_VALIDITY_S, MAX_VALIDITY_S = 60, 63 * 7 * 86_400
+MAX_AHEAD_MS = 366 * 86_400_000
+
+
+def admit(account: Account, submission: Submission, now: int) -> NewMessage:
+    """The message as it will be stored; raises Refusal. `now` is Unix ms."""
+    s = submission
+    recipient = normalise(s.to, account.country)
+    outline = outline_of(account, s)
+    if outline.parts > account.max_parts:
+        raise Refusal(
+            RefusalKind.TEXT_TOO_LONG,
+            f"The text needs {outline.parts} SMS parts; this account may send {account.max_parts} at the most. "
+            "Shorten it, or raise max_parts of the account.",
+            field="text",
+        )
+    validity = s.validity_s if s.validity_s is not None else account.validity_s
+    if not MIN_VALIDITY_S <= validity <= MAX_VALIDITY_S:
+        raise Refusal(
+            RefusalKind.BAD_PARAMETER,
+            f"A validity of {validity} s is outside {MIN_VALIDITY_S} s to {MAX_VALIDITY_S} s (63 weeks).",
+            field="validity_s",
+        )
+    if s.send_at is not None and s.send_at > now + MAX_AHEAD_MS:
+        raise Refusal(RefusalKind.BAD_TIME, "The time to send is more than a year ahead.", field="send_at")
+    if not -100 <= s.priority <= 100:
+        raise Refusal(RefusalKind.BAD_PARAMETER, "The priority is a number from -100 to 100.", field="priority")
+    ref = s.extra.get("ref")
+    return NewMessage(
+        account_id=account.id,
+        recipient=recipient,
+        text=s.text,
+        data=s.data,
+        udh=s.udh or None,
+        encoding=outline.encoding.value,
+        locking=int(outline.locking),
+        single=int(outline.single),
+        flash=s.flash,
+        pid=s.pid,
+        dcs=s.dcs,
+        priority=s.priority,
+        line=s.line or "",
+        report=s.report,
+        on_doubt=s.on_doubt or account.on_doubt,
+        client_ref=s.client_ref,
+        ref=str(ref) if ref is not None else None,
+        dialect=s.dialect,
+        extra=json.dumps(s.extra, ensure_ascii=False) if s.extra else None,
+        parts=outline.parts,
+        send_at=s.send_at,
+        validity_s=validity,
+    )
+
+
+def outline_of(account: Account, submission: Submission) -> Plan:
+    """Encoding and parts of a submission; raises Refusal for what cannot be sent."""
+    s = submission
+    text = s.text
+    if (text is None) == (s.data is None):
+        raise Refusal(RefusalKind.BAD_PARAMETER, "Give either a text or data, not both and not neither.", field="text")
+    try:
+        if text is None:
+            assert s.data is not None
+            if not s.data and not s.udh and s.pid == 0:
+                raise Refusal(RefusalKind.EMPTY_TEXT, "The data are empty; there is nothing to send.", field="data")
+            return plan_data(len(s.data), header=udh_of(s.udh))
+        if not text and s.pid == 0:
+            raise Refusal(RefusalKind.EMPTY_TEXT, "The text is empty; there is nothing to send.", field="text")
+        if len(text) > MAX_CHARACTERS:
+            raise Refusal(
+                RefusalKind.TEXT_TOO_LONG,
+                f"The text has {len(text)} characters; no more than {MAX_CHARACTERS} are looked at.",
+                field="text",
+            )
+        national = account.national if s.national is None else s.national
+        return plan(text, encoding=_ENCODINGS[s.encoding], national=national)
+    except TpduEncodeError as error:
+        kind = RefusalKind.TEXT_TOO_LONG if "parts" in error.reason else RefusalKind.BAD_PARAMETER
+        raise Refusal(
+            kind, f"The text cannot be sent: {error}", field="text" if text is not None else "data"
+        ) from error
+
+
+_ENCODINGS: dict[Encoding, Literal["auto", "gsm7", "ucs2"]] = {
+    Encoding.AUTO: "auto",
+    Encoding.GSM7: "gsm7",
+    Encoding.UCS2: "ucs2",
+}
+
+
+def udh_of(octets: bytes) -> Udh:
+    """The user data header a client gave, without its length octet; raises Refusal."""
+    if not octets:
+        return Udh()
+    try:
+        header, _ = Udh.decode(bytes([len(octets)]) + octets)
+    except (TpduDecodeError, ValueError) as error:
+        raise Refusal(RefusalKind.BAD_PARAMETER, f"The user data header is not one: {error}", field="udh") from error
+    return header

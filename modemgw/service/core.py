@@ -1,0 +1,187 @@
+"""The gateway as the front doors see it: `service.gateway.Gateway` over the repository and the dispatcher."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+
+from modemgw.domain.account import Account
+from modemgw.domain.inbox import InboxView
+from modemgw.domain.line import ModemView
+from modemgw.domain.message import Accepted, EventView, MessageView, Submission
+from modemgw.domain.refusal import Refusal, RefusalKind
+from modemgw.domain.states import State
+from modemgw.errors import ModemgwError
+from modemgw.service.accounts import Accounts
+from modemgw.service.admission import admit
+from modemgw.service.dispatch import Dispatcher
+from modemgw.service.gateway import Health
+from modemgw.service.matching import tail
+from modemgw.service.ports import Clock, NewMessage, Repository
+from modemgw.service.timers import Timers
+
+#: Events given to a follower at a time.
+EVENT_PAGE = 500
+
+
+class GatewayCore:
+    """See `service.gateway.Gateway`, whose docstrings are the contract."""
+
+    def __init__(
+        self,
+        repository: Repository,
+        dispatcher: Dispatcher,
+        timers: Timers,
+        accounts: Accounts,
+        clock: Clock,
+        modems: Callable[[], list[ModemView]],
+    ) -> None:
+        self._repository = repository
+        self._dispatcher = dispatcher
+        self._timers = timers
+        self._accounts = accounts
+        self._clock = clock
+        self._modems = modems
+        self._followers: set[asyncio.Event] = set()
+        self.closing = False
+
+    def authenticate(
+        self,
+        *,
+        login: str | None = None,
+        password: str | None = None,
+        api_key: str | None = None,
+        md5: bool = False,
+        remote: str | None = None,
+    ) -> Account:
+        return self._accounts.authenticate(login=login, password=password, api_key=api_key, md5=md5)
+
+    # -- out ----------------------------------------------------------------------------------------------
+
+    async def submit(self, account: Account, submission: Submission) -> Accepted:
+        return await self._accept(self._admit(account, submission))
+
+    async def submit_many(self, account: Account, submissions: Sequence[Submission]) -> list[Accepted | Refusal]:
+        waiting: list[asyncio.Future[Accepted] | Refusal] = []
+        for submission in submissions:
+            try:
+                message = self._admit(account, submission)
+            except Refusal as refusal:
+                waiting.append(refusal)
+            else:
+                waiting.append(asyncio.ensure_future(self._accept(message)))
+        results: list[Accepted | Refusal] = []
+        for item in waiting:
+            try:
+                results.append(item if isinstance(item, Refusal) else await item)
+            except Refusal as refusal:
+                results.append(refusal)
+        return results
+
+    def _admit(self, account: Account, submission: Submission) -> NewMessage:
+        if self.closing:
+            raise Refusal(RefusalKind.UNAVAILABLE, "The gateway is shutting down. Try again when it is back.")
+        message = admit(account, submission, self._clock())
+        if message.line and message.line not in {modem.name for modem in self._modems()}:
+            names = ", ".join(sorted(modem.name for modem in self._modems())) or "none"
+            raise Refusal(
+                RefusalKind.UNKNOWN_LINE,
+                f"There is no modem named {message.line!r}. There are: {names}.",
+                field="modem",
+            )
+        return message
+
+    async def _accept(self, message: NewMessage) -> Accepted:
+        try:
+            accepted = await self._repository.accept(message)
+        except Refusal:
+            raise
+        except ModemgwError as error:
+            raise Refusal(RefusalKind.UNAVAILABLE, f"The message was not accepted: {error}") from error
+        if accepted.created:
+            if message.send_at is None or message.send_at <= self._clock():
+                self._dispatcher.offer(accepted.id, message.priority, message.line)
+            if message.send_at is not None:
+                self._timers.wake_by(message.send_at)
+        return accepted
+
+    def plan(self, account: Account, submission: Submission) -> tuple[str, int]:
+        message = admit(account, submission, self._clock())
+        return message.encoding, message.parts
+
+    async def cancel(self, account: Account, message_id: int) -> MessageView:
+        try:
+            await self._repository.cancel(account.id, message_id)
+        except Refusal:
+            raise
+        except ModemgwError as error:
+            raise Refusal(RefusalKind.UNAVAILABLE, str(error)) from error
+        return await self.message(account, message_id)
+
+    async def message(self, account: Account, message_id: int) -> MessageView:
+        view = await self._repository.message(account.id, message_id)
+        if view is None:
+            raise Refusal(RefusalKind.NOT_FOUND, f"There is no message {message_id}.")
+        return view
+
+    async def find_message(
+        self, account: Account, *, id: int | None = None, ref: str | None = None, to: str | None = None
+    ) -> MessageView | None:
+        return await self._repository.find_message(account.id, id=id, ref=ref, tail=tail(to) if to else None)
+
+    async def message_events(self, account: Account, message_id: int) -> list[EventView]:
+        return await self._repository.message_events(message_id)
+
+    async def messages(
+        self, account: Account, *, state: State | None = None, after: int = 0, limit: int = 100
+    ) -> list[MessageView]:
+        return await self._repository.messages(account.id, state, after, limit)
+
+    # -- in -----------------------------------------------------------------------------------------------
+
+    async def inbox(self, account: Account, *, after: int = 0, limit: int = 100) -> list[InboxView]:
+        return await self._repository.inbox(after, limit)
+
+    async def inbox_item(self, account: Account, inbox_id: int) -> InboxView:
+        view = await self._repository.inbox_item(inbox_id)
+        if view is None:
+            raise Refusal(RefusalKind.NOT_FOUND, f"There is no incoming message {inbox_id}.")
+        return view
+
+    # -- state --------------------------------------------------------------------------------------------
+
+    def modems(self) -> list[ModemView]:
+        return self._modems()
+
+    async def events(self, account: Account, *, after: int = 0, limit: int = 100) -> list[EventView]:
+        return await self._repository.events(account.id, after, limit)
+
+    async def follow_events(self, account: Account, *, after: int | None = None) -> AsyncIterator[EventView]:
+        cursor = await self._repository.last_event() if after is None else after
+        news = asyncio.Event()
+        self._followers.add(news)
+        try:
+            while not self.closing:
+                news.clear()
+                page = await self._repository.events(account.id, cursor, EVENT_PAGE)
+                for event in page:
+                    cursor = event.id
+                    yield event
+                if not page:
+                    await news.wait()
+        finally:
+            self._followers.discard(news)
+
+    def notify(self) -> None:
+        """Something was committed: followers look again."""
+        for news in self._followers:
+            news.set()
+
+    async def health(self) -> Health:
+        problem = self._repository.problem
+        return Health(
+            ready=problem is None and not self.closing,
+            store=problem or "ok",
+            lines=tuple((modem.name, str(modem.state)) for modem in self._modems()),
+            queued=await self._repository.queued_count(),
+        )

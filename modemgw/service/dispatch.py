@@ -1,0 +1,166 @@
+"""Which message a ready line sends next: by priority, then by age, those that ask for the line among them.
+
+Keeps a short window of the queue's head in memory, so that the next message is at hand without a look into the
+store, and a queue of a million costs what an empty one costs. The store stays the truth: what is taken from the
+window is checked when its attempt is journalled.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import logging
+
+from modemgw.service.ports import Job, Repository
+
+log = logging.getLogger(__name__)
+
+#: Heads kept in memory for each selector; refilled when half are gone.
+WINDOW = 64
+
+_Entry = tuple[int, int]  # (-priority, id): the order of the queue
+
+
+class _Window:
+    """The head of the queue of one selector (a line's name, or empty for "any line").
+
+    Every ready message up to `end` is in the heap; `end` None: every one there is. Those behind it are in the
+    store only, and `more` says that a refill would find some.
+    """
+
+    def __init__(self) -> None:
+        self.heap: list[_Entry] = []
+        self.known: set[int] = set()
+        self.end: _Entry | None = None
+        self.more = True
+        self.refilling: asyncio.Task[None] | None = None
+
+    def add(self, entry: _Entry) -> None:
+        if self.end is not None and entry > self.end and self.refilling is None:
+            self.more = True
+        elif entry[1] not in self.known:
+            self.known.add(entry[1])
+            heapq.heappush(self.heap, entry)
+            if len(self.heap) > 4 * WINDOW and self.refilling is None:
+                self.keep(heapq.nsmallest(WINDOW, self.heap))
+
+    def keep(self, head: list[_Entry]) -> None:
+        """Let go of everything behind `head` (sorted, not empty); the store has it."""
+        self.heap = head
+        self.known = {message_id for _, message_id in head}
+        self.end = head[-1]
+        self.more = True
+
+    def pop(self) -> int:
+        message_id = heapq.heappop(self.heap)[1]
+        self.known.discard(message_id)
+        return message_id
+
+
+class Dispatcher:
+    """Hands messages to lines. `offer` tells of a new one; `take` waits for the next."""
+
+    def __init__(self, repository: Repository) -> None:
+        self._repository = repository
+        self._windows: dict[str, _Window] = {"": _Window()}
+        self._waiters: dict[str, list[asyncio.Future[None]]] = {}
+        self._taken: set[int] = set()  # with a line now: not to be given to another
+        self._again: dict[int, tuple[int, str]] = {}  # became ready while taken
+
+    def offer(self, message_id: int, priority: int, line: str) -> None:
+        """A message is ready to be sent. Cheap: called for every accepted message."""
+        if message_id in self._taken:
+            self._again[message_id] = (priority, line)
+            return
+        window = self._windows.get(line)
+        if window is not None:  # else no such line is up, and the store keeps it until one is
+            window.add((-priority, message_id))
+            self._wake(line)
+
+    def refresh(self) -> None:
+        """Something in the queue changed in a way that `offer` did not tell: look again."""
+        for line, window in self._windows.items():
+            window.more = True
+            self._wake(line)
+
+    async def take(self, line: str) -> Job:
+        """The next message for `line`; waits until there is one. Give it back with `release`."""
+        self._windows.setdefault(line, _Window())
+        while True:
+            for selector in ("", line):
+                window = self._windows[selector]
+                if window.more and len(window.heap) <= WINDOW // 2:
+                    await self._refill(selector, window)
+            message_id = self._pop(line)
+            if message_id is None:
+                await self._wait(line)
+                continue
+            self._taken.add(message_id)
+            try:
+                job = await self._repository.job(message_id)
+            except BaseException:
+                self._taken.discard(message_id)
+                self.refresh()
+                raise
+            if job is not None and job.line in ("", line) and job.queued:
+                return job
+            self.release(message_id)
+
+    def release(self, message_id: int) -> None:
+        """The line is through with the message, however it ended."""
+        self._taken.discard(message_id)
+        again = self._again.pop(message_id, None)
+        if again is not None:
+            self.offer(message_id, *again)
+
+    def _pop(self, line: str) -> int | None:
+        any_window, own = self._windows[""], self._windows[line]
+        while any_window.heap or own.heap:
+            if not own.heap or (any_window.heap and any_window.heap[0] < own.heap[0]):
+                message_id = any_window.pop()
+            else:
+                message_id = own.pop()
+            if message_id not in self._taken:
+                return message_id
+        return None
+
+    async def _refill(self, selector: str, window: _Window) -> None:
+        if window.refilling is None:
+            window.refilling = asyncio.ensure_future(self._fill(selector, window))
+        await asyncio.shield(window.refilling)
+
+    async def _fill(self, selector: str, window: _Window) -> None:
+        window.more = False  # a refresh from here on sets it again
+        limit = WINDOW + len(self._taken)
+        try:
+            rows = await self._repository.claim(selector, limit)
+            for message_id, priority in rows:
+                if message_id not in self._taken:
+                    window.add((-priority, message_id))
+            window.end = None
+            if len(rows) == limit:
+                end = (-rows[-1][1], rows[-1][0])
+                window.keep(sorted(entry for entry in window.heap if entry <= end) or [end])
+                window.end = end
+        except BaseException:
+            window.more = True
+            raise
+        finally:
+            window.refilling = None
+
+    async def _wait(self, line: str) -> None:
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        waiters = self._waiters.setdefault(line, [])
+        waiters.append(waiter)
+        try:
+            await waiter
+        finally:
+            if waiter in waiters:
+                waiters.remove(waiter)
+
+    def _wake(self, selector: str) -> None:
+        """Wake those that may take from `selector`: one is not enough, the woken one may be about to leave."""
+        for line in [selector] if selector else list(self._waiters):
+            for waiter in self._waiters.get(line, ()):
+                if not waiter.done():
+                    waiter.set_result(None)

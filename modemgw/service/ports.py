@@ -1,0 +1,227 @@
+"""What the use cases need from below and beside them, as protocols: the repository, the radio, the clock.
+
+Implemented by store/repository and modem/worker; nothing here knows SQLite or a port.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from modemgw.at.errors import CommandFailed
+from modemgw.domain.inbox import InboxView
+from modemgw.domain.message import Accepted, EventView, MessageView
+from modemgw.domain.states import State
+from modemgw.service.incoming import Incoming
+from modemgw.sms import PduHex
+
+#: Unix time in milliseconds.
+Clock = Callable[[], int]
+
+
+@dataclass(slots=True)
+class NewMessage:
+    """A validated message on its way into the store. Times in Unix ms."""
+
+    account_id: int
+    recipient: str  # as it goes into TP-DA
+    text: str | None
+    data: bytes | None
+    udh: bytes | None
+    encoding: str  # gsm7, ucs2, data8
+    locking: int
+    single: int
+    flash: bool
+    pid: int
+    dcs: int | None
+    priority: int
+    line: str  # empty: any
+    report: bool
+    on_doubt: str
+    client_ref: str | None
+    ref: str | None
+    dialect: str
+    extra: str | None  # JSON
+    parts: int
+    send_at: int | None
+    validity_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A message that waits to be sent, with all that its TPDUs are made of."""
+
+    id: int
+    account_id: int
+    recipient: str
+    text: str | None
+    data: bytes | None
+    udh: bytes
+    encoding: str
+    locking: int
+    single: int
+    flash: bool
+    pid: int
+    dcs: int | None
+    line: str
+    report: bool
+    on_doubt: str
+    parts: int
+    priority: int
+    expires_at: int
+    validity_s: int
+    tries: int
+    queued: tuple[int, ...]  # sequence numbers still to go, in order
+    resend: frozenset[int]  # those of them that were in doubt before
+
+
+@dataclass(frozen=True, slots=True)
+class LineRecord:
+    """A subscription as the store knows it, in the modem it sits in now."""
+
+    id: int
+    name: str
+    imsi: str | None
+    number: str | None
+    smsc: str | None = None  # service centre to put into the PDU; None leaves it to the SIM
+
+
+class Repository(Protocol):
+    """The store as the use cases see it. Writes return after their COMMIT; they may raise StoreUnavailable
+    (a ModemgwError) unless said otherwise. "kept" writes record what has happened in the world: they are
+    tried again until the disk takes them."""
+
+    @property
+    def problem(self) -> str | None:
+        """Why the store cannot be written, or None."""
+        ...
+
+    def accept(self, message: NewMessage) -> Awaitable[Accepted]: ...
+
+    def begin_attempt(
+        self, job: Job, seq: int, line: LineRecord, tail: str, *, pin_line: bool
+    ) -> Awaitable[int | None]:
+        """Journal an attempt; its id, or None if the part is not to be sent any more."""
+        ...
+
+    def end_attempt(
+        self,
+        attempt_id: int,
+        job: Job,
+        seq: int,
+        line: LineRecord,
+        outcome: str,
+        *,
+        mr: int | None = None,
+        error: str | None = None,
+        error_code: int | None = None,
+        due_at: int | None = None,
+        doubt_at: int | None = None,
+    ) -> Awaitable[State]:
+        """Kept. See store.outbox.EndAttempt for the outcomes."""
+        ...
+
+    def adopt_late_cmgs(self, line: LineRecord, mr: int) -> Awaitable[tuple[int, int] | None]: ...
+
+    def cancel(self, account_id: int, message_id: int) -> Awaitable[None]: ...
+
+    def reject(self, message_id: int, reason: str) -> Awaitable[None]:
+        """What waits of a message cannot be sent, for a reason that is ours."""
+        ...
+
+    def give_back(self, message_id: int) -> Awaitable[None]:
+        """A line stops between two parts: the rest waits again."""
+        ...
+
+    def expire(self) -> Awaitable[list[int]]: ...
+
+    def promote(self) -> Awaitable[list[tuple[int, int, str]]]:
+        """(id, priority, line) of messages that have become due."""
+        ...
+
+    def settle_doubt(self) -> Awaitable[list[int]]: ...
+
+    def take_in(self, line: LineRecord, pdus: Sequence[Incoming]) -> Awaitable[int]: ...
+
+    def show_partials(self, before: int) -> Awaitable[list[int]]: ...
+
+    def note(self, kind: str, line_id: int | None, **data: object) -> Awaitable[None]: ...
+
+    def ensure_line(
+        self, name: str, *, imsi: str | None, iccid: str | None, imei: str | None, number: str | None
+    ) -> Awaitable[int]: ...
+
+    # reading
+
+    async def claim(self, line: str, limit: int) -> list[tuple[int, int]]:
+        """(id, priority) of the head of the queue of `line` (empty: those that ask for none)."""
+        ...
+
+    async def job(self, message_id: int) -> Job | None: ...
+
+    async def next_times(self) -> tuple[int | None, int | None, int | None, int | None]: ...
+
+    async def message(self, account_id: int, message_id: int) -> MessageView | None: ...
+
+    async def find_message(
+        self, account_id: int, *, id: int | None, ref: str | None, tail: str | None
+    ) -> MessageView | None: ...
+
+    async def message_events(self, message_id: int) -> list[EventView]: ...
+
+    async def messages(self, account_id: int, state: State | None, after: int, limit: int) -> list[MessageView]: ...
+
+    async def inbox(self, after: int, limit: int) -> list[InboxView]: ...
+
+    async def inbox_item(self, inbox_id: int) -> InboxView | None: ...
+
+    async def events(self, account_id: int, after: int, limit: int) -> list[EventView]: ...
+
+    async def last_event(self) -> int: ...
+
+    async def queued_count(self) -> int: ...
+
+
+# -- the radio ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """The network took the TPDU: `+CMGS: <mr>` was read."""
+
+    mr: int
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The modem or the network said no. `error` is what it said; None: it said OK without `+CMGS: <mr>`."""
+
+    error: CommandFailed | None
+    text: str
+    before_payload: bool
+
+
+@dataclass(frozen=True, slots=True)
+class NotSent:
+    """Certainly nothing went out: withdrawn at the prompt (no trouble), or the modem made none (trouble)."""
+
+    reason: str
+    trouble: bool
+
+
+@dataclass(frozen=True, slots=True)
+class InDoubt:
+    """The payload went to the modem, and no answer came that says what became of it."""
+
+    reason: str
+
+
+SendOutcome = Sent | Refused | NotSent | InDoubt
+
+
+class Radio(Protocol):
+    """A ready modem as sending sees it. `go_ahead` runs while the modem makes its prompt; unless it returns
+    True nothing goes out. PortLost and the like become outcomes; nothing is raised for a modem's mood."""
+
+    async def send(self, pdu: PduHex, go_ahead: Callable[[], Awaitable[bool]]) -> SendOutcome: ...

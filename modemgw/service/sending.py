@@ -1,0 +1,278 @@
+"""Sending through one line: journal, send, outcome, and what an error means for the message and for the line.
+
+Owns the order of things (DESIGN rule 2) and the error policy's actions. The modem's dialogue is behind `Radio`;
+what to do with a line in trouble is the worker's business, told by `LineTrouble`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable
+from dataclasses import dataclass
+
+from modemgw.at.policy import ErrorAction, ErrorPolicy, ErrorScope, policy_for
+from modemgw.domain.states import State
+from modemgw.errors import ModemgwError
+from modemgw.service.compose import compose, submit_pdu
+from modemgw.service.dispatch import Dispatcher
+from modemgw.service.matching import tail
+from modemgw.service.ports import (
+    Clock,
+    InDoubt,
+    Job,
+    LineRecord,
+    NotSent,
+    Radio,
+    Refused,
+    Repository,
+    SendOutcome,
+    Sent,
+)
+from modemgw.service.timers import Timers
+from modemgw.sms import UserData
+
+log = logging.getLogger(__name__)
+
+#: Quick tries on the same modem for a refusal that often passes at once (quirks 2.1: collisions, "unknown error").
+QUICK_RETRIES_S = (0.5, 3.0)
+
+#: Backoff of what is worth another try later: 15 s, 30 s, 60 s … (quirks 2.1), with jitter.
+BACKOFF_FIRST_S, BACKOFF_MOST_S = 15.0, 3_600.0
+
+#: Times a message goes back to its place at once when the modem is to blame, before it waits like others.
+TRIES_AT_ONCE = 3
+
+#: Pause of a line while the journal cannot be written.
+STORE_RETRY_S = 2.0
+
+#: Troubles that the worker mends, so that the message need not wait.
+_WORKER_MENDS = frozenset(
+    {
+        ErrorAction.STOP_LINE,
+        ErrorAction.SWEEP_RETRY,
+        ErrorAction.REINIT_RETRY_ONCE,
+        ErrorAction.USE_CONFIGURED_SMSC,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SendingSettings:
+    """What the operator may set. Times in ms."""
+
+    doubt_window_ms: int = 600_000
+    pause_after: int = 3  # refusals in a row, of different recipients, that speak of the SIM
+    pause_ms: int = 1_800_000
+
+
+class LineTrouble(ModemgwError):
+    """The line cannot go on sending by itself. `scope` says whose fault, `action` what is asked of the worker."""
+
+    def __init__(self, scope: ErrorScope, action: ErrorAction, reason: str) -> None:
+        super().__init__(reason)
+        self.scope = scope
+        self.action = action
+
+
+class LineSender:
+    """Sends messages through one ready line until it is cancelled or the line is in trouble."""
+
+    def __init__(
+        self,
+        line: LineRecord,
+        radio: Radio,
+        repository: Repository,
+        dispatcher: Dispatcher,
+        timers: Timers,
+        clock: Clock,
+        settings: SendingSettings,
+    ) -> None:
+        self._line = line
+        self._radio = radio
+        self._repository = repository
+        self._dispatcher = dispatcher
+        self._timers = timers
+        self._clock = clock
+        self._settings = settings
+        self._refused: dict[str, str] = {}  # recipients of a run of SIM refusals, and the reason
+        self._pending: set[asyncio.Future[State]] = set()
+        self.stopping = False
+        self.in_air = False
+        self.sent = 0
+
+    async def run(self) -> None:
+        """Until cancelled, `stopping` is set, or LineTrouble is raised."""
+        while not self.stopping:
+            job = await self._dispatcher.take(self._line.name)
+            try:
+                await self.send(job)
+            finally:
+                self._dispatcher.release(job.id)
+
+    async def flush(self) -> None:
+        """Wait until every outcome is durable."""
+        while self._pending:
+            await asyncio.wait(self._pending)
+
+    async def send(self, job: Job) -> None:
+        """Send the open parts of one message, one after the other; nothing comes between them on this line."""
+        try:
+            parts = compose(job)
+        except (ModemgwError, ValueError) as error:
+            await self._reject_uncomposable(job, f"It cannot be put into a PDU: {error}")
+            return
+        for seq, part in parts.items():
+            if not await self._send_part(job, seq, part):
+                return
+            if self.stopping and seq != max(parts):
+                # the rest waits for the next start, on this line
+                await self._give_back(job)
+                return
+
+    async def _send_part(self, job: Job, seq: int, part: UserData) -> bool:
+        """True if the next part may follow."""
+        tries = 0
+        while True:
+            attempt, outcome = await self._attempt(job, seq, part)
+            if attempt is None:
+                return False  # cancelled or expired meanwhile
+            if isinstance(outcome, Sent):
+                self._end(attempt, job, seq, "sent", mr=outcome.mr)
+                self.sent += 1
+                self._refused.clear()
+                return True
+            if isinstance(outcome, InDoubt):
+                doubt_at = self._clock() + self._settings.doubt_window_ms
+                await self._ended(attempt, job, seq, "unknown", error=outcome.reason, doubt_at=doubt_at)
+                self._timers.wake_by(doubt_at)
+                raise LineTrouble(ErrorScope.MODEM, ErrorAction.RETRY_BACKOFF, outcome.reason)
+            if isinstance(outcome, NotSent):
+                await self._ended(attempt, job, seq, "not_sent", error=outcome.reason)
+                self._requeue(job)
+                raise LineTrouble(ErrorScope.MODEM, ErrorAction.REINIT_RETRY_ONCE, outcome.reason)
+            wait_s = await self._refusal(attempt, job, seq, outcome, tries)
+            if wait_s is None:
+                return False
+            tries += 1
+            await asyncio.sleep(wait_s)
+
+    async def _attempt(self, job: Job, seq: int, part: UserData) -> tuple[int | None, SendOutcome]:
+        """Journal and send; the attempt's id (None: the part is not to be sent) and what came of it."""
+        pdu = submit_pdu(job, part, self._line, resend=seq in job.resend, now=self._clock())
+        attempt: int | None = None
+        unwritable: ModemgwError | None = None
+
+        async def journal() -> bool:
+            nonlocal attempt, unwritable
+            try:
+                attempt = await self._repository.begin_attempt(
+                    job, seq, self._line, tail(job.recipient), pin_line=job.parts > 1
+                )
+            except ModemgwError as error:
+                unwritable = error
+            return attempt is not None
+
+        self.in_air = True
+        try:
+            outcome = await self._radio.send(pdu, journal)
+        finally:
+            self.in_air = False
+        if attempt is None:
+            if unwritable is not None:
+                self._requeue(job)
+                await asyncio.sleep(STORE_RETRY_S)
+            elif isinstance(outcome, NotSent) and outcome.trouble:
+                self._requeue(job)
+                raise LineTrouble(ErrorScope.MODEM, ErrorAction.REINIT_RETRY_ONCE, outcome.reason)
+        return attempt, outcome
+
+    async def _refusal(self, attempt: int, job: Job, seq: int, outcome: Refused, tries: int) -> float | None:
+        """Keep a refusal and act on it: seconds until another try here and now, or None: no more of this message."""
+        if outcome.error is None:
+            # OK without +CMGS: called a failure, and not tried again, for the network may have it all the same
+            await self._ended(attempt, job, seq, "rejected", error=outcome.text)
+            return None
+        policy: ErrorPolicy = policy_for(outcome.error)
+        action, text = policy.action, outcome.text
+        code = getattr(outcome.error, "code", None)
+        if action is ErrorAction.ACCEPTED_EARLIER and seq in job.resend:
+            # the centre has it from the attempt that was in doubt, and knew the copy
+            await self._ended(attempt, job, seq, "sent", error=text)
+            return None
+        if action in (ErrorAction.FAIL, ErrorAction.FAIL_COUNT, ErrorAction.ACCEPTED_EARLIER):
+            await self._ended(attempt, job, seq, "rejected", error=text, error_code=code)
+            if action is ErrorAction.FAIL_COUNT:
+                self._count_refusal(job, text)
+            return None
+        if action in (ErrorAction.COLLISION_RETRY, ErrorAction.WAIT_RETRY) and tries < len(QUICK_RETRIES_S):
+            await self._ended(attempt, job, seq, "refused", error=text, error_code=code)
+            return QUICK_RETRIES_S[tries]
+        if action in _WORKER_MENDS and job.tries < TRIES_AT_ONCE:
+            # not the message's fault: it keeps its place, and the worker sees to the modem
+            await self._ended(attempt, job, seq, "refused", error=text, error_code=code)
+            self._requeue(job)
+        else:
+            due_at = self._clock() + self._backoff_ms(job)
+            await self._ended(attempt, job, seq, "refused", error=text, error_code=code, due_at=due_at)
+            self._timers.wake_by(due_at)
+        raise LineTrouble(policy.scope, action, text)
+
+    def _backoff_ms(self, job: Job) -> int:
+        wait = min(BACKOFF_FIRST_S * 2 ** min(job.tries, 10), BACKOFF_MOST_S)
+        return int(wait * 1000 * random.uniform(0.9, 1.1))  # noqa: S311 (jitter)
+
+    def _count_refusal(self, job: Job, reason: str) -> None:
+        self._refused[job.recipient] = reason
+        if len(self._refused) >= self._settings.pause_after:
+            count = len(self._refused)
+            self._refused.clear()
+            raise LineTrouble(
+                ErrorScope.SIM,
+                ErrorAction.FAIL_COUNT,
+                f"{count} messages to different recipients in a row were refused, the last with: {reason} "
+                "The operator may have barred this SIM, or its credit is used up.",
+            )
+
+    def _requeue(self, job: Job) -> None:
+        self._dispatcher.offer(job.id, job.priority, self._line.name if job.parts > 1 else job.line)
+
+    async def _give_back(self, job: Job) -> None:
+        await self._repository.give_back(job.id)
+
+    async def _reject_uncomposable(self, job: Job, reason: str) -> None:
+        log.error("Message %d: %s", job.id, reason)
+        await self._repository.reject(job.id, reason)
+
+    # -- outcomes -----------------------------------------------------------------------------------------
+
+    def _end(self, attempt: int, job: Job, seq: int, outcome: str, *, mr: int | None = None) -> None:
+        """Record an outcome without waiting: it is in the writer's hands, before the next attempt's journal."""
+        future = asyncio.ensure_future(self._repository.end_attempt(attempt, job, seq, self._line, outcome, mr=mr))
+        self._pending.add(future)
+        future.add_done_callback(self._recorded)
+
+    def _recorded(self, future: asyncio.Future[State]) -> None:
+        self._pending.discard(future)
+        if not future.cancelled() and (error := future.exception()) is not None:
+            log.error("An outcome could not be kept: %s", error)
+
+    async def _ended(
+        self,
+        attempt: int,
+        job: Job,
+        seq: int,
+        outcome: str,
+        *,
+        error: str | None = None,
+        error_code: int | None = None,
+        due_at: int | None = None,
+        doubt_at: int | None = None,
+    ) -> None:
+        """Record an outcome and wait for the COMMIT; a cancelled caller does not lose it."""
+        future: Awaitable[object] = self._repository.end_attempt(
+            attempt, job, seq, self._line, outcome, error=error, error_code=error_code, due_at=due_at,
+            doubt_at=doubt_at,
+        )  # fmt: skip
+        await asyncio.shield(future)

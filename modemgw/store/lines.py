@@ -1,0 +1,64 @@
+"""Accounts and lines as rows: found or made at the start of a service or a modem."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from modemgw.store.writer import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class EnsureAccounts:
+    """-> {login: id}. Accounts that left the config keep their rows: their messages stay theirs."""
+
+    logins: Sequence[str]
+
+    def __call__(self, tx: Transaction) -> dict[str, int]:
+        for login in self.logins:
+            tx.execute("INSERT INTO accounts (login) VALUES (?) ON CONFLICT DO NOTHING", (login,))
+        return dict(tx.execute("SELECT login, id FROM accounts").fetchall())
+
+
+@dataclass(frozen=True, slots=True)
+class EnsureLine:
+    """-> line id. The subscription is known by IMSI, else ICCID, else the device, else the modem's name,
+
+    so that history and reports follow the SIM from stick to stick.
+    """
+
+    name: str
+    imsi: str | None
+    iccid: str | None
+    imei: str | None
+    number: str | None
+
+    @property
+    def key(self) -> str:
+        for kind, value in (("imsi", self.imsi), ("iccid", self.iccid), ("imei", self.imei)):
+            if value:
+                return f"{kind}:{value}"
+        return f"name:{self.name}"
+
+    def __call__(self, tx: Transaction) -> int:
+        tx.execute(
+            "INSERT INTO lines (key, name, imsi, iccid, imei, number, first_seen, last_seen) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET name = excluded.name, "
+            "iccid = coalesce(excluded.iccid, iccid), imei = excluded.imei, "
+            "number = coalesce(excluded.number, number), last_seen = excluded.last_seen",
+            (self.key, self.name, self.imsi, self.iccid, self.imei, self.number, tx.now, tx.now),
+        )
+        line_id: int = tx.execute("SELECT id FROM lines WHERE key = ?", (self.key,)).fetchone()[0]
+        return line_id
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """-> None. An event of a line: state changes, recoveries, warnings."""
+
+    kind: str
+    line_id: int | None
+    data: dict[str, object]
+
+    def __call__(self, tx: Transaction) -> None:
+        tx.event(self.kind, line=self.line_id, data=self.data)

@@ -1,0 +1,398 @@
+"""The way of a message out, as write operations: accept, attempt, outcome, cancel, expire, doubt.
+
+Each is a callable for `Store.write`. What follows from what is decided by domain/states; this keeps it.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from modemgw.domain.message import Accepted
+from modemgw.domain.refusal import Refusal, RefusalKind
+from modemgw.domain.states import State, derive
+from modemgw.service.ports import NewMessage
+from modemgw.store import receipts
+from modemgw.store.writer import Transaction
+
+_MESSAGE_COLUMNS = (
+    "id, account_id, recipient, text, data, udh, encoding, locking, single, flash, pid, dcs, priority, line, "
+    "report, on_doubt, client_ref, ref, dialect, extra, parts, state, queue, due_at, expires_at, send_at, "
+    "validity_s, created_at, updated_at"
+)
+_INSERT_MESSAGE = f"INSERT INTO messages ({_MESSAGE_COLUMNS}) VALUES "  # noqa: S608
+_INSERT_PART = "INSERT INTO parts (message_id, seq, state) VALUES "
+
+
+@dataclass(frozen=True, slots=True)
+class Accept:
+    """-> Accepted. Many at a time become three statements, however many they are."""
+
+    message: NewMessage
+
+    def __call__(self, tx: Transaction) -> Accepted:
+        result = self.many(tx, [self])[0]
+        if isinstance(result, Exception):
+            raise result
+        return result
+
+    def many(self, tx: Transaction, ops: Sequence[Accept]) -> list[Accepted | Exception]:
+        row = tx.execute("SELECT max(id) FROM messages").fetchone()
+        next_id = (row[0] or 0) + 1
+        now = tx.now
+        messages: list[tuple[Any, ...]] = []
+        parts: list[tuple[Any, ...]] = []
+        results: list[Accepted | Exception] = []
+        fresh: dict[tuple[int, str], Accepted] = {}
+        for op in ops:
+            m = op.message
+            if m.client_ref is not None:
+                earlier = fresh.get((m.account_id, m.client_ref)) or _earlier(tx, m)
+                if earlier is not None:
+                    results.append(replace(earlier, created=False))
+                    continue
+            later = m.send_at is not None and m.send_at > now
+            start = m.send_at if later and m.send_at is not None else now
+            messages.append(
+                (
+                    next_id, m.account_id, m.recipient, m.text, m.data, m.udh, m.encoding, m.locking, m.single,
+                    m.flash, m.pid, m.dcs, m.priority, m.line, m.report, m.on_doubt, m.client_ref, m.ref,
+                    m.dialect, m.extra, m.parts, "queued", 2 if later else 1, start if later else None,
+                    start + m.validity_s * 1000, m.send_at, m.validity_s, now, now,
+                )
+            )  # fmt: skip
+            if m.parts == 1:
+                parts.append((next_id, 1, "queued"))
+            else:
+                parts.extend((next_id, seq, "queued") for seq in range(1, m.parts + 1))
+            tx.events.append((now, "message.queued", m.account_id, next_id, None, None, None, None))
+            accepted = Accepted(next_id, State.QUEUED, m.encoding, m.parts, True)
+            if m.client_ref is not None:
+                fresh[m.account_id, m.client_ref] = accepted
+            results.append(accepted)
+            next_id += 1
+        tx.insert_many(_INSERT_MESSAGE, messages)
+        tx.insert_many(_INSERT_PART, parts)
+        return results
+
+
+def _earlier(tx: Transaction, message: NewMessage) -> Accepted | None:
+    row = tx.execute(
+        "SELECT id, state, encoding, parts FROM messages WHERE account_id = ? AND client_ref = ?",
+        (message.account_id, message.client_ref),
+    ).fetchone()
+    return None if row is None else Accepted(row[0], State(row[1]), row[2], row[3], False)
+
+
+@dataclass(frozen=True, slots=True)
+class BeginAttempt:
+    """-> attempt id, or None if the part is not to be sent any more. Committed before the payload goes out."""
+
+    message_id: int
+    seq: int
+    line_id: int
+    line: str
+    tail: str
+    resend: bool
+    pin_line: bool  # a further part of a message stays on the line of the first
+
+    def __call__(self, tx: Transaction) -> int | None:
+        execute, now = tx.execute, tx.now
+        row = execute(
+            "SELECT state, queue, expires_at, account_id FROM messages WHERE id = ?", (self.message_id,)
+        ).fetchone()
+        if row is None or row[0] not in ("queued", "sending") or row[2] <= now:
+            return None
+        changed = execute(
+            "UPDATE parts SET state = 'sending', line_id = ?, tail = ?, mr = NULL, error = NULL, error_code = NULL "
+            "WHERE message_id = ? AND seq = ? AND state = 'queued'",
+            (self.line_id, self.tail, self.message_id, self.seq),
+        ).rowcount
+        if changed != 1:
+            return None
+        if row[0] != "sending" or row[1] != 0:
+            execute(
+                "UPDATE messages SET state = 'sending', queue = 0, due_at = NULL, updated_at = ? WHERE id = ?",
+                (now, self.message_id),
+            )
+        if self.pin_line:
+            execute("UPDATE messages SET line = ? WHERE id = ?", (self.line, self.message_id))
+        attempt = execute(
+            "INSERT INTO attempts (message_id, seq, n, line_id, started_at, outcome, rd) "
+            "SELECT ?, ?, count(*) + 1, ?, ?, 'started', ? FROM attempts WHERE message_id = ? AND seq = ?",
+            (self.message_id, self.seq, self.line_id, now, self.resend, self.message_id, self.seq),
+        ).lastrowid
+        tx.event(
+            "part.sending", account=row[3], message=self.message_id, part=self.seq, line=self.line_id,
+            data={"resend": True} if self.resend else None,
+        )  # fmt: skip
+        return attempt
+
+
+@dataclass(frozen=True, slots=True)
+class EndAttempt:
+    """-> the message's new state. The outcome of an attempt: what the modem said, or that it said nothing.
+
+    `outcome` is sent, rejected (for good), refused (temporary: the part waits again until `due_at`), not_sent
+    (nothing went out; waits again) or unknown (in doubt until `doubt_at`).
+    """
+
+    attempt_id: int
+    message_id: int
+    seq: int
+    line_id: int
+    outcome: str
+    mr: int | None = None
+    error: str | None = None
+    error_code: int | None = None
+    due_at: int | None = None
+    doubt_at: int | None = None
+
+    def __call__(self, tx: Transaction) -> State:
+        execute, now = tx.execute, tx.now
+        recorded = "rejected" if self.outcome == "refused" else self.outcome
+        execute(
+            "UPDATE attempts SET ended_at = ?, outcome = ?, mr = ?, error = ?, error_code = ? WHERE id = ?",
+            (now, recorded, self.mr, self.error, self.error_code, self.attempt_id),
+        )
+        part = {"sent": "sent", "rejected": "rejected", "unknown": "unknown"}.get(self.outcome, "queued")
+        execute(
+            "UPDATE parts SET state = ?, mr = ?, sent_at = ?, error = ?, error_code = ? "
+            "WHERE message_id = ? AND seq = ? AND state = 'sending'",
+            (part, self.mr, now if part in ("sent", "unknown") else None, self.error, self.error_code,
+             self.message_id, self.seq),
+        )  # fmt: skip
+        if part == "rejected":
+            stop_rest(tx, self.message_id)
+        account = execute("SELECT account_id FROM messages WHERE id = ?", (self.message_id,)).fetchone()[0]
+        data = {"mr": self.mr, "error": self.error, "code": self.error_code, "due_at": self.due_at}
+        tx.event(
+            f"part.{self.outcome}", account=account, message=self.message_id, part=self.seq, line=self.line_id,
+            data={key: value for key, value in data.items() if value is not None},
+        )  # fmt: skip
+        if part == "queued":
+            execute(
+                "UPDATE messages SET queue = ?, due_at = ?, tries = tries + ?, updated_at = ?, "
+                "error = ?, error_code = ? WHERE id = ?",
+                (2 if self.due_at else 1, self.due_at, self.outcome == "refused", now,
+                 self.error, self.error_code, self.message_id),
+            )  # fmt: skip
+        elif part == "unknown":
+            execute("UPDATE messages SET doubt_at = ? WHERE id = ?", (self.doubt_at, self.message_id))
+        state = settle(tx, self.message_id)
+        if part in ("sent", "unknown"):
+            receipts.match_late(tx, self.line_id, self.message_id, self.seq)
+        return state
+
+
+def stop_rest(tx: Transaction, message_id: int) -> None:
+    """A part failed for good: those that have not gone out stay at home."""
+    tx.execute("UPDATE parts SET state = 'cancelled' WHERE message_id = ? AND state = 'queued'", (message_id,))
+
+
+def settle(tx: Transaction, message_id: int) -> State:
+    """Derive the message's state from its parts and keep it; an event tells when it changed."""
+    execute = tx.execute
+    rows = execute(
+        "SELECT state, error, error_code, st FROM parts WHERE message_id = ? ORDER BY seq", (message_id,)
+    ).fetchall()
+    state = derive(State(row[0]) for row in rows)
+    old, queue, account = execute(
+        "SELECT state, queue, account_id FROM messages WHERE id = ?", (message_id,)
+    ).fetchone()
+    error, code = next(((row[1], row[2]) for row in rows if row[0] == state and row[1]), (None, None))
+    st = next((row[3] for row in rows if row[0] == state and row[3] is not None), None)
+    if state is State.QUEUED and queue == 0:
+        queue = 1
+    elif state not in (State.QUEUED, State.SENDING):
+        queue = 0
+    if state in (State.QUEUED, State.SENDING):
+        # the last refusal stays readable while the next try waits
+        execute(
+            "UPDATE messages SET state = ?, queue = ?, updated_at = ?, doubt_at = NULL WHERE id = ?",
+            (state, queue, tx.now, message_id),
+        )
+    else:
+        execute(
+            "UPDATE messages SET state = ?, queue = ?, updated_at = ?, st = ?, error = ?, error_code = ?, "
+            "doubt_at = CASE WHEN ? THEN doubt_at END WHERE id = ?",
+            (state, queue, tx.now, st, error, code, state is State.UNKNOWN, message_id),
+        )
+    if old != state:
+        tx.event(f"message.{state}", account=account, message=message_id)
+    return state
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """-> None. Withdraw a message of which nothing has been sent."""
+
+    account_id: int
+    message_id: int
+
+    def __call__(self, tx: Transaction) -> None:
+        row = tx.execute(
+            "SELECT state FROM messages WHERE id = ? AND account_id = ?", (self.message_id, self.account_id)
+        ).fetchone()
+        if row is None:
+            raise Refusal(RefusalKind.NOT_FOUND, f"There is no message {self.message_id}.")
+        if row[0] == "cancelled":
+            return
+        if row[0] != "queued":
+            raise Refusal(
+                RefusalKind.CONFLICT,
+                f"Message {self.message_id} is already {row[0]}; only a queued one can be cancelled.",
+            )
+        tx.execute("UPDATE parts SET state = 'cancelled' WHERE message_id = ?", (self.message_id,))
+        settle(tx, self.message_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Expire:
+    """-> ids of queued messages whose validity has ended; at most `limit` at a time."""
+
+    limit: int = 500
+
+    def __call__(self, tx: Transaction) -> list[int]:
+        rows = tx.execute(
+            "SELECT id FROM messages WHERE queue > 0 AND expires_at <= ? ORDER BY expires_at LIMIT ?",
+            (tx.now, self.limit),
+        ).fetchall()
+        for (message_id,) in rows:
+            expire_one(tx, message_id)
+        return [row[0] for row in rows]
+
+
+def expire_one(tx: Transaction, message_id: int) -> None:
+    """The parts that wait have waited too long."""
+    tx.execute(
+        "UPDATE parts SET state = 'expired', error = 'Its validity ended before it could be sent.' "
+        "WHERE message_id = ? AND state = 'queued'",
+        (message_id,),
+    )
+    settle(tx, message_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Promote:
+    """-> (id, priority, line) of messages that have become due; at most `limit` at a time."""
+
+    limit: int = 1000
+
+    def __call__(self, tx: Transaction) -> list[tuple[int, int, str]]:
+        rows = tx.execute(
+            "SELECT id, priority, line FROM messages WHERE queue = 2 AND due_at <= ? ORDER BY due_at LIMIT ?",
+            (tx.now, self.limit),
+        ).fetchall()
+        for row in rows:
+            tx.execute("UPDATE messages SET queue = 1, due_at = NULL WHERE id = ?", (row[0],))
+        return rows
+
+
+@dataclass(frozen=True, slots=True)
+class SettleDoubt:
+    """-> ids that are sent again. Messages whose doubt window has passed, each by its own rule."""
+
+    limit: int = 500
+
+    def __call__(self, tx: Transaction) -> list[int]:
+        rows = tx.execute(
+            "SELECT id, on_doubt, expires_at, account_id FROM messages WHERE doubt_at <= ? LIMIT ?",
+            (tx.now, self.limit),
+        ).fetchall()
+        again: list[int] = []
+        for message_id, rule, expires_at, account in rows:
+            tx.execute("UPDATE messages SET doubt_at = NULL WHERE id = ?", (message_id,))
+            if rule == "resend" and expires_at > tx.now:
+                tx.execute(
+                    "UPDATE parts SET state = 'queued' WHERE message_id = ? AND state = 'unknown'",
+                    (message_id,),
+                )
+                tx.execute("UPDATE messages SET queue = 1 WHERE id = ?", (message_id,))
+                tx.event("message.resend", account=account, message=message_id)
+                again.append(message_id)
+            else:
+                stop_rest(tx, message_id)
+                tx.event("message.held", account=account, message=message_id)
+            settle(tx, message_id)
+        return again
+
+
+@dataclass(frozen=True, slots=True)
+class AdoptLateCmgs:
+    """-> (message id, part) whose doubt a late `+CMGS` resolved, or None.
+
+    Only the last attempt of the line can be meant, and only if it is in doubt.
+    """
+
+    line_id: int
+    mr: int
+
+    def __call__(self, tx: Transaction) -> tuple[int, int] | None:
+        row = tx.execute(
+            "SELECT id, message_id, seq, outcome FROM attempts WHERE line_id = ? ORDER BY id DESC LIMIT 1",
+            (self.line_id,),
+        ).fetchone()
+        if row is None or row[3] != "unknown":
+            return None
+        attempt, message_id, seq, _ = row
+        changed = tx.execute(
+            "UPDATE parts SET state = 'sent', mr = ?, error = NULL "
+            "WHERE message_id = ? AND seq = ? AND state = 'unknown'",
+            (self.mr, message_id, seq),
+        ).rowcount
+        if changed != 1:
+            return None
+        tx.execute("UPDATE attempts SET outcome = 'sent', mr = ? WHERE id = ?", (self.mr, attempt))
+        tx.event(
+            "part.resolved", message=message_id, part=seq, line=self.line_id, data={"by": "late +CMGS", "mr": self.mr}
+        )
+        settle(tx, message_id)
+        receipts.match_late(tx, self.line_id, message_id, seq)
+        resume_rest(tx, message_id)
+        return message_id, seq
+
+
+def reject(tx: Transaction, message_id: int, reason: str) -> None:
+    """The parts that wait cannot be sent."""
+    tx.execute(
+        "UPDATE parts SET state = 'rejected', error = ? WHERE message_id = ? AND state = 'queued'", (reason, message_id)
+    )
+    settle(tx, message_id)
+
+
+def resume_rest(tx: Transaction, message_id: int) -> None:
+    """Parts that waited for a doubt to clear go on."""
+    row = tx.execute(
+        "SELECT count(*) FILTER (WHERE state IN ('unknown', 'sending')), count(*) FILTER (WHERE state = 'queued') "
+        "FROM parts WHERE message_id = ?",
+        (message_id,),
+    ).fetchone()
+    if row[0] == 0 and row[1] > 0:
+        tx.execute("UPDATE messages SET queue = 1, doubt_at = NULL WHERE id = ? AND queue = 0", (message_id,))
+
+
+def recover(tx: Transaction, doubt_window_ms: int) -> tuple[int, int]:
+    """After a start: (attempts now in doubt, messages back in the queue).
+
+    What was journalled and has no outcome may be on the air: unknown. What was between two parts goes on.
+    """
+    doubtful = tx.execute(
+        "SELECT a.id, a.message_id, a.seq, a.line_id FROM attempts a WHERE a.outcome = 'started'"
+    ).fetchall()
+    for attempt, message_id, seq, line_id in doubtful:
+        EndAttempt(
+            attempt, message_id, seq, line_id, "unknown",
+            error="The service stopped while the message was with the modem.",
+            doubt_at=tx.now + doubt_window_ms,
+        )(tx)  # fmt: skip
+    rows: list[sqlite3.Row] = tx.execute(
+        "SELECT id FROM messages m WHERE state = 'sending' AND queue = 0 "
+        "AND EXISTS (SELECT 1 FROM parts p WHERE p.message_id = m.id AND p.state = 'queued') "
+        "AND NOT EXISTS (SELECT 1 FROM parts p WHERE p.message_id = m.id AND p.state IN ('unknown', 'sending'))"
+    ).fetchall()
+    for (message_id,) in rows:
+        tx.execute("UPDATE messages SET queue = 1 WHERE id = ?", (message_id,))
+    return len(doubtful), len(rows)

@@ -1,0 +1,230 @@
+"""Reading: rows to the views that clients see, and what the dispatcher needs of the queue. Nothing here writes."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from modemgw.domain.inbox import InboxKind, InboxView
+from modemgw.domain.message import (
+    AttemptView,
+    EventView,
+    MessageView,
+    OnDoubt,
+    PartView,
+    ReceiptView,
+)
+from modemgw.domain.states import State
+from modemgw.service.ports import Job
+from modemgw.sms import describe_status, status_meaning
+
+_MESSAGE = (
+    "SELECT m.id, a.login, m.state, m.recipient, m.text, m.data, m.encoding, m.parts, m.flash, m.priority, "
+    "m.client_ref, m.line, m.report, m.on_doubt, m.dialect, m.extra, m.created_at, m.updated_at, m.send_at, "
+    "m.expires_at, m.due_at, m.error, m.error_code, m.st FROM messages m JOIN accounts a ON a.id = m.account_id "
+)
+_EVENT = (
+    "SELECT e.id, e.at, e.kind, e.message_id, e.part, l.name, e.inbox_id, e.data "
+    "FROM events e LEFT JOIN lines l ON l.id = e.line_id "
+)
+_INBOX = (
+    "SELECT i.id, l.name, i.sender, i.recipient, i.text, i.kind, i.data, i.received_at, i.scts, i.scts_offset_s, "
+    "i.parts, i.missing, i.complete, i.port_to, i.port_from "
+    "FROM inbox i JOIN lines l ON l.id = i.line_id "
+)
+
+#: The claim: the head of the queue of one line. Guarded by an EXPLAIN test.
+CLAIM = "SELECT id, priority FROM messages WHERE queue = 1 AND line = ? ORDER BY priority DESC, id LIMIT ?"
+
+
+def claim(con: sqlite3.Connection, line: str, limit: int) -> list[tuple[int, int]]:
+    """(id, priority) of the next messages that ask for `line` (empty: for none in particular)."""
+    return con.execute(CLAIM, (line, limit)).fetchall()
+
+
+def job(con: sqlite3.Connection, message_id: int) -> Job | None:
+    """A message that waits to be sent; None if it does not any more."""
+    row = con.execute(
+        "SELECT id, account_id, recipient, text, data, udh, encoding, locking, single, flash, pid, dcs, line, report, "
+        "on_doubt, parts, priority, expires_at, validity_s, tries, queue FROM messages WHERE id = ?",
+        (message_id,),
+    ).fetchone()
+    if row is None or row[20] != 1:
+        return None
+    parts = con.execute(
+        "SELECT seq, line_id FROM parts WHERE message_id = ? AND state = 'queued'", (message_id,)
+    ).fetchall()
+    resend: frozenset[int] = frozenset()
+    if any(line_id is not None for _, line_id in parts):
+        doubtful = con.execute(
+            "SELECT DISTINCT seq FROM attempts WHERE message_id = ? AND outcome = 'unknown'", (message_id,)
+        )
+        resend = frozenset(seq for (seq,) in doubtful)
+    fields: tuple[Any, ...] = (
+        *row[:5], row[5] or b"", *row[6:9], bool(row[9]), *row[10:13], bool(row[13]), *row[14:20],
+        tuple(seq for seq, _ in parts), resend,
+    )  # fmt: skip
+    return Job(*fields)
+
+
+def next_times(con: sqlite3.Connection) -> tuple[int | None, int | None, int | None, int | None]:
+    """When the next of these is due: a waiting message, an expiry, the end of a doubt, the first open group."""
+    row = con.execute(
+        "SELECT (SELECT min(due_at) FROM messages WHERE queue = 2), "
+        "(SELECT min(expires_at) FROM messages WHERE queue > 0), "
+        "(SELECT min(doubt_at) FROM messages WHERE doubt_at IS NOT NULL), "
+        "(SELECT min(first_at) FROM groups WHERE complete = 0 AND inbox_id IS NULL)"
+    ).fetchone()
+    return row[0], row[1], row[2], row[3]
+
+
+def _message(row: Sequence[Any], parts: tuple[PartView, ...] = ()) -> MessageView:
+    return MessageView(
+        id=row[0], account=row[1], state=State(row[2]), to=row[3], text=row[4], data=row[5], encoding=row[6],
+        part_count=row[7], flash=bool(row[8]), priority=row[9], client_ref=row[10], line=row[11] or None,
+        report=bool(row[12]), on_doubt=OnDoubt(row[13]), dialect=row[14],
+        extra=json.loads(row[15]) if row[15] else {}, created_at=row[16], updated_at=row[17], send_at=row[18],
+        expires_at=row[19], due_at=row[20], error=row[21], error_code=row[22], st=row[23], parts=parts,
+    )  # fmt: skip
+
+
+def message(con: sqlite3.Connection, account_id: int, message_id: int) -> MessageView | None:
+    """One message with everything that belongs to it."""
+    row = con.execute(_MESSAGE + "WHERE m.id = ? AND m.account_id = ?", (message_id, account_id)).fetchone()
+    return None if row is None else _message(row, _parts(con, message_id))
+
+
+def find_message(
+    con: sqlite3.Connection, account_id: int, id: int | None, ref: str | None, tail: str | None
+) -> MessageView | None:
+    """The newest message that fits all that is given."""
+    where: list[str] = ["m.account_id = ?"]
+    found: list[Any] = [account_id]
+    if id is not None:
+        where.append("m.id = ?")
+        found.append(id)
+    if ref is not None:
+        where.append("m.ref = ?")
+        found.append(ref)
+    if tail is not None:
+        where.append("m.recipient LIKE ?")
+        found.append("%" + tail)
+    row = con.execute(_MESSAGE + f"WHERE {' AND '.join(where)} ORDER BY m.id DESC LIMIT 1", found).fetchone()
+    return None if row is None else _message(row, _parts(con, row[0]))
+
+
+def messages(
+    con: sqlite3.Connection, account_id: int, state: State | None, after: int, limit: int
+) -> list[MessageView]:
+    """Messages in the order of acceptance."""
+    if state is None:
+        rows = con.execute(
+            _MESSAGE + "WHERE +m.account_id = ? AND m.id > ? ORDER BY m.id LIMIT ?",
+            (account_id, after, limit),
+        )
+    else:
+        rows = con.execute(
+            _MESSAGE + "WHERE m.account_id = ? AND m.state = ? AND m.id > ? ORDER BY m.id LIMIT ?",
+            (account_id, state, after, limit),
+        )
+    return [_message(row) for row in rows]
+
+
+def _parts(con: sqlite3.Connection, message_id: int) -> tuple[PartView, ...]:
+    attempts: dict[int, list[AttemptView]] = {}
+    for row in con.execute(
+        "SELECT t.seq, t.n, l.name, l.imsi, t.started_at, t.ended_at, t.outcome, t.mr, t.error "
+        "FROM attempts t JOIN lines l ON l.id = t.line_id WHERE t.message_id = ? ORDER BY t.id",
+        (message_id,),
+    ):
+        attempts.setdefault(row[0], []).append(AttemptView(*row[1:]))
+    receipts: dict[int, list[ReceiptView]] = {}
+    for row in con.execute(
+        "SELECT p.seq, r.id, r.st, r.received_at, r.done_at, p.ambiguous FROM receipt_parts p "
+        "JOIN receipts r ON r.id = p.receipt_id WHERE p.message_id = ? ORDER BY r.id",
+        (message_id,),
+    ):
+        meaning = status_meaning(row[2]).name.lower()
+        receipts.setdefault(row[0], []).append(
+            ReceiptView(row[1], row[2], meaning, describe_status(row[2]), row[3], row[4], bool(row[5]))
+        )
+    rows = con.execute(
+        "SELECT p.seq, p.state, l.name, p.mr, p.sent_at, p.done_at, p.error, p.error_code, p.st "
+        "FROM parts p LEFT JOIN lines l ON l.id = p.line_id WHERE p.message_id = ? ORDER BY p.seq",
+        (message_id,),
+    )
+    return tuple(
+        PartView(
+            seq=row[0],
+            state=State(row[1]),
+            line=row[2],
+            mr=row[3],
+            sent_at=row[4],
+            done_at=row[5],
+            error=row[6],
+            error_code=row[7],
+            st=row[8],
+            attempts=tuple(attempts.get(row[0], ())),
+            receipts=tuple(receipts.get(row[0], ())),
+        )
+        for row in rows
+    )
+
+
+def _events(rows: Iterable[Sequence[Any]]) -> list[EventView]:
+    return [
+        EventView(row[0], row[1], row[2], row[3], row[4], row[5], row[6], json.loads(row[7]) if row[7] else {})
+        for row in rows
+    ]
+
+
+def message_events(con: sqlite3.Connection, message_id: int) -> list[EventView]:
+    """The history of one message."""
+    return _events(con.execute(_EVENT + "WHERE e.message_id = ? ORDER BY e.id", (message_id,)))
+
+
+def events(con: sqlite3.Connection, account_id: int, after: int, limit: int) -> list[EventView]:
+    """The account's history and what belongs to no account."""
+    rows = con.execute(
+        _EVENT + "WHERE e.id > ? AND (e.account_id = ? OR e.account_id IS NULL) ORDER BY e.id LIMIT ?",
+        (after, account_id, limit),
+    )
+    return _events(rows)
+
+
+def last_event(con: sqlite3.Connection) -> int:
+    """The cursor of the present."""
+    last: int | None = con.execute("SELECT max(id) FROM events").fetchone()[0]
+    return last or 0
+
+
+def inbox(con: sqlite3.Connection, after: int, limit: int) -> list[InboxView]:
+    """Incoming messages after the cursor."""
+    rows = con.execute(_INBOX + "WHERE i.id > ? ORDER BY i.id LIMIT ?", (after, limit)).fetchall()
+    return [_inbox(con, row) for row in rows]
+
+
+def inbox_item(con: sqlite3.Connection, inbox_id: int) -> InboxView | None:
+    """One incoming message."""
+    row = con.execute(_INBOX + "WHERE i.id = ?", (inbox_id,)).fetchone()
+    return None if row is None else _inbox(con, row)
+
+
+def _inbox(con: sqlite3.Connection, row: Sequence[Any]) -> InboxView:
+    pdus = con.execute("SELECT hex FROM pdus WHERE inbox_id = ? ORDER BY seq, id", (row[0],))
+    return InboxView(
+        id=row[0], line=row[1], sender=row[2], recipient=row[3], text=row[4], kind=InboxKind(row[5]), data=row[6],
+        received_at=row[7], scts=row[8], scts_offset_s=row[9], parts=row[10], missing=tuple(json.loads(row[11])),
+        complete=bool(row[12]), ports=(row[13], row[14]) if row[13] is not None else None,
+        pdus=tuple(text for (text,) in pdus),
+    )  # fmt: skip
+
+
+def queued_count(con: sqlite3.Connection, cap: int = 1_000_000) -> int:
+    """Messages that wait to be sent, counted up to `cap`."""
+    count: int = con.execute(
+        "SELECT count(*) FROM (SELECT 1 FROM messages WHERE queue > 0 LIMIT ?)", (cap,)
+    ).fetchone()[0]
+    return count

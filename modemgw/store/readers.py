@@ -1,0 +1,59 @@
+"""Readers beside the writer: a few threads, each with its own connection that can only read."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sqlite3
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+T = TypeVar("T")
+
+THREADS = 2
+
+
+def connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
+    """A connection with the settings that all of ours have. Autocommit: transactions are written out."""
+    connection = sqlite3.connect(
+        path, isolation_level=None, check_same_thread=False, cached_statements=256, timeout=5.0
+    )
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA cache_size = -4000")
+    if read_only:
+        connection.execute("PRAGMA query_only = ON")
+        # only the writer checkpoints: before SQLite 3.51.3 two connections that do can damage the WAL
+        connection.execute("PRAGMA wal_autocheckpoint = 0")
+    return connection
+
+
+class Readers:
+    """`await read(function)` runs `function(connection)` on a reader thread."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._local = threading.local()
+        self._connections: list[sqlite3.Connection] = []
+        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="modemgw-reader")
+
+    async def read(self, function: Callable[[sqlite3.Connection], T]) -> T:
+        """The result of `function`, which sees everything committed before the call."""
+        return await asyncio.get_running_loop().run_in_executor(self._pool, self._run, function)
+
+    def _run(self, function: Callable[[sqlite3.Connection], T]) -> T:
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = connect(self._path, read_only=True)
+            self._connections.append(connection)
+            self._local.connection = connection
+        return function(connection)
+
+    async def close(self) -> None:
+        """End the threads and close their connections."""
+        await asyncio.to_thread(self._pool.shutdown)
+        for connection in self._connections:
+            with contextlib.suppress(sqlite3.Error):
+                connection.close()

@@ -1,0 +1,159 @@
+"""Status reports as write operations: kept, matched to a part, or waiting for one.
+
+Which part a report fits is decided by service/matching; what a TP-ST means by the codec.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from modemgw.domain.states import State, may_become
+from modemgw.service.matching import Candidate, choose
+from modemgw.sms import StatusMeaning, status_meaning
+from modemgw.store import outbox
+from modemgw.store.writer import Transaction
+
+#: What a part becomes by a report.
+STATE_OF: dict[StatusMeaning, State | None] = {
+    StatusMeaning.DELIVERED: State.DELIVERED,
+    StatusMeaning.TRYING: None,
+    StatusMeaning.FAILED: State.UNDELIVERABLE,
+    StatusMeaning.GAVE_UP: State.UNDELIVERABLE,
+}
+
+#: TP-ST values that say "validity period expired" (TS 23.040 9.2.3.15).
+EXPIRED_ST = frozenset({0x46})
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A status report as it came. Times in Unix ms; `scts` is when the centre took the message."""
+
+    mr: int
+    recipient: str
+    tail: str
+    st: int
+    scts: int | None
+    done_at: int | None
+
+
+def keep(tx: Transaction, line_id: int, pdu_id: int, report: Report) -> int:
+    """Store a report and match it; the receipt's id."""
+    receipt_id = tx.execute(
+        "INSERT INTO receipts (line_id, pdu_id, mr, recipient, tail, st, scts, done_at, received_at, matched) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0)",
+        (
+            line_id,
+            pdu_id,
+            report.mr,
+            report.recipient,
+            report.tail,
+            report.st,
+            report.scts,
+            report.done_at,
+            tx.now,
+        ),
+    ).lastrowid
+    assert receipt_id is not None
+    _match(tx, line_id, receipt_id, report.tail, report.mr, report.st, tx.now)
+    return receipt_id
+
+
+def match_late(tx: Transaction, line_id: int, message_id: int, seq: int) -> None:
+    """A part has just become sent or unknown: a report that came before the answer may be its own."""
+    row = tx.execute(
+        "SELECT p.tail, p.mr, p.state, max(a.started_at) FROM parts p JOIN attempts a "
+        "ON a.message_id = p.message_id AND a.seq = p.seq WHERE p.message_id = ? AND p.seq = ?",
+        (message_id, seq),
+    ).fetchone()
+    tail, mr, state, started_at = row
+    if state not in ("sent", "unknown"):
+        return
+    waiting = tx.execute(
+        "SELECT id, mr, st, received_at FROM receipts WHERE line_id = ? AND tail = ? AND matched = 0 "
+        "AND received_at >= ? ORDER BY id",
+        (line_id, tail, started_at),
+    ).fetchall()
+    for receipt_id, report_mr, st, received_at in waiting:
+        if mr is None or mr == report_mr:
+            _match(tx, line_id, receipt_id, tail, report_mr, st, received_at)
+
+
+def _match(tx: Transaction, line_id: int, receipt_id: int, tail: str, mr: int, st: int, at: int) -> None:
+    rows = tx.execute(
+        "SELECT p.message_id, p.seq, p.state, p.mr, p.sent_at, m.validity_s * 1000, p.st "
+        "FROM parts p JOIN messages m ON m.id = p.message_id "
+        "WHERE p.line_id = ? AND p.tail = ? AND p.mr = ? AND m.report AND p.sent_at IS NOT NULL "
+        "UNION ALL "
+        "SELECT p.message_id, p.seq, p.state, p.mr, p.sent_at, m.validity_s * 1000, p.st "
+        "FROM parts p JOIN messages m ON m.id = p.message_id "
+        "WHERE p.line_id = ? AND p.tail = ? AND p.mr IS NULL AND p.state IN ('unknown', 'sent') AND m.report "
+        "ORDER BY 1, 2",
+        (line_id, tail, mr, line_id, tail),
+    ).fetchall()
+    verdict = choose([Candidate(*row) for row in rows], mr, at)
+    if not verdict.candidates:
+        tx.event("receipt.unmatched", line=line_id, data={"mr": mr, "st": st})
+        return
+    tx.execute("UPDATE receipts SET matched = ? WHERE id = ?", (2 if verdict.ambiguous else 1, receipt_id))
+    for candidate in verdict.candidates:
+        tx.execute(
+            "INSERT OR IGNORE INTO receipt_parts (message_id, seq, receipt_id, ambiguous) VALUES (?, ?, ?, ?)",
+            (candidate.message_id, candidate.seq, receipt_id, verdict.ambiguous),
+        )
+        if verdict.ambiguous:
+            account = _account(tx, candidate.message_id)
+            tx.event(
+                "receipt.ambiguous", account=account, message=candidate.message_id, part=candidate.seq,
+                line=line_id, data={"mr": mr, "st": st, "fits": len(verdict.candidates)},
+            )  # fmt: skip
+    if not verdict.ambiguous:
+        _apply(tx, line_id, verdict.candidates[0], mr, st)
+
+
+def _apply(tx: Transaction, line_id: int, part: Candidate, mr: int, st: int) -> None:
+    meaning = status_meaning(st)
+    new = STATE_OF[meaning]
+    if new is State.UNDELIVERABLE and st in EXPIRED_ST:
+        new = State.EXPIRED
+    old = State(part.state)
+    if new is None and old is State.UNKNOWN:
+        new = State.SENT  # the centre is trying: so it has the message
+    account = _account(tx, part.message_id)
+    tx.event(
+        "receipt.matched", account=account, message=part.message_id, part=part.seq, line=line_id,
+        data={"mr": mr, "st": st, "meaning": meaning.name.lower()},
+    )  # fmt: skip
+    if old is State.UNKNOWN and new is not None:
+        tx.execute("UPDATE parts SET mr = ? WHERE message_id = ? AND seq = ?", (mr, part.message_id, part.seq))
+        tx.execute(
+            "UPDATE attempts SET mr = ? WHERE id = (SELECT max(id) FROM attempts WHERE message_id = ? AND seq = ?)",
+            (mr, part.message_id, part.seq),
+        )
+        tx.event(
+            "part.resolved",
+            account=account,
+            message=part.message_id,
+            part=part.seq,
+            line=line_id,
+            data={"by": "report", "mr": mr},
+        )
+    if new is None or not may_become(old, new):
+        tx.execute(
+            "UPDATE parts SET st = ? WHERE message_id = ? AND seq = ? AND state = 'sent'",
+            (st, part.message_id, part.seq),
+        )
+        return
+    done = tx.now if new is not State.SENT else None
+    tx.execute(
+        "UPDATE parts SET state = ?, st = ?, done_at = ? WHERE message_id = ? AND seq = ?",
+        (new, st, done, part.message_id, part.seq),
+    )
+    outbox.settle(tx, part.message_id)
+    if old is State.UNKNOWN:
+        outbox.resume_rest(tx, part.message_id)
+
+
+def _account(tx: Transaction, message_id: int) -> int:
+    account: int = tx.execute("SELECT account_id FROM messages WHERE id = ?", (message_id,)).fetchone()[0]
+    return account

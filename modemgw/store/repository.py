@@ -1,0 +1,137 @@
+"""The store as the use cases see it: `service.ports.Repository` over the operations and queries of this room."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Awaitable, Sequence
+
+from modemgw.domain.inbox import InboxView
+from modemgw.domain.message import Accepted, EventView, MessageView
+from modemgw.domain.states import State
+from modemgw.service.incoming import Incoming
+from modemgw.service.ports import Job, LineRecord, NewMessage
+from modemgw.store import intake, lines, outbox, queries
+from modemgw.store.database import Store
+
+
+class SqliteRepository:
+    """See `service.ports.Repository`, whose docstrings are the contract."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._write = store.write
+        self._read = store.read
+
+    @property
+    def problem(self) -> str | None:
+        return self._store.problem
+
+    # -- writing ------------------------------------------------------------------------------------------
+
+    def accept(self, message: NewMessage) -> Awaitable[Accepted]:
+        return self._write(outbox.Accept(message))
+
+    def begin_attempt(
+        self, job: Job, seq: int, line: LineRecord, tail: str, *, pin_line: bool
+    ) -> Awaitable[int | None]:
+        return self._write(outbox.BeginAttempt(job.id, seq, line.id, line.name, tail, seq in job.resend, pin_line))
+
+    def end_attempt(
+        self,
+        attempt_id: int,
+        job: Job,
+        seq: int,
+        line: LineRecord,
+        outcome: str,
+        *,
+        mr: int | None = None,
+        error: str | None = None,
+        error_code: int | None = None,
+        due_at: int | None = None,
+        doubt_at: int | None = None,
+    ) -> Awaitable[State]:
+        op = outbox.EndAttempt(attempt_id, job.id, seq, line.id, outcome, mr, error, error_code, due_at, doubt_at)
+        return self._write(op, must=True)
+
+    def adopt_late_cmgs(self, line: LineRecord, mr: int) -> Awaitable[tuple[int, int] | None]:
+        return self._write(outbox.AdoptLateCmgs(line.id, mr), must=True)
+
+    def cancel(self, account_id: int, message_id: int) -> Awaitable[None]:
+        return self._write(outbox.Cancel(account_id, message_id))
+
+    def reject(self, message_id: int, reason: str) -> Awaitable[None]:
+        return self._write(functools.partial(outbox.reject, message_id=message_id, reason=reason))
+
+    def give_back(self, message_id: int) -> Awaitable[None]:
+        return self._write(functools.partial(outbox.resume_rest, message_id=message_id), must=True)
+
+    def expire(self) -> Awaitable[list[int]]:
+        return self._write(outbox.Expire())
+
+    def promote(self) -> Awaitable[list[tuple[int, int, str]]]:
+        return self._write(outbox.Promote())
+
+    def settle_doubt(self) -> Awaitable[list[int]]:
+        return self._write(outbox.SettleDoubt())
+
+    def take_in(self, line: LineRecord, pdus: Sequence[Incoming]) -> Awaitable[int]:
+        return self._write(intake.TakeIn(line.id, line.number, pdus))
+
+    def show_partials(self, before: int) -> Awaitable[list[int]]:
+        return self._write(intake.ShowPartials(before))
+
+    def note(self, kind: str, line_id: int | None, **data: object) -> Awaitable[None]:
+        return self._write(lines.Note(kind, line_id, data))
+
+    def ensure_line(
+        self, name: str, *, imsi: str | None, iccid: str | None, imei: str | None, number: str | None
+    ) -> Awaitable[int]:
+        return self._write(lines.EnsureLine(name, imsi, iccid, imei, number))
+
+    def ensure_accounts(self, logins: Sequence[str]) -> Awaitable[dict[str, int]]:
+        """Ids of all accounts that ever were, by login."""
+        return self._write(lines.EnsureAccounts(logins))
+
+    def recover(self, doubt_window_ms: int) -> Awaitable[tuple[int, int]]:
+        """See outbox.recover; once, before anything is sent."""
+        return self._write(functools.partial(outbox.recover, doubt_window_ms=doubt_window_ms))
+
+    # -- reading ------------------------------------------------------------------------------------------
+
+    async def claim(self, line: str, limit: int) -> list[tuple[int, int]]:
+        return await self._read(lambda con: queries.claim(con, line, limit))
+
+    async def job(self, message_id: int) -> Job | None:
+        return await self._read(lambda con: queries.job(con, message_id))
+
+    async def next_times(self) -> tuple[int | None, int | None, int | None, int | None]:
+        return await self._read(queries.next_times)
+
+    async def message(self, account_id: int, message_id: int) -> MessageView | None:
+        return await self._read(lambda con: queries.message(con, account_id, message_id))
+
+    async def find_message(
+        self, account_id: int, *, id: int | None, ref: str | None, tail: str | None
+    ) -> MessageView | None:
+        return await self._read(lambda con: queries.find_message(con, account_id, id, ref, tail))
+
+    async def message_events(self, message_id: int) -> list[EventView]:
+        return await self._read(lambda con: queries.message_events(con, message_id))
+
+    async def messages(self, account_id: int, state: State | None, after: int, limit: int) -> list[MessageView]:
+        return await self._read(lambda con: queries.messages(con, account_id, state, after, limit))
+
+    async def inbox(self, after: int, limit: int) -> list[InboxView]:
+        return await self._read(lambda con: queries.inbox(con, after, limit))
+
+    async def inbox_item(self, inbox_id: int) -> InboxView | None:
+        return await self._read(lambda con: queries.inbox_item(con, inbox_id))
+
+    async def events(self, account_id: int, after: int, limit: int) -> list[EventView]:
+        return await self._read(lambda con: queries.events(con, account_id, after, limit))
+
+    async def last_event(self) -> int:
+        return await self._read(queries.last_event)
+
+    async def queued_count(self) -> int:
+        return await self._read(queries.queued_count)

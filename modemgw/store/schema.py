@@ -1,0 +1,168 @@
+"""The schema, as migrations of sqlite-utils. Owns tables and indexes; queries live beside their use.
+
+Times are Unix milliseconds. `messages.queue`: 0 not waiting, 1 ready to be claimed, 2 waits until `due_at`.
+The partial indexes on it are what keeps a claim as fast with a million rows queued as with none.
+"""
+
+from __future__ import annotations
+
+from sqlite_utils import Database, Migrations
+
+migrations = Migrations("modemgw")
+
+_FIRST = """
+CREATE TABLE accounts (
+    id INTEGER PRIMARY KEY,
+    login TEXT NOT NULL UNIQUE
+) STRICT;
+
+CREATE TABLE lines (
+    id INTEGER PRIMARY KEY,
+    key TEXT NOT NULL UNIQUE,          -- imsi:…, iccid:…, imei:… or name:…, the first that is known
+    name TEXT NOT NULL,                -- of the modem it was last seen in
+    imsi TEXT, iccid TEXT, imei TEXT, number TEXT,
+    first_seen INTEGER NOT NULL,
+    last_seen INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE messages (
+    id INTEGER PRIMARY KEY,
+    account_id INTEGER NOT NULL REFERENCES accounts(id),
+    recipient TEXT NOT NULL,           -- as it goes into TP-DA
+    text TEXT, data BLOB, udh BLOB,
+    encoding TEXT NOT NULL,            -- gsm7, ucs2, data8
+    locking INTEGER NOT NULL, single INTEGER NOT NULL,
+    flash INTEGER NOT NULL, pid INTEGER NOT NULL, dcs INTEGER,
+    priority INTEGER NOT NULL,
+    line TEXT NOT NULL,                -- the line that must send it; empty: any
+    report INTEGER NOT NULL,
+    on_doubt TEXT NOT NULL,
+    client_ref TEXT, ref TEXT,
+    dialect TEXT NOT NULL, extra TEXT,
+    parts INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    queue INTEGER NOT NULL,
+    due_at INTEGER, expires_at INTEGER, doubt_at INTEGER, send_at INTEGER,
+    validity_s INTEGER NOT NULL,
+    tries INTEGER NOT NULL DEFAULT 0,
+    created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL,
+    error TEXT, error_code INTEGER, st INTEGER
+) STRICT;
+CREATE INDEX messages_ready ON messages (line, priority DESC, id) WHERE queue = 1;
+CREATE INDEX messages_later ON messages (due_at) WHERE queue = 2;
+CREATE INDEX messages_expiry ON messages (expires_at) WHERE queue > 0;
+CREATE INDEX messages_doubt ON messages (doubt_at) WHERE doubt_at IS NOT NULL;
+CREATE INDEX messages_sending ON messages (id) WHERE state = 'sending';
+CREATE UNIQUE INDEX messages_client_ref ON messages (account_id, client_ref) WHERE client_ref IS NOT NULL;
+CREATE INDEX messages_ref ON messages (account_id, ref) WHERE ref IS NOT NULL;
+CREATE INDEX messages_state ON messages (account_id, state);
+
+CREATE TABLE parts (
+    message_id INTEGER NOT NULL REFERENCES messages(id),
+    seq INTEGER NOT NULL,              -- from 1
+    state TEXT NOT NULL,
+    line_id INTEGER REFERENCES lines(id),
+    tail TEXT,                         -- what reports are matched by, see service/matching.py
+    mr INTEGER,
+    sent_at INTEGER, done_at INTEGER,
+    error TEXT, error_code INTEGER, st INTEGER,
+    PRIMARY KEY (message_id, seq)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX parts_match ON parts (line_id, tail, mr) WHERE line_id IS NOT NULL;
+
+CREATE TABLE attempts (
+    id INTEGER PRIMARY KEY,
+    message_id INTEGER NOT NULL, seq INTEGER NOT NULL,
+    n INTEGER NOT NULL,                -- from 1, for the part
+    line_id INTEGER NOT NULL REFERENCES lines(id),
+    started_at INTEGER NOT NULL, ended_at INTEGER,
+    outcome TEXT NOT NULL,             -- started, sent, rejected, not_sent, unknown
+    mr INTEGER, error TEXT, error_code INTEGER,
+    rd INTEGER NOT NULL DEFAULT 0      -- TP-RD was set: a resend
+) STRICT;
+CREATE INDEX attempts_part ON attempts (message_id, seq);
+CREATE INDEX attempts_open ON attempts (line_id) WHERE outcome = 'started';
+CREATE INDEX attempts_doubt ON attempts (line_id) WHERE outcome = 'unknown';
+
+CREATE TABLE pdus (
+    id INTEGER PRIMARY KEY,
+    line_id INTEGER NOT NULL REFERENCES lines(id),
+    memory TEXT, idx INTEGER,          -- where it lay; none when it came direct
+    hex TEXT NOT NULL,                 -- as read, with the SMSC prefix
+    digest BLOB NOT NULL,
+    kind TEXT NOT NULL,                -- deliver, report, undecodable
+    received_at INTEGER NOT NULL,
+    group_id INTEGER, seq INTEGER,
+    inbox_id INTEGER,
+    note TEXT
+) STRICT;
+CREATE INDEX pdus_digest ON pdus (line_id, digest);
+CREATE INDEX pdus_group ON pdus (group_id) WHERE group_id IS NOT NULL;
+CREATE INDEX pdus_inbox ON pdus (inbox_id) WHERE inbox_id IS NOT NULL;
+
+CREATE TABLE groups (                  -- concatenated messages coming in
+    id INTEGER PRIMARY KEY,
+    line_id INTEGER NOT NULL, sender TEXT NOT NULL,
+    reference INTEGER NOT NULL, total INTEGER NOT NULL, wide INTEGER NOT NULL,
+    first_at INTEGER NOT NULL, last_at INTEGER NOT NULL,
+    scts INTEGER,
+    inbox_id INTEGER,
+    complete INTEGER NOT NULL
+) STRICT;
+CREATE INDEX groups_key ON groups (line_id, sender, reference, total, wide) WHERE complete = 0;
+CREATE INDEX groups_waiting ON groups (first_at) WHERE complete = 0 AND inbox_id IS NULL;
+
+CREATE TABLE inbox (
+    id INTEGER PRIMARY KEY,
+    line_id INTEGER NOT NULL REFERENCES lines(id),
+    sender TEXT NOT NULL, recipient TEXT,
+    text TEXT, kind TEXT NOT NULL, data BLOB,
+    received_at INTEGER NOT NULL,
+    scts INTEGER, scts_offset_s INTEGER,
+    parts INTEGER NOT NULL, missing TEXT NOT NULL, complete INTEGER NOT NULL,
+    port_to INTEGER, port_from INTEGER
+) STRICT;
+
+CREATE TABLE receipts (
+    id INTEGER PRIMARY KEY,
+    line_id INTEGER NOT NULL, pdu_id INTEGER NOT NULL,
+    mr INTEGER NOT NULL, recipient TEXT NOT NULL, tail TEXT NOT NULL,
+    st INTEGER NOT NULL, scts INTEGER, done_at INTEGER,
+    received_at INTEGER NOT NULL,
+    matched INTEGER NOT NULL           -- 0 nobody's, 1 one part's, 2 ambiguous
+) STRICT;
+CREATE INDEX receipts_unmatched ON receipts (line_id, tail) WHERE matched = 0;
+
+CREATE TABLE receipt_parts (
+    message_id INTEGER NOT NULL, seq INTEGER NOT NULL, receipt_id INTEGER NOT NULL,
+    ambiguous INTEGER NOT NULL,
+    PRIMARY KEY (message_id, seq, receipt_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE events (
+    id INTEGER PRIMARY KEY,
+    at INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    account_id INTEGER, message_id INTEGER, part INTEGER,
+    line_id INTEGER, inbox_id INTEGER,
+    data TEXT
+) STRICT;
+CREATE INDEX events_message ON events (message_id) WHERE message_id IS NOT NULL;
+
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+"""
+
+
+@migrations()
+def m001_first(db: Database) -> None:
+    """The schema of the first release."""
+    for statement in _FIRST.split(";\n"):
+        if statement.strip():
+            db.execute(statement)
+
+
+def apply(db: Database) -> list[str]:
+    """Bring the database up to date; the names of the migrations that were run."""
+    pending = [migration.name for migration in migrations.pending(db)]
+    migrations.apply(db)
+    return pending

@@ -1,0 +1,275 @@
+"""The one thread that writes. Everything that waits for it at one time shares one COMMIT (group commit).
+
+Owns transactions and their failure; does not know what is written. An operation gets a `Transaction` and
+returns a value that its caller sees after the COMMIT; one that raises takes nothing but itself back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol, TypeVar
+
+from modemgw.store.errors import StoreUnavailable
+
+T = TypeVar("T")
+
+#: Operations of one COMMIT at the most: bounds how long the first of them waits for the last.
+BATCH_LIMIT = 512
+
+#: Operations that may wait. Beyond it the writer is so far behind that saying no is kinder than queueing.
+QUEUE_LIMIT = 20_000
+
+#: How long the writer waits before it tries again what must be kept when the disk did not take it.
+RETRY_S = 0.5
+
+EventRow = tuple[int, str, int | None, int | None, int | None, int | None, int | None, str | None]
+
+_EVENT_COLUMNS = "INSERT INTO events (at, kind, account_id, message_id, part, line_id, inbox_id, data) VALUES "
+
+
+class Transaction:
+    """What an operation may use: the connection inside the open transaction, the time, and the event log."""
+
+    def __init__(self, connection: sqlite3.Connection, clock: Callable[[], int]) -> None:
+        self.connection = connection
+        self.execute = connection.execute
+        self.clock = clock
+        self.now = clock()
+        self.events: list[EventRow] = []
+
+    def event(
+        self,
+        kind: str,
+        *,
+        account: int | None = None,
+        message: int | None = None,
+        part: int | None = None,
+        line: int | None = None,
+        inbox: int | None = None,
+        data: Mapping[str, object] | None = None,
+    ) -> None:
+        """Add a row to the history; it is written with the rest of the transaction."""
+        text = json.dumps(data, ensure_ascii=False, separators=(",", ":")) if data else None
+        self.events.append((self.now, kind, account, message, part, line, inbox, text))
+
+    def insert_many(self, head: str, rows: Sequence[Sequence[Any]]) -> None:
+        """Multi-row INSERT: `head` ends in VALUES. One statement for many rows lets go of the
+        interpreter lock once instead of once a row; lengths are powers of two so that statements are cached."""
+        if not rows:
+            return
+        one = "(" + ",".join("?" * len(rows[0])) + ")"
+        most = 1 << ((32_000 // len(rows[0])).bit_length() - 1)
+        start, left = 0, len(rows)
+        while left:
+            size = min(1 << (left.bit_length() - 1), most)
+            chunk = rows[start : start + size]
+            self.execute(head + ",".join([one] * size), [value for row in chunk for value in row])
+            start += size
+            left -= size
+
+    def flush_events(self) -> None:
+        """Write the collected events, in order."""
+        if self.events:
+            self.insert_many(_EVENT_COLUMNS, self.events)
+            self.events = []
+
+
+class Bulk(Protocol):
+    """An operation of which many are done at once: `many` gets those that stand next to each other."""
+
+    def many(self, tx: Transaction, ops: Sequence[Any]) -> list[Any]:
+        """Do all of `ops`; one result (or exception) for each, in order."""
+        ...
+
+
+class _Job:
+    __slots__ = ("future", "must", "op", "result")
+
+    def __init__(self, op: Any, future: asyncio.Future[Any], must: bool) -> None:
+        self.op = op
+        self.future = future
+        self.must = must
+        self.result: Any = None
+
+
+class Writer:
+    """The writer thread. `submit` is called on the event loop; its future is done after the COMMIT."""
+
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        loop: asyncio.AbstractEventLoop,
+        *,
+        clock: Callable[[], int],
+        on_commit: Callable[[], None],
+        on_problem: Callable[[str | None], None],
+    ) -> None:
+        self._connection = connection
+        self._loop = loop
+        self._clock = clock
+        self._on_commit = on_commit
+        self._on_problem = on_problem
+        self._queue: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._waiting = 0  # jobs in flight; touched on the loop only
+        self._problem: str | None = None
+        self.commits = 0
+        self.operations = 0
+        self._thread = threading.Thread(target=self._run, name="modemgw-writer", daemon=True)
+        self._thread.start()
+
+    def submit(self, op: Callable[[Transaction], T], *, must: bool = False) -> asyncio.Future[T]:
+        """Have `op` done; the future has its result once it is durable.
+
+        With `must`, an outcome that has already happened in the world: it is kept and tried again, in order,
+        until the disk takes it. Without, a failure is reported as StoreUnavailable and nothing is kept.
+        """
+        future: asyncio.Future[T] = self._loop.create_future()
+        if self._waiting >= QUEUE_LIMIT and not must:
+            future.set_exception(StoreUnavailable("The store is too far behind. Try again in a few seconds."))
+            return future
+        self._waiting += 1
+        self._queue.put(_Job(op, future, must))
+        return future
+
+    async def close(self) -> None:
+        """Finish what is queued and end the thread."""
+        self._queue.put(None)
+        await asyncio.to_thread(self._thread.join)
+
+    # -- the thread ---------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        kept: list[_Job] = []
+        closing = False
+        while True:
+            batch, closing = self._gather(kept, closing)
+            if not batch:
+                return
+            kept = self._commit(batch)
+            if kept and closing:
+                # the process is ending and the disk refuses: say so rather than hang
+                self._finish(kept, StoreUnavailable(f"Not written before the end: {self._problem}"))
+                return
+
+    def _gather(self, kept: list[_Job], closing: bool) -> tuple[list[_Job], bool]:
+        batch = kept
+        if not batch and not closing:
+            job = self._queue.get()
+            if job is None:
+                closing = True
+            else:
+                batch = [job]
+        elif kept:
+            with contextlib.suppress(queue.Empty):
+                job = self._queue.get(timeout=RETRY_S)
+                if job is None:
+                    closing = True
+                else:
+                    batch = [*kept, job]
+        while len(batch) < BATCH_LIMIT:
+            try:
+                job = self._queue.get_nowait()
+            except queue.Empty:
+                break
+            if job is None:
+                closing = True
+            else:
+                batch.append(job)
+        return batch, closing
+
+    def _commit(self, batch: list[_Job]) -> list[_Job]:
+        """Do a batch in one transaction; returns the jobs to be kept and tried again."""
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            tx = Transaction(self._connection, self._clock)
+            self._do(tx, batch)
+            tx.flush_events()
+            self._connection.execute("COMMIT")
+        except Exception as error:  # disk full, I/O error, read-only: nothing of this batch is kept
+            with contextlib.suppress(sqlite3.Error):
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+            reason = _explain(error)
+            self._report(reason)
+            kept = [job for job in batch if job.must]
+            self._finish([job for job in batch if not job.must], StoreUnavailable(reason))
+            return kept
+        self.commits += 1
+        self.operations += len(batch)
+        if self._problem is not None:
+            self._report(None)
+        self._finish(batch, None)
+        return []
+
+    def _do(self, tx: Transaction, batch: list[_Job]) -> None:
+        at = 0
+        while at < len(batch):
+            op = batch[at].op
+            end = at + 1
+            many = getattr(op, "many", None)
+            if many is None:
+                batch[at].result = self._do_one(tx, op)
+            else:
+                kind = type(op)
+                while end < len(batch) and type(batch[end].op) is kind:
+                    end += 1
+                jobs = batch[at:end]
+                for job, result in zip(jobs, many(tx, [job.op for job in jobs]), strict=True):
+                    job.result = result
+            at = end
+
+    def _do_one(self, tx: Transaction, op: Callable[[Transaction], Any]) -> Any:
+        events = len(tx.events)
+        tx.execute("SAVEPOINT op")
+        try:
+            result = op(tx)
+        except sqlite3.OperationalError:
+            raise  # the database itself: the whole batch fails
+        except Exception as error:
+            tx.execute("ROLLBACK TO op")
+            del tx.events[events:]
+            result = error
+        tx.execute("RELEASE op")
+        return result
+
+    def _report(self, problem: str | None) -> None:
+        self._problem = problem
+        self._call(self._on_problem, problem)
+
+    def _finish(self, jobs: list[_Job], error: Exception | None) -> None:
+        if jobs:
+            self._call(self._resolve, jobs, error)
+
+    def _call(self, function: Callable[..., None], *args: Any) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is gone: nobody is left to be told
+            self._loop.call_soon_threadsafe(function, *args)
+
+    def _resolve(self, jobs: list[_Job], error: Exception | None) -> None:
+        self._waiting -= len(jobs)
+        for job in jobs:
+            future = job.future
+            if future.done():  # its caller went away; the write stands
+                continue
+            if error is not None:
+                future.set_exception(error)
+            elif isinstance(job.result, Exception):
+                future.set_exception(job.result)
+            else:
+                future.set_result(job.result)
+        if error is None:
+            self._on_commit()
+
+
+def _explain(error: Exception) -> str:
+    text = str(error)
+    if "full" in text:
+        return f"The disk that holds the database is full ({text}). Free some space; nothing accepted is lost."
+    if "readonly" in text or "read-only" in text:
+        return f"The database cannot be written ({text}). Check the owner and the mount of its directory."
+    return f"The database did not take a write ({type(error).__name__}: {text})."

@@ -13,7 +13,7 @@ from modemgw.sms.udh import NO_UDH, Udh
 from modemgw.sms.user_data import UserDataText, decode_user_data, encode_user_data
 from modemgw.sms.validity import ValidityFormat, ValidityPeriod, decode_validity, validity_octets
 
-MAX_COMMAND_DATA: Final = 146
+MAX_COMMAND_DATA: Final = 157
 
 
 def octets(**fields: int) -> bytes:

@@ -1,4 +1,7 @@
-"""The AT commands the gateway sends, with the longest time each may take. Owns no dialogue: `modem.channel` runs them."""
+"""The AT commands the gateway sends, with the longest time each may take.
+
+Owns no dialogue: `modem.channel` runs them.
+"""
 
 from __future__ import annotations
 
@@ -19,8 +22,10 @@ SUBMIT_OK_S = 5.0  # OK after a `+CMGS: <mr>` line
 class Command:
     """One command line and how its answer looks.
 
-    `prefixes` are the names of its information lines (`+CSQ`); a command without prefixes has none, unless it is `bare`: then any line
-    that is not a known URC belongs to it. With `pdu`, a line with a PDU follows each information line (TS 27.005 4.1 +CMGL, +CMGR).
+    `prefixes` are the names of its information lines (`+CSQ`); a command without prefixes has none, unless it is
+    `bare`: then any line
+    that is not a known URC belongs to it. With `pdu`, a line with a PDU follows each information line (TS 27.005 4.1
+    +CMGL, +CMGR).
     """
 
     text: str

@@ -1,4 +1,7 @@
-"""Errors of the AT dialogue and the texts of their codes (TS 27.005 3.2.5, TS 27.007 9.2). What to do about one is in `policy`."""
+"""Errors of the AT dialogue and the texts of their codes (TS 27.005 3.2.5, TS 27.007 9.2).
+
+What to do about one is in `policy`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Sans-IO parser of what a modem says: bytes in, events out. Knows lines, prompts, echoes and URCs; knows no clock and no port.
+"""Sans-IO parser of what a modem says: bytes in, events out.
+
+Knows lines, prompts, echoes and URCs; knows no clock and no port.
 
 Any chunking of the same bytes gives the same events, every buffer is bounded, and no byte ever makes it raise.
 """

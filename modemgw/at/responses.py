@@ -131,7 +131,10 @@ def read_iccid(text: str) -> str:
 
 
 def read_name(text: str) -> str:
-    """Manufacturer, model or firmware: `+CGMI: "Huawei"`, `Manufacturer: huawei` and `huawei` all give `huawei`'s name."""
+    """Manufacturer, model or firmware.
+
+    `+CGMI: "Huawei"`, `Manufacturer: huawei` and `huawei` all give `huawei`'s name.
+    """
     head, colon, tail = text.partition(":")
     known = ("manufacturer", "model", "revision")
     name = tail if colon and (head[:1] in "+^" or head.strip().lower() in known) else text
@@ -370,7 +373,10 @@ _MODES, _STORED, _DIRECT, _BROADCAST, _REPORTS, _BUFFER = (
 def choose_indications(
     offered: IndicationRange, *, direct: bool = False, reports: Sequence[int] = _REPORTS
 ) -> tuple[int, ...]:
-    """The best `+CNMI` setting of those offered. mt 1 stores and tells, 2 (`direct`) hands over; ds 1 hands reports over, 2 stores."""
+    """The best `+CNMI` setting of those offered.
+
+    mt 1 stores and tells, 2 (`direct`) hands over; ds 1 hands reports over, 2 stores.
+    """
     wishes: tuple[Sequence[int], ...] = (_MODES, _DIRECT if direct else _STORED, _BROADCAST, reports, _BUFFER)
     return tuple(
         next((wish for wish in wished if wish in group), group[0] if group else 0)

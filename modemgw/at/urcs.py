@@ -15,17 +15,22 @@ PREFIXED_URCS: frozenset[str] = frozenset(
         "+CMT", "+CMTI", "+CDS", "+CDSI", "+CBM", "+CBMI", "+CMGS", "+CLASS0", "^SMMEMFULL", "*SMSFULL", "+CNMA",
         # registration, time, signal
         "+CREG", "+CGREG", "+CEREG", "+C5GREG", "+CIREGU", "+CIREPI", "+CTZV", "+CTZE", "+CTZEU", "+CTZDST", "+NITZ",
-        "*PSUTTZ", "+PSUTTZ", "*PSNWID", "DST", "+CIEV", "+CIND", "+CSQ", "+CSQN", "+CESQ", "+CPSI", "+CNSMOD", "^NWTIME",
-        "^RSSI", "^HCSQ", "^CSNR", "^MODE", "^SRVST", "^SIMST", "^SYSSTART", "^CERSSI", "^LTERSRP", "^ANLEVEL", "^NTSRVCC",
+        "*PSUTTZ", "+PSUTTZ", "*PSNWID", "DST", "+CIEV", "+CIND", "+CSQ", "+CSQN", "+CESQ", "+CPSI", "+CNSMOD",
+        "^NWTIME",
+        "^RSSI", "^HCSQ", "^CSNR", "^MODE", "^SRVST", "^SIMST", "^SYSSTART", "^CERSSI", "^LTERSRP", "^ANLEVEL",
+        "^NTSRVCC",
         "^EARST", "^DSFLOWRPT", "^DSDORMANT", "^ECIND", "^THERM", "^LWURC", "^HWNAT", "^SIMHOTPLUG", "^STIN", "^CUSATP",
-        "^BOOT", "^PLMN", "^EPSI", "^NDISSTAT", "^DCONN", "^DEND", "^DSDORMENT", "^CREJINFO", "^SMLCS", "^SSTN", "^SSIM",
+        "^BOOT", "^PLMN", "^EPSI", "^NDISSTAT", "^DCONN", "^DEND", "^DSDORMENT", "^CREJINFO", "^SMLCS", "^SSTN",
+        "^SSIM",
         "^SHUTDOWN", "^SBC", "^SCKS", "^SCTM_B", "^SYSINFO", "^CSSI", "^CSSU", "^SQPORT",
         "+ZPAS", "+ZUSIMR", "+ZEND", "+ZCEND", "+ZDONR", "+ZMMI", "+ZURDY", "+ZPASR", "+ZCSQ", "+ZBANDI", "^ZEND",
-        "*RADIOPOWER", "*EMRDY", "*E2REG", "*EREG", "*EPEV", "+PACSP0", "+PACSP", "_OSIGQ", "_OWANCALL", "_OSSYS", "_OPATEMPM",
+        "*RADIOPOWER", "*EMRDY", "*E2REG", "*EREG", "*EPEV", "+PACSP0", "+PACSP", "_OSIGQ", "_OWANCALL", "_OSSYS",
+        "_OPATEMPM",
         "+QIND", "+QUSIM", "+QSIMSTAT", "+QNITZ", "+QIURC", "+QSSTUR", "+QSTK", "+QPCMV", "+QNWLOCK", "+QCSQ",
         "#QSS", "#STN", "#PSNT", "#STTT", "#NITZ", "#CIND", "#CCLK", "#MWI", "#RFSTS", "#SMSFULL", "#NETCFG",
         "+UUSTS", "+UUSIMSTAT", "+UUPSDA", "+UUPSDD", "+UMWI", "+UCALLSTAT", "+UUSORD", "+CIREG", "+UFWUPD", "%CTZV",
-        "+SIM", "+SIMREADY", "+SPN", "+STIN", "+STC", "+CUSATEND", "+CUSATS", "+CUSATP", "+CUSATT", "+CUSATA", "+SIMCARD",
+        "+SIM", "+SIMREADY", "+SPN", "+STIN", "+STC", "+CUSATEND", "+CUSATS", "+CUSATP", "+CUSATT", "+CUSATA",
+        "+SIMCARD",
         "+CGEV", "+CPIN", "+CFUN", "+CMWI", "+EUSIM", "+ECIND", "+MSTK", "+MSRI", "+ESIMS", "+CDEV",
         "+CCIOTOPTI", "+CSCON", "+CEDRXP", "+CMTERR", "+CRCEC", "*ISIMAID", "*MGCOUNT", "*STKCMD", "+CPTZV", "+CGREJ",
         # calls and services
@@ -44,9 +49,11 @@ EXACT_URCS: frozenset[str] = frozenset(
         "OVER-VOLTAGE POWER DOWN", "CHARGE-ONLY MODE", "ALARM MODE", "ALARM RING", "MODEM STARTUP",
         "CALL READY", "SMS READY", "SMS DONE", "PB DONE", "READY", "START", "SIM READY", "SIM NOT READY", "APP RDY",
         "*ATREADY", "+ATREADY", "+READY", "IIII", "STARTING", "BOOTING", "SYSTEM READY", "AT READY", "GPS READY",
-        "+SMS FULL", "SMS FULL", "+SMSFULL", "SIM FULL", "*SMS FULL", "+CIEV", "+CRING", "^SYSSTART", "^SYSSTART AIRPLANE MODE",
+        "+SMS FULL", "SMS FULL", "+SMSFULL", "SIM FULL", "*SMS FULL", "+CIEV", "+CRING", "^SYSSTART", "^SYSSTART
+        AIRPLANE MODE",
         "^SHUTDOWN", "+SIM DROP", "+SIM READY", "SIM DROP", "SIM INSERTED", "SIM REMOVED", "+CPIN READY", "+CSMINS",
-        "+QUSIM: 1", "MEMORY FULL", "RESTART", "SIM INITIALIZED", "PDP DEACT", "+PDP DEACT", "CLOSED", "+PACSP1", "+SIND",
+        "+QUSIM: 1", "MEMORY FULL", "RESTART", "SIM INITIALIZED", "PDP DEACT", "+PDP DEACT", "CLOSED", "+PACSP1",
+        "+SIND",
     }
 )  # fmt: skip
 
@@ -64,7 +71,8 @@ URC_STARTS: tuple[str, ...] = (
 # Those which say that the modem has just started and forgotten its settings.
 BOOT_URCS: frozenset[str] = frozenset(
     {
-        "RDY", "*ATREADY", "+ATREADY", "+READY", "^SYSSTART", "SYSTEM READY", "AT READY", "MODEM STARTUP", "IIII", "START",
+        "RDY", "*ATREADY", "+ATREADY", "+READY", "^SYSSTART", "SYSTEM READY", "AT READY", "MODEM STARTUP", "IIII",
+        "START",
         "BOOTING", "APP RDY", "^SYSSTART AIRPLANE MODE", "STARTING", "RESTART",
     }
 )  # fmt: skip
@@ -93,7 +101,10 @@ STORAGE_FULL_URCS: frozenset[str] = frozenset(
 
 
 def urc_name(text: str) -> str | None:
-    """The name under which the table knows this line as a URC, or None. Replies of a running command are not looked at here."""
+    """The name under which the table knows this line as a URC, or None.
+
+    Replies of a running command are not looked at here.
+    """
     head, colon, _ = text.partition(":")
     if colon:
         if head in PREFIXED_URCS:

@@ -1,4 +1,7 @@
-"""One AT command at a time over a transport: answers, URCs, the send dialogue, resynchronising. Knows no modem's ways: see `driver_at`."""
+"""One AT command at a time over a transport.
+
+Answers, URCs, the send dialogue, resynchronising. Knows no modem's ways: see `driver_at`.
+"""
 
 from __future__ import annotations
 
@@ -53,7 +56,7 @@ _PROBES = (
 OnUrc = Callable[[Urc], None]
 
 
-class CommandTimeout(ModemgwError):  # noqa: N818
+class CommandTimeout(ModemgwError):
     """The modem did not answer in time; the channel resynchronises before the next command."""
 
     def __init__(self, command: str, limit_s: float) -> None:
@@ -62,7 +65,7 @@ class CommandTimeout(ModemgwError):  # noqa: N818
         super().__init__(f"The modem did not answer {command} within {limit_s:g} s.")
 
 
-class ModemSilent(CommandTimeout):  # noqa: N818
+class ModemSilent(CommandTimeout):
     """Resynchronising failed: the modem answers nothing at all. Only the next rung of the recovery ladder helps."""
 
 
@@ -110,6 +113,7 @@ class Channel:
         self._lines: list[InfoLine] = []
         self._strays = 0  # lines during this command that nobody understood
         self._stray_results = 0
+        self._secret = False
         self._bytes = 0
         self._dirty = False  # an answer may still come that belongs to no command
         self._in_air = False  # a payload went out and its result has not come
@@ -182,6 +186,7 @@ class Channel:
         self._after_prompt = None
         self._lines = []
         self._strays = 0
+        self._secret = command.secret  # its echo is not logged either
         self._parser.begin(command)
         self._await_outcome(limit_s)
 
@@ -215,7 +220,8 @@ class Channel:
     async def send_tpdu(self, pdu: TpduHex, *, go_ahead: GoAhead) -> int:
         """Send a TPDU (TS 27.005 4.3); the message reference of the modem.
 
-        `go_ahead` is awaited while the modem makes its prompt. Not one byte of the payload is written before it was true, and nothing
+        `go_ahead` is awaited while the modem makes its prompt. Not one byte of the payload is written before it was
+        true, and nothing
         at all from the payload to the result, for up to 180 s. Raises SendAborted, SendRejected, SendInDoubt.
         """
         await self._lock.acquire()
@@ -329,7 +335,10 @@ class Channel:
         return None
 
     def _abandon(self) -> None:
-        """The sender was cancelled with the payload out: wait for the result on its behalf, and keep others away till then."""
+        """The sender was cancelled with the payload out.
+
+        Wait for the result on its behalf, and keep others away till then.
+        """
         waiter = self._waiter = self._loop.create_future()
 
         def over(done: asyncio.Future[_Outcome]) -> None:
@@ -415,7 +424,7 @@ class Channel:
 
     def _received(self, data: bytes) -> None:
         self._bytes += len(data)
-        if log.isEnabledFor(logging.DEBUG):
+        if log.isEnabledFor(logging.DEBUG) and not self._secret:
             log.debug("%s < %r", self.transport.url, data)
         for event in self._parser.feed(data):
             kind = type(event)

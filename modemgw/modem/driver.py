@@ -1,4 +1,7 @@
-"""What the rest of the gateway sees of a modem: the `Driver` protocol, its results, events and errors. Owns no dialogue: see `driver_at`."""
+"""What the rest of the gateway sees of a modem.
+
+The `Driver` protocol, its results, events and errors. Owns no dialogue: see `driver_at`.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,10 @@ from modemgw.errors import ModemgwError
 
 @dataclass(frozen=True, slots=True)
 class TpduHex:
-    """A TPDU as `AT+CMGS` takes it: `hex` is SMSC address + TPDU, `length` the TPDU's octets without it (TS 27.005 4.1)."""
+    """A TPDU as `AT+CMGS` takes it.
+
+    `hex` is SMSC address + TPDU, `length` the TPDU's octets without it (TS 27.005 4.1).
+    """
 
     hex: str
     length: int
@@ -362,8 +368,10 @@ class DriverCounters:
 class Driver(Protocol):
     """A modem that sends and receives TPDUs.
 
-    Every coroutine may raise `CommandTimeout`, `PortLost` (see `channel`, `transport`), or a `CommandFailed` of the modem. Events are
-    given to `on_event` in the order in which they came, between the bytes before and after them; a report may come before `send` returns.
+    Every coroutine may raise `CommandTimeout`, `PortLost` (see `channel`, `transport`), or a `CommandFailed` of the
+    modem. Events are
+    given to `on_event` in the order in which they came, between the bytes before and after them; a report may come
+    before `send` returns.
     """
 
     @property
@@ -375,7 +383,10 @@ class Driver(Protocol):
         ...
 
     async def initialise(self, settings: DriverSettings) -> ModemInfo:
-        """Bring the modem to the state in which it sends and receives; may be called again. Raises SimProblem, InitialiseFailed."""
+        """Bring the modem to the state in which it sends and receives.
+
+        May be called again. Raises SimProblem, InitialiseFailed.
+        """
         ...
 
     async def send(self, pdu: TpduHex, go_ahead: GoAhead) -> int:
@@ -383,7 +394,10 @@ class Driver(Protocol):
         ...
 
     async def keep_link(self, on: bool) -> None:
-        """Keep the radio link between the messages of a burst (`AT+CMMS`), or no longer; quietly nothing if not supported."""
+        """Keep the radio link between the messages of a burst (`AT+CMMS`), or no longer.
+
+        Quietly nothing if not supported.
+        """
         ...
 
     async def list_messages(self, memory: str) -> list[StoredPdu]: ...
@@ -395,7 +409,10 @@ class Driver(Protocol):
     async def storage(self) -> list[StorageFill]: ...
 
     async def acknowledge(self) -> None:
-        """Confirm the oldest unconfirmed DirectMessage or DirectReport (`AT+CNMA`), after its COMMIT; nothing if not needed."""
+        """Confirm the oldest unconfirmed DirectMessage or DirectReport (`AT+CNMA`), after its COMMIT.
+
+        Nothing if not needed.
+        """
         ...
 
     async def registration(self) -> Registration: ...
@@ -409,7 +426,10 @@ class Driver(Protocol):
         ...
 
     async def resync(self) -> None:
-        """Leave any prompt, drop late answers, make the modem answer again: the ladder's first rung. Raises CommandTimeout."""
+        """Leave any prompt, drop late answers, make the modem answer again.
+
+        The ladder's first rung. Raises CommandTimeout.
+        """
         ...
 
     async def reset(self, kind: ResetKind) -> None: ...

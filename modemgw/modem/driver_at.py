@@ -1,4 +1,7 @@
-"""The driver for any modem that speaks AT (TS 27.005, 27.007): ties channel, initialising, storage and events together."""
+"""The driver for any modem that speaks AT (TS 27.005, 27.007).
+
+Ties channel, initialising, storage and events together.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +43,10 @@ _REGISTRATION_URCS = frozenset({"+CREG", "+CGREG", "+CEREG", "+C5GREG"})
 
 
 class AtDriver:
-    """`Driver` over AT commands. Takes an open transport; a lost port is told to `on_lost` once, and the driver is then of no more use."""
+    """`Driver` over AT commands.
+
+    Takes an open transport; a lost port is told to `on_lost` once, and the driver is then of no more use.
+    """
 
     def __init__(
         self,
@@ -100,7 +106,10 @@ class AtDriver:
         return await self.channel.send_tpdu(pdu, go_ahead=go_ahead)
 
     async def keep_link(self, on: bool) -> None:
-        """Mode 2 keeps the link till it is ended; mode 1 ends it 1-5 s after the last message, and is how it is ended here."""
+        """Mode 2 keeps the link till it is ended.
+
+        Mode 1 ends it 1-5 s after the last message, and is how it is ended here.
+        """
         if not self._link_modes or on == self._link_kept:
             return
         mode = 2 if on and 2 in self._link_modes else 1 if 1 in self._link_modes or on else 0
@@ -127,7 +136,10 @@ class AtDriver:
         return await self._storage.fill()
 
     async def acknowledge(self) -> None:
-        """A refusal means that the modem has given up waiting and hands nothing over any more: indications are set anew."""
+        """A refusal means that the modem has given up waiting and hands nothing over any more.
+
+        Indications are set anew.
+        """
         if not self._acknowledges:
             return
         try:
@@ -182,7 +194,10 @@ class AtDriver:
         await self.channel.resync()
 
     async def reset(self, kind: ResetKind) -> None:
-        """Waits for a send that is under way. RADIO switches off and on, FULL starts the modem anew: its port may vanish."""
+        """Waits for a send that is under way.
+
+        RADIO switches off and on, FULL starts the modem anew: its port may vanish.
+        """
         self._storage.forget()
         self._link_kept = False
         texts = self._profile.radio_reset if kind is ResetKind.RADIO else self._profile.full_reset

@@ -1,4 +1,7 @@
-"""The registration of a modem put together from +CREG, +CEREG and +CGREG, asked for or told. Owns no other state of the modem."""
+"""The registration of a modem put together from +CREG, +CEREG and +CGREG, asked for or told.
+
+Owns no other state of the modem.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,8 @@ from modemgw.at.responses import RegistrationReply, first, read_registration
 from modemgw.modem.channel import Channel
 from modemgw.modem.driver import Registration
 
-# Which state counts when the domains differ: usable ones, then searching, then the rest; emergency only and unknown last.
+# Which state counts when the domains differ: usable ones, then searching, then the rest; emergency only and unknown
+# last.
 _RANK = {1: 0, 5: 1, 6: 2, 7: 3, 9: 4, 10: 5, 2: 6, 3: 7, 0: 8, 11: 9, 8: 10, 4: 11}
 # Of equal states: circuit switched carries messages for certain, packet switched may not.
 _ORDER = {"+CREG": 0, "+CEREG": 1, "+C5GREG": 2, "+CGREG": 3}

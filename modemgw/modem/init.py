@@ -1,4 +1,7 @@
-"""Initialising a modem: the steps as a table, each tolerant of what it can be tolerant of. Reads and sets; never AT&W, never ATZ."""
+"""Initialising a modem.
+
+The steps as a table, each tolerant of what it can be tolerant of. Reads and sets; never AT&W, never ATZ.
+"""
 
 from __future__ import annotations
 

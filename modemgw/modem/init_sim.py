@@ -1,4 +1,7 @@
-"""Making the SIM ready: its state, its PIN (tried once, and never when it could be the last try), waiting while it is busy."""
+"""Making the SIM ready.
+
+Its state, its PIN (tried once, and never when it could be the last try), waiting while it is busy.
+"""
 
 from __future__ import annotations
 
@@ -116,7 +119,10 @@ THIS_PROCESS = RefusedPins()
 
 
 async def run_when_ready(channel: Channel, command: commands.Command, deadline: float) -> Response:
-    """Run a command, again and again while the SIM is busy. Raises SimProblem BUSY at the deadline (of the loop's clock)."""
+    """Run a command, again and again while the SIM is busy.
+
+    Raises SimProblem BUSY at the deadline (of the loop's clock).
+    """
     loop = asyncio.get_running_loop()
     while True:
         try:

@@ -1,4 +1,7 @@
-"""Profiles: what a family of modems wants done otherwise, as data in `profiles/*.toml`, most specific first. Owns no dialogue."""
+"""Profiles.
+
+What a family of modems wants done otherwise, as data in `profiles/*.toml`, most specific first. Owns no dialogue.
+"""
 
 from __future__ import annotations
 
@@ -49,24 +52,26 @@ class Profile:
 
     def fits(self, manufacturer: str, model: str, firmware: str, usb: str | None) -> int:
         """How specifically this profile names the modem; 0 if it does not fit, 1 for the one that fits all."""
-        score = 1
+        by_usb = self._usb_weight(usb)
+        score = 1 + by_usb
         for pattern, value, weight in (
             (self.manufacturer, manufacturer, 4),
             (self.model, model, 16),
             (self.firmware, firmware, 64),
         ):
-            if pattern is not None:
-                if re.search(pattern, value, re.IGNORECASE) is None:
-                    return 0
+            if pattern is None:
+                continue
+            if re.search(pattern, value, re.IGNORECASE) is not None:
                 score += weight
-        if self.usb:
-            if usb is not None and usb.lower() in self.usb:
-                score += 8
-            elif usb is not None and usb.lower().partition(":")[0] + ":*" in self.usb:
-                score += 2
-            elif score == 1:
+            elif weight > 4 or not by_usb:  # operators put their own name on sticks, but not on USB ids
                 return 0
-        return score
+        return 0 if self.usb and score == 1 else score
+
+    def _usb_weight(self, usb: str | None) -> int:
+        if usb is None:
+            return 0
+        usb = usb.lower()
+        return 3 if usb in self.usb else 2 if usb.partition(":")[0] + ":*" in self.usb else 0
 
 
 # TOML section -> key -> field

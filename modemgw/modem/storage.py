@@ -1,4 +1,7 @@
-"""The modem's message memories (AT+CPMS, +CMGL, +CMGR, +CMGD). Knows which memory is selected; never deletes by itself."""
+"""The modem's message memories (AT+CPMS, +CMGL, +CMGR, +CMGD).
+
+Knows which memory is selected; never deletes by itself.
+"""
 
 from __future__ import annotations
 
@@ -90,7 +93,8 @@ class Storage:
     async def read_message(self, memory: str, index: int) -> StoredPdu | None:
         """The message at an announced place, or None. The place that is returned is the true one.
 
-        Some modems announce SM and store in ME, or count from 0 where they announce from 1: as long as no announcement of this
+        Some modems announce SM and store in ME, or count from 0 where they announce from 1: as long as no
+        announcement of this
         memory has proved right, the other memories and the neighbouring places are looked at too.
         """
         async with self._lock:

@@ -1,0 +1,212 @@
+"""Which ports of this machine are likely to be a modem's AT ports, best first.
+
+Looks, opens nothing: asking AT is the supervisor's.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Protocol
+
+from serial.tools import list_ports
+
+
+class PortRole(StrEnum):
+    """What an interface of a modem is for."""
+
+    AT = "AT"
+    AT2 = "AT2"  # AT as well, but meant for something else
+    PPP = "PPP"
+    DIAG = "DIAG"
+    GPS = "GPS"
+    AUDIO = "AUDIO"
+    IGNORE = "IGNORE"
+    UNKNOWN = "UNKNOWN"
+
+
+NEVER_ASKED = frozenset({PortRole.DIAG, PortRole.GPS, PortRole.AUDIO, PortRole.IGNORE})
+
+HUAWEI = 0x12D1
+# Huawei tells the use of an interface by its protocol, whatever its number (class ff, subclass 01, 02, 03).
+_HUAWEI_ROLES: Mapping[int, PortRole] = {
+    0x01: PortRole.AT2, 0x10: PortRole.AT2, 0x31: PortRole.AT2, 0x61: PortRole.AT2,  # modem
+    0x02: PortRole.AT, 0x12: PortRole.AT, 0x32: PortRole.AT, 0x62: PortRole.AT, 0x72: PortRole.AT,  # PCUI
+    0x03: PortRole.DIAG, 0x13: PortRole.DIAG, 0x33: PortRole.DIAG, 0x63: PortRole.DIAG,
+    0x05: PortRole.GPS, 0x14: PortRole.GPS, 0x35: PortRole.GPS, 0x65: PortRole.GPS,
+    0x04: PortRole.AUDIO,
+}  # fmt: skip
+_QUALCOMM_DIAG = (0xFF, 0xFF, 0x30)
+
+
+class _Rank(IntEnum):
+    """Which of a device's ports is asked first."""
+
+    AT = 0
+    AT2 = 1
+    INTERRUPT = 2  # AT ports have three endpoints, log ports two
+    PPP = 3
+    OTHER = 4
+
+
+@dataclass(frozen=True, slots=True)
+class FoundPort:
+    """A port that may be a modem's. `device` is the same for all ports of one USB device."""
+
+    url: str
+    usb: str | None  # "12d1:1506"
+    interface: int | None  # bInterfaceNumber, which stays the same whatever the tty is called
+    device: str
+    role: PortRole
+    description: str
+    serial_number: str | None = None
+    known_modem: bool = False  # its maker is one of modems; else it may be anything behind a USB converter
+    endpoints: int | None = None
+
+    @property
+    def candidate(self) -> bool:
+        """May be asked AT."""
+        return self.role not in NEVER_ASKED
+
+    @property
+    def rank(self) -> int:
+        if self.role is PortRole.AT:
+            return _Rank.AT
+        if self.role is PortRole.AT2:
+            return _Rank.AT2
+        if self.role is PortRole.PPP:
+            return _Rank.PPP
+        return _Rank.INTERRUPT if self.endpoints is not None and self.endpoints >= 3 else _Rank.OTHER
+
+
+class PortFacts(Protocol):
+    """What pyserial tells of a port."""
+
+    @property
+    def device(self) -> str: ...
+    @property
+    def vid(self) -> int | None: ...
+    @property
+    def pid(self) -> int | None: ...
+    @property
+    def serial_number(self) -> str | None: ...
+    @property
+    def location(self) -> str | None: ...
+    @property
+    def manufacturer(self) -> str | None: ...
+    @property
+    def product(self) -> str | None: ...
+    @property
+    def description(self) -> str | None: ...
+
+
+def find_ports(*, converters: bool = False) -> list[FoundPort]:
+    """The AT candidates of all modems found, those of one device together, the best first.
+
+    Ports behind USB-to-serial converters may be anything, and are left out unless `converters`.
+    """
+    found = [p for p in all_ports() if p.candidate and (p.known_modem or (converters and p.usb is not None))]
+    return sorted(found, key=lambda p: (p.device, p.rank, -1 if p.interface is None else p.interface, p.url))
+
+
+def by_device(ports: Iterable[FoundPort]) -> dict[str, list[FoundPort]]:
+    """The ports of each device, in their order."""
+    out: dict[str, list[FoundPort]] = {}
+    for port in ports:
+        out.setdefault(port.device, []).append(port)
+    return out
+
+
+def all_ports() -> list[FoundPort]:
+    """Every serial port of the machine with what is known of it."""
+    return [describe(facts, usb_interface(facts)) for facts in list_ports.comports()]
+
+
+@dataclass(frozen=True, slots=True)
+class UsbInterface:
+    """What sysfs says of the USB interface behind a port; None where it does not."""
+
+    number: int | None = None
+    kind: tuple[int, int, int] | None = None  # class, subclass, protocol
+    endpoints: int | None = None
+
+
+def usb_interface(facts: PortFacts) -> UsbInterface:
+    """Read the interface's description from sysfs; empty for a port that is not on USB."""
+    path = getattr(facts, "usb_interface_path", None)
+    if not path:
+        return UsbInterface(_number_in(facts.location))
+    folder = Path(path)
+    number = _hex_file(folder / "bInterfaceNumber")
+    kind = tuple(_hex_file(folder / f"bInterface{name}") for name in ("Class", "SubClass", "Protocol"))
+    return UsbInterface(
+        number if number is not None else _number_in(facts.location),
+        None if None in kind else (kind[0] or 0, kind[1] or 0, kind[2] or 0),
+        _hex_file(folder / "bNumEndpoints"),
+    )
+
+
+def describe(facts: PortFacts, interface: UsbInterface) -> FoundPort:
+    """A port with its role.
+
+    By Huawei's protocol rule, the table of interfaces, and what Qualcomm's diagnosis looks like.
+    """
+    vid, pid = facts.vid, facts.pid
+    usb = f"{vid:04x}:{pid:04x}" if vid is not None and pid is not None else None
+    location = facts.location or ""
+    words = [w for w in (facts.manufacturer, facts.product) if w]
+    return FoundPort(
+        url=facts.device,
+        usb=usb,
+        interface=interface.number,
+        device=location.partition(":")[0] or facts.device,
+        role=_role(vid, usb, interface),
+        description=" ".join(words) or facts.description or facts.device,
+        serial_number=facts.serial_number,
+        known_modem=vid is not None and f"{vid:04x}" in modem_vendors(),
+        endpoints=interface.endpoints,
+    )
+
+
+def _role(vid: int | None, usb: str | None, interface: UsbInterface) -> PortRole:
+    if usb is not None and interface.number is not None:
+        known = usb_roles().get((usb, interface.number))
+        if known is not None:
+            return known
+    if interface.kind is None:
+        return PortRole.UNKNOWN
+    if vid == HUAWEI and interface.kind[0] == 0xFF:
+        return _HUAWEI_ROLES.get(interface.kind[2], PortRole.UNKNOWN)
+    return PortRole.DIAG if interface.kind == _QUALCOMM_DIAG else PortRole.UNKNOWN
+
+
+@cache
+def usb_roles() -> Mapping[tuple[str, int], PortRole]:
+    """(usb id, interface number) -> role, from `data/usb_ports.csv`."""
+    text = resources.files("modemgw.modem").joinpath("data/usb_ports.csv").read_text(encoding="utf-8")
+    rows = csv.DictReader(line for line in text.splitlines() if not line.startswith("#"))
+    return {(f"{r['vid']}:{r['pid']}", int(r["interface"], 16)): PortRole(r["role"]) for r in rows}
+
+
+@cache
+def modem_vendors() -> frozenset[str]:
+    """USB vendor ids of makers of modems."""
+    return frozenset(usb.partition(":")[0] for usb, _ in usb_roles()) | {f"{HUAWEI:04x}"}
+
+
+def _number_in(location: str | None) -> int | None:
+    """`1-1.2:1.3` is interface 3."""
+    last = (location or "").rpartition(":")[2].rpartition(".")[2]
+    return int(last) if ":" in (location or "") and last.isdigit() else None
+
+
+def _hex_file(path: Path) -> int | None:
+    try:
+        return int(path.read_text(encoding="ascii").strip(), 16)
+    except (OSError, ValueError):
+        return None

@@ -11,7 +11,7 @@ import logging
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from modemgw.at.errors import CommandFailed
 from modemgw.at.policy import ErrorAction, ErrorScope
@@ -33,7 +33,7 @@ from modemgw.modem.driver import (
 from modemgw.modem.ladder import Ladder, Rung
 from modemgw.modem.radio import DriverRadio
 from modemgw.modem.receiver import Receiver
-from modemgw.modem.transport import Transport
+from modemgw.modem.transport import PortLost, Transport
 from modemgw.service.dispatch import Dispatcher
 from modemgw.service.ports import Clock, LineRecord, Repository
 from modemgw.service.sending import LineSender, LineTrouble, SendingSettings
@@ -75,7 +75,19 @@ class WorkerPorts:
     dispatcher: Dispatcher
     timers: Timers
     clock: Clock
-    make_driver: Callable[[Transport, Callable[[object], None], WorkerSettings], Driver]
+    make_driver: MakeDriver
+
+
+class MakeDriver(Protocol):
+    """A driver over an open port. `on_event` gets what the modem says unasked, `on_lost` the end of the port."""
+
+    def __call__(
+        self,
+        transport: Transport,
+        settings: WorkerSettings,
+        on_event: Callable[[object], None],
+        on_lost: Callable[[PortLost], None],
+    ) -> Driver: ...
 
 
 class Climb(ModemgwError):
@@ -157,6 +169,10 @@ class Session:
             self._note("line.power", text=event.text)
         else:
             log.debug("%s: %s", self._settings.name, event)
+
+    def on_lost(self, error: PortLost) -> None:
+        """The port is gone."""
+        self._fail(error)
 
     # -- running ------------------------------------------------------------------------------------------
 

@@ -119,7 +119,11 @@ class Worker:
             if session is not None:
                 session.on_event(event)
 
-        driver = self._ports.make_driver(transport, on_event, self.settings)
+        def on_lost(error: PortLost) -> None:
+            if session is not None:
+                session.on_lost(error)
+
+        driver = self._ports.make_driver(transport, self.settings, on_event, on_lost)
         session = Session(driver, self.settings, self._ports, self._ladder, self._set)
         try:
             await self._do_pending_rung(driver, transport)

@@ -1,0 +1,166 @@
+"""The only place that wires all: store, use cases, modems and front doors of one running gateway."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import time
+from collections.abc import Callable
+
+from modemgw.config import Config, ModemSettings
+from modemgw.credentials import load_or_create
+from modemgw.modem.driver import Driver, DriverSettings
+from modemgw.modem.driver_at import AtDriver
+from modemgw.modem.profile import known_profiles
+from modemgw.modem.session import WorkerPorts, WorkerSettings
+from modemgw.modem.supervisor import Supervisor
+from modemgw.modem.transport import PortLost, Transport
+from modemgw.servers.http.app import HttpServer, make_app, start_http
+from modemgw.service.accounts import Accounts
+from modemgw.service.core import GatewayCore
+from modemgw.service.dispatch import Dispatcher
+from modemgw.service.sending import SendingSettings
+from modemgw.service.timers import Timers
+from modemgw.store.database import Store
+from modemgw.store.repository import SqliteRepository
+
+log = logging.getLogger(__name__)
+
+
+def now_ms() -> int:
+    """Unix time in milliseconds."""
+    return time.time_ns() // 1_000_000
+
+
+class Runtime:
+    """A running gateway. `start`, then `stop`; both once."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self._store: Store | None = None
+        self._supervisor: Supervisor | None = None
+        self._http: HttpServer | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._core: GatewayCore | None = None
+
+    @property
+    def url(self) -> str:
+        """Base URL of the HTTP server."""
+        assert self._http is not None
+        return self._http.url
+
+    @property
+    def gateway(self) -> GatewayCore:
+        """The use cases, for those that run in the same process."""
+        assert self._core is not None
+        return self._core
+
+    async def start(self) -> None:
+        """Open the store, bring back what was interrupted, start modems, then open the front doors."""
+        config = self.config
+        accounts = list(config.accounts)
+        if not accounts:
+            account, path, made = load_or_create(config.store_path)
+            accounts.append(account)
+            log.warning(
+                "No [[account]] is configured: %s the account %r in %s",
+                "made" if made else "using",
+                account.login,
+                path,
+            )
+        self._store = store = await Store.open(config.store_path, now_ms)
+        repository = SqliteRepository(store)
+        doubt_window_ms = config.sending.doubt_window_s * 1000
+        doubtful, resumed = await repository.recover(doubt_window_ms)
+        if doubtful or resumed:
+            log.warning(
+                "After the last stop: %d parts may or may not have been sent; %d messages go on.", doubtful, resumed
+            )
+        ids = await repository.ensure_accounts([account.login for account in accounts])
+        dispatcher = Dispatcher(repository)
+        timers = Timers(repository, dispatcher, now_ms, partial_after_ms=config.receiving.partial_after_s * 1000)
+        worker_ports = WorkerPorts(repository, dispatcher, timers, now_ms, make_driver)
+        self._supervisor = Supervisor(
+            [self._worker_settings(modem) for modem in config.modems if modem.enabled and modem.port],
+            worker_ports,
+        )
+        self._core = GatewayCore(
+            repository,
+            dispatcher,
+            timers,
+            Accounts(account.account(ids[account.login]) for account in accounts),
+            now_ms,
+            self._supervisor.views,
+        )
+        self._tasks.append(asyncio.create_task(timers.run(), name="timers"))
+        self._tasks.append(asyncio.create_task(self._tell_followers(store, self._core), name="followers"))
+        self._http = await start_http(make_app(self._core, config.http), config.http.listen)
+        self._supervisor.start()
+
+    async def stop(self) -> None:
+        """Accept nothing new, finish what is in the air, leave a clean database."""
+        if self._core is not None:
+            self._core.closing = True
+            self._core.notify()
+        if self._supervisor is not None:
+            await self._supervisor.stop()
+        if self._http is not None:
+            await self._http.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._store is not None:
+            await self._store.close()
+
+    def _worker_settings(self, modem: ModemSettings) -> WorkerSettings:
+        config = self.config
+        return WorkerSettings(
+            name=modem.name,
+            port=modem.port or "",
+            baudrate=modem.baudrate,
+            smsc=modem.smsc,
+            driver=DriverSettings(pin=modem.pin),
+            profile=modem.profile,
+            sending=SendingSettings(
+                doubt_window_ms=config.sending.doubt_window_s * 1000, pause_after=config.sending.pause_after
+            ),
+            sweep_interval_s=config.receiving.sweep_interval_s,
+            drain_limit_s=config.sending.drain_limit_s,
+        )
+
+    @staticmethod
+    async def _tell_followers(store: Store, core: GatewayCore) -> None:
+        while True:
+            await store.wait_commit()
+            core.notify()
+
+
+def make_driver(
+    transport: Transport,
+    settings: WorkerSettings,
+    on_event: Callable[[object], None],
+    on_lost: Callable[[PortLost], None],
+) -> Driver:
+    """The driver for a port, with the profile that the configuration names, if it names one."""
+    profile = next((p for p in known_profiles() if p.name == settings.profile), None)
+    return AtDriver(transport, on_event, on_lost=on_lost, profile=profile)
+
+
+async def serve(config: Config, *, ready: Callable[[Runtime], None] | None = None) -> int:
+    """Run until SIGINT or SIGTERM; the exit status. Raises ModemgwError if it cannot start."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    runtime = Runtime(config)
+    try:
+        await runtime.start()
+        if ready is not None:
+            ready(runtime)
+        await stop.wait()
+    finally:
+        await runtime.stop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+    return 0

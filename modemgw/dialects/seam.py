@@ -83,6 +83,11 @@ class FindMessage(Command):
 
 
 @dataclass(frozen=True, slots=True)
+class ListModems(Command):
+    """-> list[ModemView]. All modems, so that a sender that names one can pick its line."""
+
+
+@dataclass(frozen=True, slots=True)
 class GetBalance(Command):
     """-> Balance."""
 

@@ -1,0 +1,32 @@
+"""balance.php, in every format, with or without the currency."""
+
+from __future__ import annotations
+
+from modemgw.dialects.seam import Balance, GetBalance, WireRequest
+from modemgw.dialects.smsc.wire import (
+    CSV,
+    JSON,
+    XML,
+    Params,
+    Steps,
+    answer_json,
+    answer_text,
+    answer_xml,
+    authenticate,
+)
+
+
+def balance(params: Params, request: WireRequest) -> Steps:
+    """The account's balance as decimal text."""
+    account = yield from authenticate(params, request)
+    money: Balance = yield GetBalance(account)
+    with_currency = bool(params.flag("cur"))
+    if params.fmt == JSON:
+        return answer_json(params, {"balance": money.amount} | ({"currency": money.currency} if with_currency else {}))
+    if params.fmt == XML:
+        if with_currency:
+            return answer_xml(params, {"balance": money.amount, "currency": money.currency})
+        return answer_xml(params, money.amount, root="balance")
+    # a second column would be an error to the official libraries, so fmt 1 has the amount only
+    text = f"{money.amount} {money.currency}" if with_currency and params.fmt != CSV else money.amount
+    return answer_text(params, text)

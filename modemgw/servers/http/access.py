@@ -1,0 +1,89 @@
+"""Who is asking and what they sent: Authorization headers to accounts, bodies within their limits of size and time."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import hashlib
+import hmac
+import secrets
+
+from aiohttp import web
+from aiohttp.http_exceptions import PayloadEncodingError
+
+from modemgw.domain.account import Account
+from modemgw.domain.refusal import Refusal, RefusalKind
+from modemgw.servers.http.problems import RequestProblem
+from modemgw.service.gateway import Gateway
+
+#: How many different good headers are remembered; each account normally sends one or two.
+_MAX_KNOWN = 1024
+
+
+class Keyring:
+    """Accounts by Authorization header.
+
+    A header that proved good is remembered under a keyed hash, so that the table's timing tells nothing, and is
+    compared in constant time when it comes again; one that was wrong is never remembered.
+    """
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+        self._key = secrets.token_bytes(32)
+        self._known: dict[bytes, tuple[bytes, Account]] = {}
+
+    def account(self, request: web.Request) -> Account:
+        """The account of a request. Raises Refusal(UNAUTHORISED)."""
+        header = request.headers.get("Authorization")
+        if header is None:
+            raise Refusal(
+                RefusalKind.UNAUTHORISED,
+                "Send the header Authorization: Bearer <api key>, or HTTP Basic with login and password.",
+            )
+        raw = header.encode("utf-8", "surrogateescape")
+        digest = hashlib.blake2b(raw, key=self._key, digest_size=32).digest()
+        known = self._known.get(digest)
+        if known is not None and hmac.compare_digest(known[0], raw):
+            return known[1]
+        account = self._authenticate(header, request.remote)
+        if len(self._known) >= _MAX_KNOWN:
+            self._known.clear()
+        self._known[digest] = (raw, account)
+        return account
+
+    def _authenticate(self, header: str, remote: str | None) -> Account:
+        scheme, _, value = header.partition(" ")
+        value = value.strip()
+        if scheme.lower() == "bearer" and value:
+            return self._gateway.authenticate(api_key=value, remote=remote)
+        if scheme.lower() == "basic":
+            login, password = _basic(value)
+            return self._gateway.authenticate(login=login, password=password, remote=remote)
+        raise Refusal(RefusalKind.UNAUTHORISED, "The Authorization header must be Bearer <api key> or Basic.")
+
+
+def _basic(value: str) -> tuple[str, str]:
+    try:
+        login, _, password = base64.b64decode(value, validate=True).decode("utf-8").partition(":")
+    except (binascii.Error, ValueError):
+        raise Refusal(RefusalKind.UNAUTHORISED, "The Basic credentials are not base64 of login:password.") from None
+    if not (login and password):
+        raise Refusal(RefusalKind.UNAUTHORISED, "The Basic credentials lack a login or a password.")
+    return login, password
+
+
+async def read_body(request: web.Request, timeout_s: float) -> bytes:
+    """The whole body. Raises RequestProblem 408 when it dribbles, HTTPRequestEntityTooLarge when it is too large."""
+    length = request.content_length
+    if length is not None and length > request.client_max_size:
+        raise web.HTTPRequestEntityTooLarge(request.client_max_size, length)
+    try:
+        if request.content.is_eof():  # it came with the headers: nothing to wait for
+            return await request.read()
+        async with asyncio.timeout(timeout_s):
+            return await request.read()
+    except TimeoutError:
+        raise RequestProblem(408, f"The body did not arrive within {timeout_s:g} s.", close=True) from None
+    except (web.RequestPayloadError, PayloadEncodingError) as error:
+        raise RequestProblem(400, f"The body cannot be read: {error}.", close=True) from error

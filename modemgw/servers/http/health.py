@@ -1,0 +1,120 @@
+"""Health and metrics, for supervisors and Prometheus. Unauthenticated: they name modems, never people or texts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from aiohttp import web
+
+from modemgw import __version__
+from modemgw.domain.line import LineState, ModemView
+from modemgw.servers.http import models, views
+from modemgw.servers.http.native import Operation, as_json
+from modemgw.servers.http.problems import RequestProblem
+from modemgw.service.gateway import Gateway, Health
+
+
+class HealthApi:
+    """Liveness, readiness, metrics."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+
+    def operations(self) -> list[Operation]:
+        """The table."""
+        return [
+            Operation(
+                "GET",
+                "/health/live",
+                self.live,
+                "200 while the process answers.",
+                {200: models.LiveBody},
+                auth=False,
+            ),
+            Operation(
+                "GET",
+                "/health/ready",
+                self.ready,
+                "200 once the API serves and the store is writable, 503 otherwise; tells each line's state.",
+                {200: models.ReadyBody, 503: models.ReadyBody},
+                auth=False,
+            ),
+            Operation(
+                "GET",
+                "/metrics",
+                self.metrics,
+                "Prometheus metrics; needs the extra modemgw[metrics].",
+                {200: "text/plain"},
+                (501,),
+                auth=False,
+            ),
+        ]
+
+    async def live(self, _request: web.Request) -> web.Response:
+        """GET /health/live."""
+        return as_json({"status": "live"})
+
+    async def ready(self, _request: web.Request) -> web.Response:
+        """GET /health/ready."""
+        health = await self._gateway.health()
+        return as_json(views.health(health), 200 if health.ready else 503)
+
+    async def metrics(self, _request: web.Request) -> web.Response:
+        """GET /metrics."""
+        try:
+            from prometheus_client import CollectorRegistry, exposition
+        except ImportError:
+            raise RequestProblem(
+                501, "Metrics need the prometheus_client package: pip install 'modemgw[metrics]'."
+            ) from None
+        registry = CollectorRegistry(auto_describe=False)
+        registry.register(_Snapshot(await self._gateway.health(), self._gateway.modems()))
+        return web.Response(
+            body=exposition.generate_latest(registry),
+            headers={"Content-Type": exposition.CONTENT_TYPE_LATEST},
+        )
+
+
+class _Snapshot:
+    """What the gateway says right now, as a Prometheus collector."""
+
+    def __init__(self, health: Health, modems: list[ModemView]) -> None:
+        self._health = health
+        self._modems = modems
+
+    def collect(self) -> Iterator[Any]:
+        from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily
+
+        info = InfoMetricFamily("modemgw", "The running version.")
+        info.add_metric([], {"version": __version__})
+        yield info
+        yield GaugeMetricFamily(
+            "modemgw_ready", "1 while the API serves and the store is writable.", value=int(self._health.ready)
+        )
+        yield GaugeMetricFamily(
+            "modemgw_queued_messages", "Messages that wait for their turn.", value=self._health.queued
+        )
+        state = GaugeMetricFamily(
+            "modemgw_modem_state", "1 for the state the modem's line is in.", labels=["modem", "state"]
+        )
+        sent = CounterMetricFamily("modemgw_modem_sent_parts", "Parts sent since start.", labels=["modem"])
+        received = CounterMetricFamily("modemgw_modem_received_messages", "SMS received since start.", labels=["modem"])
+        signal = GaugeMetricFamily("modemgw_modem_signal_dbm", "Received signal strength.", labels=["modem"])
+        used = GaugeMetricFamily(
+            "modemgw_modem_storage_used", "SMS kept in a memory of the modem.", labels=["modem", "memory"]
+        )
+        total = GaugeMetricFamily(
+            "modemgw_modem_storage_total", "SMS a memory of the modem can hold.", labels=["modem", "memory"]
+        )
+        for modem in self._modems:
+            for name in LineState:
+                state.add_metric([modem.name, name.value], int(modem.state is name))
+            sent.add_metric([modem.name], modem.sent)
+            received.add_metric([modem.name], modem.received)
+            if modem.signal_dbm is not None:
+                signal.add_metric([modem.name], modem.signal_dbm)
+            for storage in modem.storage:
+                used.add_metric([modem.name, storage.memory], storage.used)
+                total.add_metric([modem.name, storage.memory], storage.total)
+        yield from (state, sent, received, signal, used, total)

@@ -1,0 +1,217 @@
+"""The native API under /v1: one handler for each operation, and the table that registers and documents them.
+
+Owns translating requests and answers. What may be sent, and when, is the gateway's matter.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from aiohttp import web
+from pydantic import BaseModel, ValidationError
+
+from modemgw.config import HttpSettings
+from modemgw.domain.refusal import Refusal, RefusalKind
+from modemgw.servers.http import models, views
+from modemgw.servers.http.access import Keyring, read_body
+from modemgw.servers.http.problems import RequestProblem, of_validation
+from modemgw.service.gateway import Gateway
+
+HttpHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+Q = TypeVar("Q", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """A route with all that /openapi.json says of it."""
+
+    method: str
+    path: str
+    handler: HttpHandler
+    summary: str
+    answers: dict[int, type[BaseModel] | str]  # a model, or a content type
+    problems: tuple[int, ...] = ()
+    query: type[BaseModel] = models.NoQuery
+    body: type[BaseModel] | None = None
+    auth: bool = True
+    also: tuple[str, ...] = ()  # content types the first answer has besides JSON
+
+
+class NativeApi:
+    """Handlers of /v1, all on one gateway."""
+
+    def __init__(self, gateway: Gateway, settings: HttpSettings, keyring: Keyring) -> None:
+        self._gateway = gateway
+        self._keyring = keyring
+        self._read_timeout_s = settings.read_timeout_s
+
+    def operations(self) -> list[Operation]:
+        """The table of /v1 but for the events, which events.py serves."""
+        a = models
+        return [
+            Operation(
+                "POST",
+                "/v1/messages",
+                self.submit,
+                "Send a message. Answered after it is stored durably; 200 if this client_ref was accepted before.",
+                {202: a.AcceptedBody, 200: a.AcceptedBody},
+                (400, 408, 413, 415, 422, 429, 503),
+                body=a.NewMessage,
+            ),
+            Operation(
+                "GET",
+                "/v1/messages",
+                self.messages,
+                "List your messages, oldest first.",
+                {200: a.MessageList},
+                (400,),
+                a.MessagesQuery,
+            ),
+            Operation(
+                "GET",
+                "/v1/messages/{id}",
+                self.message,
+                "One message with its parts, attempts, receipts and events.",
+                {200: a.MessageBody},
+                (404,),
+            ),
+            Operation(
+                "DELETE",
+                "/v1/messages/{id}",
+                self.cancel,
+                "Cancel a message of which nothing has been sent.",
+                {200: a.MessageBody},
+                (404, 409, 503),
+            ),
+            Operation(
+                "GET",
+                "/v1/inbox",
+                self.inbox,
+                "List incoming messages, oldest first.",
+                {200: a.InboxList},
+                (400,),
+                a.ListQuery,
+            ),
+            Operation("GET", "/v1/inbox/{id}", self.inbox_item, "One incoming message.", {200: a.InboxBody}, (404,)),
+            Operation("GET", "/v1/modems", self.modems, "All modems and what they are doing.", {200: a.ModemList}),
+        ]
+
+    async def submit(self, request: web.Request) -> web.Response:
+        """POST /v1/messages. The hot path: nothing here but what it needs."""
+        account = self._keyring.account(request)
+        if request.headers.get("Content-Type") != "application/json":
+            require_json(request)
+        body = await read_body(request, self._read_timeout_s)
+        if not body:
+            raise RequestProblem(400, "The body is empty; send a JSON object.", kind="not_json")
+        try:
+            message = models.NewMessage.model_validate_json(body)
+        except ValidationError as error:
+            raise of_validation(error, status=422, what="body") from None
+        accepted = await self._gateway.submit(account, message.submission())
+        answer = {
+            "id": accepted.id,
+            "state": accepted.state.value,
+            "encoding": accepted.encoding,
+            "parts": accepted.parts,
+            "to": message.to,
+            "client_ref": message.client_ref,
+        }
+        return web.Response(
+            body=json.dumps(answer, ensure_ascii=False).encode(),
+            status=202 if accepted.created else 200,
+            headers={"Content-Type": "application/json", "Location": f"/v1/messages/{accepted.id}"},
+        )
+
+    async def messages(self, request: web.Request) -> web.Response:
+        """GET /v1/messages."""
+        account = self._keyring.account(request)
+        query = parse_query(request, models.MessagesQuery)
+        found = await self._gateway.messages(account, state=query.state, after=query.after, limit=query.limit + 1)
+        return page(found, query.limit, views.message_summary)
+
+    async def message(self, request: web.Request) -> web.Response:
+        """GET /v1/messages/{id}."""
+        account = self._keyring.account(request)
+        parse_query(request, models.NoQuery)
+        message_id = path_id(request, "message")
+        view = await self._gateway.message(account, message_id)
+        return as_json(views.message(view, await self._gateway.message_events(account, message_id)))
+
+    async def cancel(self, request: web.Request) -> web.Response:
+        """DELETE /v1/messages/{id}."""
+        account = self._keyring.account(request)
+        parse_query(request, models.NoQuery)
+        message_id = path_id(request, "message")
+        view = await self._gateway.cancel(account, message_id)
+        return as_json(views.message(view, await self._gateway.message_events(account, message_id)))
+
+    async def inbox(self, request: web.Request) -> web.Response:
+        """GET /v1/inbox."""
+        account = self._keyring.account(request)
+        query = parse_query(request, models.ListQuery)
+        found = await self._gateway.inbox(account, after=query.after, limit=query.limit + 1)
+        return page(found, query.limit, views.inbox_item)
+
+    async def inbox_item(self, request: web.Request) -> web.Response:
+        """GET /v1/inbox/{id}."""
+        account = self._keyring.account(request)
+        parse_query(request, models.NoQuery)
+        item_id = path_id(request, "incoming message")
+        return as_json(views.inbox_item(await self._gateway.inbox_item(account, item_id)))
+
+    async def modems(self, request: web.Request) -> web.Response:
+        """GET /v1/modems."""
+        self._keyring.account(request)
+        parse_query(request, models.NoQuery)
+        return as_json({"items": [views.modem(modem) for modem in self._gateway.modems()], "next": None})
+
+
+def as_json(body: object, status: int = 200) -> web.Response:
+    """A JSON response in UTF-8; a lone surrogate that slipped in is replaced, never an error."""
+    raw = json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
+    return web.Response(body=raw, status=status, content_type="application/json")
+
+
+def page(found: list[Any], limit: int, view: Callable[[Any], dict[str, Any]]) -> web.Response:
+    """A list of at most `limit` items; `found` has one more where there is a next page."""
+    more = len(found) > limit
+    items = found[:limit]
+    return as_json({"items": [view(item) for item in items], "next": items[-1].id if more else None})
+
+
+def parse_query(request: web.Request, model: type[Q]) -> Q:
+    """The query string as a model; unknown, repeated or malformed parameters are a 400 that names them."""
+    query = request.query
+    repeated = sorted({name for name in query if len(query.getall(name)) > 1})
+    if repeated:
+        errors = [(name, "is given twice") for name in repeated]
+        raise RequestProblem(400, f"{', '.join(repeated)} given twice.", errors, kind="bad_parameter")
+    try:
+        return model.model_validate(dict(query))
+    except ValidationError as error:
+        raise of_validation(error, status=400, what="query") from None
+
+
+def path_id(request: web.Request, what: str) -> int:
+    """The id in the path. Raises Refusal(NOT_FOUND) for what can be no id."""
+    text = request.match_info["id"]
+    if not (text.isascii() and text.isdigit() and len(text) <= 18):
+        raise Refusal(RefusalKind.NOT_FOUND, f"There is no {what} {text[:40]}.")
+    return int(text)
+
+
+def require_json(request: web.Request) -> None:
+    """Raises RequestProblem 415 if the body says to be something else. No header at all is let through."""
+    if "Content-Type" not in request.headers:
+        return
+    content_type = request.content_type
+    if content_type != "application/json" and not content_type.endswith("+json"):
+        raise RequestProblem(415, f"The body is called {content_type}; send JSON, with Content-Type: application/json.")
+    charset = request.charset
+    if charset and charset.lower().replace("-", "") != "utf8":
+        raise RequestProblem(415, f"JSON is always UTF-8, not {charset}.")

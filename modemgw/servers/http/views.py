@@ -1,0 +1,176 @@
+"""Domain objects as the JSON of the native API. Owns names and formats of fields; models.py documents them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from modemgw.domain.inbox import InboxView
+from modemgw.domain.line import ModemView
+from modemgw.domain.message import AttemptView, EventView, MessageView, PartView, ReceiptView
+from modemgw.service.gateway import Health
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def rfc3339(at_ms: int) -> str:
+    """Unix milliseconds as RFC 3339 in UTC, with milliseconds."""
+    moment = _EPOCH + timedelta(milliseconds=at_ms)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{at_ms % 1000:03d}Z"
+
+
+def _time(at_ms: int | None) -> str | None:
+    return None if at_ms is None else rfc3339(at_ms)
+
+
+def _hex(data: bytes | None) -> str | None:
+    return None if data is None else data.hex()
+
+
+def message_summary(view: MessageView) -> dict[str, Any]:
+    """MessageSummary."""
+    return {
+        "id": view.id,
+        "account": view.account,
+        "state": view.state.value,
+        "to": view.to,
+        "text": view.text,
+        "data": _hex(view.data),
+        "encoding": view.encoding,
+        "part_count": view.part_count,
+        "flash": view.flash,
+        "priority": view.priority,
+        "client_ref": view.client_ref,
+        "modem": view.line,
+        "report": view.report,
+        "on_doubt": view.on_doubt.value,
+        "dialect": view.dialect,
+        "extra": view.extra,
+        "created_at": rfc3339(view.created_at),
+        "updated_at": rfc3339(view.updated_at),
+        "send_at": _time(view.send_at),
+        "expires_at": _time(view.expires_at),
+        "due_at": _time(view.due_at),
+        "error": view.error,
+        "error_code": view.error_code,
+        "st": view.st,
+    }
+
+
+def message(view: MessageView, events: Sequence[EventView]) -> dict[str, Any]:
+    """MessageBody."""
+    body = message_summary(view)
+    body["parts"] = [_part(part) for part in view.parts]
+    body["events"] = [event(item) for item in events]
+    return body
+
+
+def _part(view: PartView) -> dict[str, Any]:
+    return {
+        "seq": view.seq,
+        "state": view.state.value,
+        "modem": view.line,
+        "mr": view.mr,
+        "sent_at": _time(view.sent_at),
+        "done_at": _time(view.done_at),
+        "error": view.error,
+        "error_code": view.error_code,
+        "st": view.st,
+        "attempts": [_attempt(attempt) for attempt in view.attempts],
+        "receipts": [_receipt(receipt) for receipt in view.receipts],
+    }
+
+
+def _attempt(view: AttemptView) -> dict[str, Any]:
+    return {
+        "n": view.n,
+        "modem": view.line,
+        "imsi": view.imsi,
+        "started_at": rfc3339(view.started_at),
+        "ended_at": _time(view.ended_at),
+        "outcome": view.outcome,
+        "mr": view.mr,
+        "error": view.error,
+    }
+
+
+def _receipt(view: ReceiptView) -> dict[str, Any]:
+    return {
+        "id": view.id,
+        "st": view.st,
+        "meaning": view.meaning,
+        "text": view.text,
+        "received_at": rfc3339(view.received_at),
+        "done_at": _time(view.done_at),
+        "ambiguous": view.ambiguous,
+    }
+
+
+def event(view: EventView) -> dict[str, Any]:
+    """EventBody."""
+    return {
+        "id": view.id,
+        "at": rfc3339(view.at),
+        "kind": view.kind,
+        "message_id": view.message_id,
+        "part": view.part,
+        "modem": view.line,
+        "inbox_id": view.inbox_id,
+        "data": view.data,
+    }
+
+
+def inbox_item(view: InboxView) -> dict[str, Any]:
+    """InboxBody."""
+    ports = view.ports and {"destination": view.ports[0], "originator": view.ports[1]}
+    return {
+        "id": view.id,
+        "modem": view.line,
+        "from": view.sender,
+        "to": view.recipient,
+        "text": view.text,
+        "kind": view.kind.value,
+        "data": _hex(view.data),
+        "received_at": rfc3339(view.received_at),
+        "scts": _time(view.scts),
+        "scts_offset_s": view.scts_offset_s,
+        "parts": view.parts,
+        "missing": list(view.missing),
+        "complete": view.complete,
+        "ports": ports,
+        "pdus": list(view.pdus),
+    }
+
+
+def modem(view: ModemView) -> dict[str, Any]:
+    """ModemBody."""
+    storage = [{"memory": item.memory, "used": item.used, "total": item.total} for item in view.storage]
+    return {
+        "name": view.name,
+        "port": view.port,
+        "state": view.state.value,
+        "reason": view.reason,
+        "since": rfc3339(view.since),
+        "imei": view.imei,
+        "imsi": view.imsi,
+        "iccid": view.iccid,
+        "number": view.number,
+        "manufacturer": view.manufacturer,
+        "model": view.model,
+        "firmware": view.firmware,
+        "operator": view.operator,
+        "registration": view.registration,
+        "signal_dbm": view.signal_dbm,
+        "smsc": view.smsc,
+        "storage": storage,
+        "sent": view.sent,
+        "received": view.received,
+        "in_air": view.in_air,
+    }
+
+
+def health(view: Health) -> dict[str, Any]:
+    """ReadyBody."""
+    lines = [{"name": name, "state": state} for name, state in view.lines]
+    return {"ready": view.ready, "store": view.store, "lines": lines, "queued": view.queued}

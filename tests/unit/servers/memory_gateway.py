@@ -1,0 +1,272 @@
+"""The Gateway protocol in memory: a dictionary for a store and no modems, for tests of the front doors."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+from itertools import count
+
+from modemgw.domain.account import Account
+from modemgw.domain.inbox import InboxKind, InboxView
+from modemgw.domain.line import LineState, ModemView, StorageView
+from modemgw.domain.message import (
+    Accepted,
+    AttemptView,
+    EventView,
+    MessageView,
+    OnDoubt,
+    PartView,
+    ReceiptView,
+    Submission,
+)
+from modemgw.domain.numbers import normalise
+from modemgw.domain.refusal import Refusal, RefusalKind
+from modemgw.domain.states import State
+from modemgw.service.gateway import Gateway, Health
+
+NOW_MS = 1_800_000_000_000
+
+SHOP = Account(
+    id=1, login="shop", password="s3cret", api_key="key-of-shop", balance="100.50", price="1.40", country=None
+)
+OTHER = Account(id=2, login="other", password="pärol", api_key="key-of-other")
+
+MODEM = ModemView(
+    name="a",
+    port="/dev/ttyUSB0",
+    state=LineState.READY,
+    reason=None,
+    imei="356938035643809",
+    imsi="250010000000001",
+    iccid="8970100000000000001",
+    number="+79990000001",
+    manufacturer="huawei",
+    model="E3372",
+    firmware="21.180",
+    operator="MTS RUS",
+    registration="home",
+    signal_dbm=-71,
+    smsc="+79168999100",
+    storage=(StorageView("SM", 3, 30),),
+    since=NOW_MS,
+    sent=5,
+    received=2,
+    in_air=False,
+)
+
+
+def inbox_view(item_id: int) -> InboxView:
+    """An incoming text."""
+    return InboxView(
+        id=item_id,
+        line="a",
+        sender="+79161234567",
+        recipient="+79990000001",
+        text=f"Ответ {item_id} 👍",
+        kind=InboxKind.TEXT,
+        data=None,
+        received_at=NOW_MS,
+        scts=NOW_MS - 5000,
+        scts_offset_s=10_800,
+        parts=2,
+        missing=(2,),
+        complete=False,
+        ports=(2948, 9200),
+        pdus=("0791",),
+    )
+
+
+class MemoryGateway(Gateway):
+    """Accepts into a dictionary. `deliver` plays the network; `unavailable` makes every submit refuse."""
+
+    def __init__(self) -> None:
+        self.accounts = [SHOP, OTHER]
+        self.stored: dict[int, MessageView] = {}
+        self.history: list[EventView] = []
+        self.incoming: list[InboxView] = [inbox_view(n) for n in range(1, 6)]
+        self.submissions: list[Submission] = []
+        self.unavailable = False
+        self.authentications = 0
+        self._ids = count(1)
+        self._refs: dict[tuple[str, str], int] = {}
+        self._changed = asyncio.Condition()
+
+    def authenticate(
+        self,
+        *,
+        login: str | None = None,
+        password: str | None = None,
+        api_key: str | None = None,
+        md5: bool = False,
+        remote: str | None = None,
+    ) -> Account:
+        self.authentications += 1
+        for account in self.accounts:
+            if (
+                api_key is not None
+                and account.api_key
+                and hmac.compare_digest(api_key.encode(), account.api_key.encode())
+            ):
+                return account
+            if login == account.login and password is not None and account.password:
+                given = password.encode()
+                hashed = hashlib.md5(account.password.encode(), usedforsecurity=False).hexdigest().encode()
+                if hmac.compare_digest(given, account.password.encode()) or (
+                    md5 and hmac.compare_digest(given, hashed)
+                ):
+                    return account
+        raise Refusal(RefusalKind.UNAUTHORISED, "The login, password or key is wrong.")
+
+    def plan(self, account: Account, submission: Submission) -> tuple[str, int]:
+        normalise(submission.to, account.country)
+        if submission.line is not None and submission.line != "a":
+            raise Refusal(RefusalKind.UNKNOWN_LINE, f"There is no modem {submission.line}.", field="modem")
+        if submission.data is not None:
+            return "data8", 1
+        if not submission.text:
+            raise Refusal(RefusalKind.EMPTY_TEXT, "The text is empty.", field="text")
+        encoding = "gsm7" if submission.text.isascii() else "ucs2"
+        single, part = (160, 153) if encoding == "gsm7" else (70, 67)
+        size = len(submission.text)
+        parts = 1 if size <= single else -(-size // part)
+        if parts > account.max_parts:
+            raise Refusal(RefusalKind.TEXT_TOO_LONG, f"The text takes {parts} parts.", field="text")
+        return encoding, parts
+
+    async def submit(self, account: Account, submission: Submission) -> Accepted:
+        if self.unavailable:
+            raise Refusal(RefusalKind.UNAVAILABLE, "The disk is full; nothing is accepted until there is room.")
+        encoding, parts = self.plan(account, submission)
+        if submission.client_ref is not None:
+            known = self._refs.get((account.login, submission.client_ref))
+            if known is not None:
+                return Accepted(known, self.stored[known].state, encoding, parts, created=False)
+        message_id = next(self._ids)
+        if submission.client_ref is not None:
+            self._refs[account.login, submission.client_ref] = message_id
+        self.submissions.append(submission)
+        self.stored[message_id] = MessageView(
+            id=message_id,
+            account=account.login,
+            state=State.QUEUED,
+            to=normalise(submission.to, account.country),
+            text=submission.text,
+            data=submission.data,
+            encoding=encoding,
+            part_count=parts,
+            flash=submission.flash,
+            priority=submission.priority,
+            client_ref=submission.client_ref,
+            line=submission.line,
+            report=submission.report,
+            on_doubt=submission.on_doubt or OnDoubt.HOLD,
+            dialect=submission.dialect,
+            extra=submission.extra,
+            created_at=NOW_MS,
+            updated_at=NOW_MS,
+            send_at=submission.send_at,
+            expires_at=None,
+            due_at=None,
+            error=None,
+            error_code=None,
+            st=None,
+        )
+        await self.record("queued", message_id)
+        return Accepted(message_id, State.QUEUED, encoding, parts, created=True)
+
+    async def submit_many(self, account: Account, submissions: Sequence[Submission]) -> list[Accepted | Refusal]:
+        results: list[Accepted | Refusal] = []
+        for submission in submissions:
+            try:
+                results.append(await self.submit(account, submission))
+            except Refusal as refusal:
+                results.append(refusal)
+        return results
+
+    async def record(self, kind: str, message_id: int | None = None, **data: object) -> None:
+        """A new row of the history."""
+        event = EventView(len(self.history) + 1, NOW_MS, kind, message_id, None, None, None, dict(data))
+        self.history.append(event)
+        async with self._changed:
+            self._changed.notify_all()
+
+    async def become(self, message_id: int, state: State, **changes: object) -> None:
+        """The message is in this state from now on."""
+        self.stored[message_id] = replace(self.stored[message_id], state=state, **changes)  # type: ignore[arg-type]
+        await self.record(state.value, message_id)
+
+    async def deliver(self, message_id: int) -> None:
+        """Sent in one part and delivered."""
+        attempt = AttemptView(1, "a", "250010000000001", NOW_MS, NOW_MS + 2000, "sent", 17, None)
+        receipt = ReceiptView(1, 0, "delivered", "Received by the SME", NOW_MS + 4000, NOW_MS + 3000, False)
+        part = PartView(
+            1, State.DELIVERED, "a", 17, NOW_MS + 2000, NOW_MS + 3000, None, None, 0, (attempt,), (receipt,)
+        )
+        await self.become(message_id, State.DELIVERED, parts=(part,), st=0)
+
+    async def message(self, account: Account, message_id: int) -> MessageView:
+        view = self.stored.get(message_id)
+        if view is None or view.account != account.login:
+            raise Refusal(RefusalKind.NOT_FOUND, f"There is no message {message_id}.")
+        return view
+
+    async def find_message(
+        self, account: Account, *, id: int | None = None, ref: str | None = None, to: str | None = None
+    ) -> MessageView | None:
+        for view in reversed(self.stored.values()):
+            if view.account != account.login or (to is not None and view.to.removeprefix("+") != to):
+                continue
+            if (id is not None and view.id == id) or (ref is not None and view.extra.get("ref") == ref):
+                return view
+        return None
+
+    async def message_events(self, account: Account, message_id: int) -> list[EventView]:
+        return [event for event in self.history if event.message_id == message_id]
+
+    async def messages(
+        self, account: Account, *, state: State | None = None, after: int = 0, limit: int = 100
+    ) -> list[MessageView]:
+        found = (
+            view
+            for view in self.stored.values()
+            if view.account == account.login and view.id > after and state in {None, view.state}
+        )
+        return [view for view, _ in zip(found, range(limit), strict=False)]
+
+    async def cancel(self, account: Account, message_id: int) -> MessageView:
+        view = await self.message(account, message_id)
+        if view.state is not State.QUEUED:
+            raise Refusal(RefusalKind.CONFLICT, f"Message {message_id} is {view.state} already.")
+        await self.become(message_id, State.CANCELLED)
+        return self.stored[message_id]
+
+    async def inbox(self, account: Account, *, after: int = 0, limit: int = 100) -> list[InboxView]:
+        return [item for item in self.incoming if item.id > after][:limit]
+
+    async def inbox_item(self, account: Account, inbox_id: int) -> InboxView:
+        for item in self.incoming:
+            if item.id == inbox_id:
+                return item
+        raise Refusal(RefusalKind.NOT_FOUND, f"There is no incoming message {inbox_id}.")
+
+    def modems(self) -> list[ModemView]:
+        return [MODEM]
+
+    async def events(self, account: Account, *, after: int = 0, limit: int = 100) -> list[EventView]:
+        return self.history[after : after + limit]
+
+    async def follow_events(self, account: Account, *, after: int | None = None) -> AsyncIterator[EventView]:
+        at = len(self.history) if after is None else after
+        while True:
+            async with self._changed:
+                while len(self.history) <= at:
+                    await self._changed.wait()
+            yield self.history[at]
+            at += 1
+
+    async def health(self) -> Health:
+        store = "the disk is full" if self.unavailable else "ok"
+        return Health(not self.unavailable, store, (("a", "ready"),), len(self.stored))

@@ -392,8 +392,8 @@ class Network:
             self._note(subscriber, item, "report" if item.is_report else "delivered", handset.name)
             if item.on_delivered:
                 item.on_delivered()
-            if not subscriber.pushing:
-                self._push(subscriber)
+            if subscriber.queue and not subscriber.pushing:
+                self.timeline.after(0, self._push, subscriber)
             return
         if outcome == "full":
             self._note(subscriber, item, "refused", handset.name, 322)

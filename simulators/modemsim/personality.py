@@ -62,6 +62,7 @@ class Cnmi:
     bfr: tuple[int, ...] = (0, 1)
     default: tuple[int, ...] = (0, 0, 0, 0, 0)
     class0: str = "store"  # a class 0 message under mt=1: "store" or "direct"
+    report_memory: str = "SR"  # where reports under ds=2 go
     cdsi_name: str = "SR"  # the memory that +CDSI names
     cdsi_index: int = -1  # a fixed index that +CDSI names instead of the true one
     sr_readable: bool = True  # AT+CMGR reads a status report from memory SR

@@ -201,7 +201,7 @@ class AtPort:
 
     def _take_payload(self) -> None:
         assert self._payload is not None
-        found = PAYLOAD_END.search(self._rx)
+        found = PAYLOAD_END.search(bytes(self._rx))
         stop = found.start() if found else len(self._rx)
         if not found and self._reprompt:
             cr = self._rx.find(13)

@@ -98,7 +98,7 @@ class Receiver:
             self._route(text, done)
             return
         if ds == 2:
-            name = "SR" if "SR" in modem.memories else "SM"
+            name = modem.personality.cnmi.report_memory
             index = modem.memory(name).add(Stored(REC_UNREAD, tpdu, octets.sca_field(modem.network.config.smsc)))
             if index is None:
                 done("full")

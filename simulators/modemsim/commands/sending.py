@@ -171,16 +171,15 @@ def _transmit(port: AtPort, label: str, tpdu: bytes, sca: bytes, name: str) -> W
         if radio.send_error_after_s:
             yield Sleep(radio.send_error_after_s)
         raise _failure(port, code)
-    if faults:
-        modem.point("before_result", label)
-        if late:
-            yield Sleep(late["seconds"])
-        if silent:
-            raise UnansweredError
-        if lost:
-            return None
-        if faults.take("ok_lost"):
-            raise UnansweredError([f"{name}: {mr}"])
+    modem.point("before_result", label)
+    if late:
+        yield Sleep(late["seconds"])
+    if silent:
+        raise UnansweredError
+    if lost:
+        return None
+    if faults and faults.take("ok_lost"):
+        raise UnansweredError([f"{name}: {mr}"])
     return [f"{name}: {mr}"]
 
 

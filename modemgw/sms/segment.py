@@ -83,7 +83,7 @@ def plan(
     more than 255 parts, or a header that leaves no room.
     """
     if reference_bits == 8 and not header.elements and len(text) <= _SINGLE_PART:
-        if encoding != "ucs2" and _ONE_SEPTET.fullmatch(text):
+        if encoding in ("auto", "gsm7") and _ONE_SEPTET.fullmatch(text):
             return _SHORT_GSM7[len(text)]
         if encoding == "ucs2" or (encoding == "auto" and not _ENCODABLE.fullmatch(text)):
             units = len(_utf16(text)) // 2

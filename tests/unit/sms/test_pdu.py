@@ -14,7 +14,9 @@ from modemgw.sms import (
     Direction,
     Relative,
     SmsCommand,
+    SmsDeliver,
     SmsDeliverReport,
+    SmsStatusReport,
     SmsSubmit,
     SmsSubmitReport,
     TpduDecodeError,
@@ -149,6 +151,8 @@ def test_the_kind_goes_by_direction() -> None:
     [
         (SmsSubmit, "0200"),
         (SmsCommand, "0100"),
+        (SmsDeliver, "0100"),
+        (SmsStatusReport, "0000"),
         (SmsDeliverReport, "0100"),
         (SmsSubmitReport, "0000"),
     ],

@@ -17,7 +17,7 @@ from modemgw.service.admission import admit
 from modemgw.service.dispatch import Dispatcher
 from modemgw.service.gateway import Health
 from modemgw.service.matching import tail
-from modemgw.service.ports import Clock, NewMessage, Repository
+from modemgw.service.ports import Clock, NewMessage, Repository, job_of
 from modemgw.service.timers import Timers
 
 #: Events given to a follower at a time.
@@ -100,7 +100,8 @@ class GatewayCore:
             raise Refusal(RefusalKind.UNAVAILABLE, f"The message was not accepted: {error}") from error
         if accepted.created:
             if message.send_at is None or message.send_at <= self._clock():
-                self._dispatcher.offer(accepted.id, message.priority, message.line)
+                job = job_of(message, accepted.id, self._clock() + message.validity_s * 1000)
+                self._dispatcher.offer(accepted.id, message.priority, message.line, job)
             if message.send_at is not None:
                 self._timers.wake_by(message.send_at)
         return accepted

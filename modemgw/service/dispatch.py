@@ -30,31 +30,31 @@ class _Window:
 
     def __init__(self) -> None:
         self.heap: list[_Entry] = []
-        self.known: set[int] = set()
+        self.jobs: dict[int, Job | None] = {}  # None: to be read from the store
         self.end: _Entry | None = None
         self.more = True
         self.refilling: asyncio.Task[None] | None = None
 
-    def add(self, entry: _Entry) -> None:
+    def add(self, entry: _Entry, job: Job | None) -> None:
         if self.end is not None and entry > self.end and self.refilling is None:
             self.more = True
-        elif entry[1] not in self.known:
-            self.known.add(entry[1])
+        elif entry[1] not in self.jobs:
+            self.jobs[entry[1]] = job
             heapq.heappush(self.heap, entry)
             if len(self.heap) > 4 * WINDOW and self.refilling is None:
-                self.keep(heapq.nsmallest(WINDOW, self.heap))
+                head = heapq.nsmallest(WINDOW, self.heap)
+                self.keep(head, head[-1])
 
-    def keep(self, head: list[_Entry]) -> None:
-        """Let go of everything behind `head` (sorted, not empty); the store has it."""
+    def keep(self, head: list[_Entry], end: _Entry) -> None:
+        """Let go of everything behind `head` (sorted), which has all up to `end`; the store has the rest."""
         self.heap = head
-        self.known = {message_id for _, message_id in head}
-        self.end = head[-1]
+        self.jobs = {message_id: self.jobs.get(message_id) for _, message_id in head}
+        self.end = end
         self.more = True
 
-    def pop(self) -> int:
+    def pop(self) -> tuple[int, Job | None]:
         message_id = heapq.heappop(self.heap)[1]
-        self.known.discard(message_id)
-        return message_id
+        return message_id, self.jobs.pop(message_id)
 
 
 class Dispatcher:
@@ -67,14 +67,15 @@ class Dispatcher:
         self._taken: set[int] = set()  # with a line now: not to be given to another
         self._again: dict[int, tuple[int, str]] = {}  # became ready while taken
 
-    def offer(self, message_id: int, priority: int, line: str) -> None:
-        """A message is ready to be sent. Cheap: called for every accepted message."""
+    def offer(self, message_id: int, priority: int, line: str, job: Job | None = None) -> None:
+        """A message is ready to be sent. Cheap: called for every accepted message. `job` saves a look into the
+        store; what has changed since it was made is found when the attempt is journalled."""
         if message_id in self._taken:
             self._again[message_id] = (priority, line)
             return
         window = self._windows.get(line)
         if window is not None:  # else no such line is up, and the store keeps it until one is
-            window.add((-priority, message_id))
+            window.add((-priority, message_id), job)
             self._wake(line)
 
     def refresh(self) -> None:
@@ -91,11 +92,14 @@ class Dispatcher:
                 window = self._windows[selector]
                 if window.more and len(window.heap) <= WINDOW // 2:
                     await self._refill(selector, window)
-            message_id = self._pop(line)
-            if message_id is None:
+            head = self._pop(line)
+            if head is None:
                 await self._wait(line)
                 continue
+            message_id, job = head
             self._taken.add(message_id)
+            if job is not None:
+                return job
             try:
                 job = await self._repository.job(message_id)
             except BaseException:
@@ -113,15 +117,15 @@ class Dispatcher:
         if again is not None:
             self.offer(message_id, *again)
 
-    def _pop(self, line: str) -> int | None:
+    def _pop(self, line: str) -> tuple[int, Job | None] | None:
         any_window, own = self._windows[""], self._windows[line]
         while any_window.heap or own.heap:
             if not own.heap or (any_window.heap and any_window.heap[0] < own.heap[0]):
-                message_id = any_window.pop()
+                head = any_window.pop()
             else:
-                message_id = own.pop()
-            if message_id not in self._taken:
-                return message_id
+                head = own.pop()
+            if head[0] not in self._taken:
+                return head
         return None
 
     async def _refill(self, selector: str, window: _Window) -> None:
@@ -133,15 +137,14 @@ class Dispatcher:
         window.more = False  # a refresh from here on sets it again
         limit = WINDOW + len(self._taken)
         try:
-            rows = await self._repository.claim(selector, limit)
-            for message_id, priority in rows:
-                if message_id not in self._taken:
-                    window.add((-priority, message_id))
+            jobs = await self._repository.claim(selector, limit)
+            for job in jobs:
+                if job.id not in self._taken:
+                    window.add((-job.priority, job.id), job)
             window.end = None
-            if len(rows) == limit:
-                end = (-rows[-1][1], rows[-1][0])
-                window.keep(sorted(entry for entry in window.heap if entry <= end) or [end])
-                window.end = end
+            if len(jobs) == limit:
+                end = (-jobs[-1].priority, jobs[-1].id)
+                window.keep(sorted(entry for entry in window.heap if entry <= end), end)
         except BaseException:
             window.more = True
             raise

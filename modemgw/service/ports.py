@@ -87,6 +87,18 @@ class LineRecord:
     smsc: str | None = None  # service centre to put into the PDU; None leaves it to the SIM
 
 
+def job_of(message: NewMessage, message_id: int, expires_at: int) -> Job:
+    """The job of a message that was accepted just now."""
+    return Job(
+        id=message_id, account_id=message.account_id, recipient=message.recipient, text=message.text,
+        data=message.data, udh=message.udh or b"", encoding=message.encoding, locking=message.locking,
+        single=message.single, flash=message.flash, pid=message.pid, dcs=message.dcs, line=message.line,
+        report=message.report, on_doubt=message.on_doubt, parts=message.parts, priority=message.priority,
+        expires_at=expires_at, validity_s=message.validity_s, tries=0,
+        queued=(1,) if message.parts == 1 else tuple(range(1, message.parts + 1)), resend=frozenset(),
+    )  # fmt: skip
+
+
 class Repository(Protocol):
     """The store as the use cases see it. Writes return after their COMMIT; they may raise StoreUnavailable
     (a ModemgwError) unless said otherwise. "kept" writes record what has happened in the world: they are
@@ -154,8 +166,8 @@ class Repository(Protocol):
 
     # reading
 
-    async def claim(self, line: str, limit: int) -> list[tuple[int, int]]:
-        """(id, priority) of the head of the queue of `line` (empty: those that ask for none)."""
+    async def claim(self, line: str, limit: int) -> list[Job]:
+        """The head of the queue of `line` (empty: of those that ask for none)."""
         ...
 
     async def job(self, message_id: int) -> Job | None: ...

@@ -121,9 +121,9 @@ class Store:
         """Write operations that became durable since the start."""
         return self._writer.operations
 
-    def write(self, op: Callable[[Transaction], T], *, must: bool = False) -> asyncio.Future[T]:
+    def write(self, op: Callable[[Transaction], T], *, must: bool = False, lazy: bool = False) -> asyncio.Future[T]:
         """See Writer.submit."""
-        return self._writer.submit(op, must=must)
+        return self._writer.submit(op, must=must, lazy=lazy)
 
     async def read(self, function: Callable[[sqlite3.Connection], T]) -> T:
         """See Readers.read."""

@@ -35,38 +35,42 @@ _INBOX = (
     "FROM inbox i JOIN lines l ON l.id = i.line_id "
 )
 
+_JOB = (
+    "SELECT id, account_id, recipient, text, data, udh, encoding, locking, single, flash, pid, dcs, line, report, "
+    "on_doubt, parts, priority, expires_at, validity_s, tries FROM messages "
+)
+
 #: The claim: the head of the queue of one line. Guarded by an EXPLAIN test.
-CLAIM = "SELECT id, priority FROM messages WHERE queue = 1 AND line = ? ORDER BY priority DESC, id LIMIT ?"
+CLAIM = _JOB + "WHERE queue = 1 AND line = ? ORDER BY priority DESC, id LIMIT ?"
 
 
-def claim(con: sqlite3.Connection, line: str, limit: int) -> list[tuple[int, int]]:
-    """(id, priority) of the next messages that ask for `line` (empty: for none in particular)."""
-    return con.execute(CLAIM, (line, limit)).fetchall()
+def claim(con: sqlite3.Connection, line: str, limit: int) -> list[Job]:
+    """The next messages that ask for `line` (empty: for none in particular)."""
+    return [_job(con, row) for row in con.execute(CLAIM, (line, limit)).fetchall()]
 
 
 def job(con: sqlite3.Connection, message_id: int) -> Job | None:
     """A message that waits to be sent; None if it does not any more."""
-    row = con.execute(
-        "SELECT id, account_id, recipient, text, data, udh, encoding, locking, single, flash, pid, dcs, line, report, "
-        "on_doubt, parts, priority, expires_at, validity_s, tries, queue FROM messages WHERE id = ?",
-        (message_id,),
-    ).fetchone()
-    if row is None or row[20] != 1:
-        return None
+    row = con.execute(_JOB + "WHERE id = ? AND queue = 1", (message_id,)).fetchone()
+    return None if row is None else _job(con, row)
+
+
+def _job(con: sqlite3.Connection, row: Sequence[Any]) -> Job:
     parts = con.execute(
-        "SELECT seq, line_id FROM parts WHERE message_id = ? AND state = 'queued'", (message_id,)
+        "SELECT seq, line_id FROM parts WHERE message_id = ? AND state = 'queued'", (row[0],)
     ).fetchall()
     resend: frozenset[int] = frozenset()
     if any(line_id is not None for _, line_id in parts):
         doubtful = con.execute(
-            "SELECT DISTINCT seq FROM attempts WHERE message_id = ? AND outcome = 'unknown'", (message_id,)
+            "SELECT DISTINCT seq FROM attempts WHERE message_id = ? AND outcome = 'unknown'", (row[0],)
         )
         resend = frozenset(seq for (seq,) in doubtful)
-    fields: tuple[Any, ...] = (
-        *row[:5], row[5] or b"", *row[6:9], bool(row[9]), *row[10:13], bool(row[13]), *row[14:20],
-        tuple(seq for seq, _ in parts), resend,
+    return Job(
+        id=row[0], account_id=row[1], recipient=row[2], text=row[3], data=row[4], udh=row[5] or b"", encoding=row[6],
+        locking=row[7], single=row[8], flash=bool(row[9]), pid=row[10], dcs=row[11], line=row[12],
+        report=bool(row[13]), on_doubt=row[14], parts=row[15], priority=row[16], expires_at=row[17],
+        validity_s=row[18], tries=row[19], queued=tuple(seq for seq, _ in parts), resend=resend,
     )  # fmt: skip
-    return Job(*fields)
 
 
 def next_times(con: sqlite3.Connection) -> tuple[int | None, int | None, int | None, int | None]:

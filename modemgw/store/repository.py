@@ -51,7 +51,7 @@ class SqliteRepository:
         doubt_at: int | None = None,
     ) -> Awaitable[State]:
         op = outbox.EndAttempt(attempt_id, job.id, seq, line.id, outcome, mr, error, error_code, due_at, doubt_at)
-        return self._write(op, must=True)
+        return self._write(op, must=True, lazy=outcome == "sent")
 
     def adopt_late_cmgs(self, line: LineRecord, mr: int) -> Awaitable[tuple[int, int] | None]:
         return self._write(outbox.AdoptLateCmgs(line.id, mr), must=True)
@@ -98,7 +98,7 @@ class SqliteRepository:
 
     # -- reading ------------------------------------------------------------------------------------------
 
-    async def claim(self, line: str, limit: int) -> list[tuple[int, int]]:
+    async def claim(self, line: str, limit: int) -> list[Job]:
         return await self._read(lambda con: queries.claim(con, line, limit))
 
     async def job(self, message_id: int) -> Job | None:

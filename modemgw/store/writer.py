@@ -28,6 +28,9 @@ QUEUE_LIMIT = 20_000
 #: How long the writer waits before it tries again what must be kept when the disk did not take it.
 RETRY_S = 0.5
 
+#: How long an operation that nobody waits for is held back for another to share its COMMIT.
+LAZY_S = 0.004
+
 EventRow = tuple[int, str, int | None, int | None, int | None, int | None, int | None, str | None]
 
 _EVENT_COLUMNS = "INSERT INTO events (at, kind, account_id, message_id, part, line_id, inbox_id, data) VALUES "
@@ -89,12 +92,13 @@ class Bulk(Protocol):
 
 
 class _Job:
-    __slots__ = ("future", "must", "op", "result")
+    __slots__ = ("future", "lazy", "must", "op", "result")
 
-    def __init__(self, op: Any, future: asyncio.Future[Any], must: bool) -> None:
+    def __init__(self, op: Any, future: asyncio.Future[Any], must: bool, lazy: bool) -> None:
         self.op = op
         self.future = future
         self.must = must
+        self.lazy = lazy
         self.result: Any = None
 
 
@@ -123,18 +127,19 @@ class Writer:
         self._thread = threading.Thread(target=self._run, name="modemgw-writer", daemon=True)
         self._thread.start()
 
-    def submit(self, op: Callable[[Transaction], T], *, must: bool = False) -> asyncio.Future[T]:
+    def submit(self, op: Callable[[Transaction], T], *, must: bool = False, lazy: bool = False) -> asyncio.Future[T]:
         """Have `op` done; the future has its result once it is durable.
 
         With `must`, an outcome that has already happened in the world: it is kept and tried again, in order,
         until the disk takes it. Without, a failure is reported as StoreUnavailable and nothing is kept.
+        A `lazy` one waits up to LAZY_S for company: an outcome shares the COMMIT of the next journal entry.
         """
         future: asyncio.Future[T] = self._loop.create_future()
         if self._waiting >= QUEUE_LIMIT and not must:
             future.set_exception(StoreUnavailable("The store is too far behind. Try again in a few seconds."))
             return future
         self._waiting += 1
-        self._queue.put(_Job(op, future, must))
+        self._queue.put(_Job(op, future, must, lazy))
         return future
 
     async def close(self) -> None:
@@ -172,6 +177,13 @@ class Writer:
                     closing = True
                 else:
                     batch = [*kept, job]
+        if len(batch) == 1 and batch[0].lazy and not closing:
+            with contextlib.suppress(queue.Empty):
+                job = self._queue.get(timeout=LAZY_S)
+                if job is None:
+                    closing = True
+                else:
+                    batch.append(job)
         while len(batch) < BATCH_LIMIT:
             try:
                 job = self._queue.get_nowait()

@@ -1,4 +1,4 @@
-"""The one base of every error modemgw raises on purpose. Owns the base and nothing else: each room adds its own kinds."""
+"""The one base of every error modemgw raises on purpose; each room adds its own kinds in its own module."""
 
 from __future__ import annotations
 

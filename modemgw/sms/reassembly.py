@@ -71,7 +71,7 @@ def assemble(parts: Mapping[int, SmsDeliver], total: int) -> Assembled:
             members = [part for part in run if part]
             first = members[0]
             pieces.append(text_of(first.dcs, first.udh, b"".join(part.ud for part in members)) or "")
-        elif not pieces or pieces[-1] != GAP_MARK:
+        else:
             pieces.append(GAP_MARK)
     return Assembled("".join(pieces), None, missing, complete)
 

@@ -29,7 +29,7 @@ from modemgw.sms import (
 )
 from modemgw.sms.gsm7 import codec
 
-gammu: Any = pytest.importorskip("gammu", reason="python-gammu (libgammu) is not installed")
+gammu: Any = pytest.importorskip("gammu", reason="python-gammu (libgammu) is not installed", exc_type=ImportError)
 
 SCA = Address.parse("+79160000000")
 SCTS = Scts.of(datetime(2026, 11, 22, 12, 45, tzinfo=UTC))

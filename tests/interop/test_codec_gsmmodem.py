@@ -31,7 +31,9 @@ from modemgw.sms import (
 from modemgw.sms.gsm7 import codec
 from modemgw.sms.udh import concat_element
 
-gsmmodem_pdu: Any = pytest.importorskip("gsmmodem.pdu", reason="python-gsmmodem-new is not installed")
+gsmmodem_pdu: Any = pytest.importorskip(
+    "gsmmodem.pdu", reason="python-gsmmodem-new is not installed", exc_type=ImportError
+)
 
 NUMBER = "+79161234567"
 SCTS = Scts.of(datetime(2026, 11, 22, 12, 45, tzinfo=UTC))

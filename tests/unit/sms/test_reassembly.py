@@ -74,6 +74,10 @@ def test_gaps_are_marked(present: tuple[int, ...], text: str, missing: tuple[int
     assert assembled.complete is not bool(missing)
 
 
+def test_a_text_that_looks_like_a_gap() -> None:
+    assert assemble({1: part("[…]".encode("utf-16-be"), 1, 3, 8)}, 3).text == GAP_MARK * 2
+
+
 def test_nothing_yet() -> None:
     assembled = assemble({}, 2)
     assert (assembled.text, assembled.data, assembled.missing, assembled.complete) == (None, None, (1, 2), False)

@@ -30,9 +30,7 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 from modemgw.domain.account import Account
 from modemgw.domain.message import OnDoubt
 from modemgw.errors import ModemgwError
-
-#: Where `modemgw run` looks when no file is named, in this order.
-DEFAULT_PLACES = ("modemgw.toml", "/etc/modemgw/modemgw.toml")
+from modemgw.places import DEFAULT_LISTEN, DEFAULT_STORE, resolve_store
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +73,7 @@ class _Section(BaseModel):
 class HttpSettings(_Section):
     """`[http]`: the native API and the dialects of the providers."""
 
-    listen: str = "127.0.0.1:8080"
+    listen: str = DEFAULT_LISTEN
     max_body_bytes: int = Field(default=1_048_576, ge=1024, le=104_857_600)
     read_timeout_s: float = Field(default=30.0, ge=1, le=600)
     keepalive_timeout_s: float = Field(default=75.0, ge=1, le=3600)
@@ -91,7 +89,7 @@ class HttpSettings(_Section):
 class StoreSettings(_Section):
     """`[store]`: the database. A relative path is taken from the directory of the configuration file."""
 
-    path: str = Field(default="modemgw.db", min_length=1)
+    path: str = Field(default=DEFAULT_STORE, min_length=1)
 
 
 class ModemSettings(_Section):
@@ -180,11 +178,20 @@ class Config(_Section):
     @property
     def store_path(self) -> Path:
         """The database as a path that no longer depends on the directory of the configuration file."""
-        base = self.path.parent if self.path else Path()
-        return base / Path(self.store.path).expanduser()
+        return resolve_store(self.store.path, self.path)
 
 
-#: Sections of DESIGN's contract that a later version serves; refused rather than silently ignored.
+@dataclass(frozen=True, slots=True)
+class DemoOptions:
+    """What `modemgw demo` can be told. `directory` None: a temporary one, removed at the end."""
+
+    listen: str = DEFAULT_LISTEN
+    latency_s: float = 0.5
+    seed: int = 1
+    directory: Path | None = None
+
+
+#: Sections of the contract that a later version serves; refused rather than silently ignored.
 _NOT_YET = {"smpp": "SMPP", "smtp": "SMTP"}
 
 
@@ -225,15 +232,6 @@ def parse(text: str, path: Path | None = None) -> Config:
         raise ConfigError(sorted(complaints, key=lambda c: (c.line or 0, c.place)), path)
     config._path = path
     return config
-
-
-def find(path: Path | None = None) -> Path | None:
-    """The file to use: the one named, $MODEMGW_CONFIG, or the first of DEFAULT_PLACES that exists."""
-    if path is not None:
-        return path
-    if named := os.environ.get("MODEMGW_CONFIG"):
-        return Path(named)
-    return next((Path(place) for place in DEFAULT_PLACES if Path(place).is_file()), None)
 
 
 def warnings(config: Config) -> list[str]:

@@ -11,8 +11,7 @@ from pathlib import Path
 
 from modemgw.config import AccountSettings, Complaint, ConfigError, parse
 from modemgw.errors import ModemgwError
-
-FILE_NAME = "modemgw.credentials.toml"
+from modemgw.places import CREDENTIALS_NAME
 
 
 class CredentialsError(ModemgwError):
@@ -21,15 +20,13 @@ class CredentialsError(ModemgwError):
 
 def beside(store_path: Path) -> Path:
     """Where the credentials file of this database is."""
-    return store_path.parent / FILE_NAME
+    return store_path.parent / CREDENTIALS_NAME
 
 
 def load_or_create(store_path: Path) -> tuple[AccountSettings, Path, bool]:
     """The account, its file, and True if both were made just now. Raises CredentialsError, ConfigError."""
     path = beside(store_path)
-    account = AccountSettings(
-        login="modemgw", password=secrets.token_urlsafe(12), api_key=secrets.token_urlsafe(24)
-    )
+    account = AccountSettings(login="modemgw", password=secrets.token_urlsafe(12), api_key=secrets.token_urlsafe(24))
     text = (
         "# Made by modemgw because the configuration names no [[account]]. Keep it secret.\n"
         "# The same lines may be moved into the configuration file; this file is then not read.\n"
@@ -45,8 +42,7 @@ def load_or_create(store_path: Path) -> tuple[AccountSettings, Path, bool]:
         if path.is_file():
             return _read(path), path, False
         raise CredentialsError(
-            f"cannot make {path} for a first account ({error.strerror}); "
-            "add an [[account]] to the configuration"
+            f"cannot make {path} for a first account ({error.strerror}); add an [[account]] to the configuration"
         ) from error
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(text)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from modemgw import config
 from modemgw.config import ConfigError, HttpSettings, load, parse, split_listen, warnings
 
 FULL = """
@@ -161,18 +160,6 @@ def test_warnings_name_ports_that_are_not_there_and_readable_secrets(tmp_path: P
     assert mode == f"holds secrets and can be read by everybody; run: chmod 600 {path}"
     path.chmod(0o600)
     assert warnings(load(path)) == [port]
-
-
-def test_find(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("MODEMGW_CONFIG", raising=False)
-    monkeypatch.setattr(config, "DEFAULT_PLACES", ("modemgw.toml",))
-    assert config.find() is None
-    (tmp_path / "modemgw.toml").touch()
-    assert config.find() == Path("modemgw.toml")
-    monkeypatch.setenv("MODEMGW_CONFIG", "/x.toml")
-    assert config.find() == Path("/x.toml")
-    assert config.find(Path("y.toml")) == Path("y.toml")
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 from aiohttp import ClientSession
-from memory_gateway import MemoryGateway
 from modemgw.config import HttpSettings
 from modemgw.servers.http import HttpServer, make_app, start_http
+
+from tests.unit.servers.memory_gateway import MemoryGateway
 
 KEY = {"Authorization": "Bearer key-of-shop"}
 

@@ -1,0 +1,233 @@
+"""Commands about messages and modems: send, show, cancel, outbox, inbox, modems. Each talks to the running service."""
+
+from __future__ import annotations
+
+import itertools
+import sys
+import time
+from typing import Any
+
+import click
+
+from modemgw.cli.client import Client, connected
+from modemgw.cli.exits import Exit
+from modemgw.cli.story import headline, summary, timeline
+from modemgw.cli.table import local_time, print_json, print_table
+
+STATES = (
+    "queued", "sending", "sent", "delivered", "undeliverable", "expired", "rejected", "cancelled", "unknown",
+)  # fmt: skip
+
+_FAILED = frozenset({"undeliverable", "expired", "rejected", "cancelled"})
+_SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
+
+
+@click.command()
+@click.argument("to")
+@click.argument("text")
+@click.option("--wait", is_flag=True, help="Wait until its fate is known: delivered, or failed.")
+@click.option("--until", type=click.Choice(["sent", "delivered"]), default="delivered", help="What --wait waits for.")
+@click.option("--timeout", type=click.FloatRange(min=0), default=300.0, show_default=True, help="Seconds to --wait.")
+@click.option("--flash", is_flag=True, help="Class 0: shown at once, not kept.")
+@click.option("--modem", help="Name of the modem that must send it.")
+@click.option("--priority", type=click.IntRange(-100, 100), help="Higher goes first.")
+@click.option("--encoding", type=click.Choice(["auto", "gsm7", "ucs2"]), help="auto takes GSM 7-bit where it fits.")
+@click.option("--validity", type=click.IntRange(min=1), metavar="SECONDS", help="No longer sent after so long.")
+@click.option("--at", "send_at", metavar="TIME", help="Not before, such as 2030-01-31T09:00:00+03:00.")
+@click.option("--ref", "client_ref", help="Your reference; the same one again sends nothing twice.")
+@click.option("--no-report", is_flag=True, help="Ask for no delivery report.")
+@click.option("--on-doubt", type=click.Choice(["hold", "resend"]), help="What to do if it may have gone out.")
+@connected
+def send(
+    *, client: Client, as_json: bool, to: str, text: str, wait: bool, until: str, timeout: float, no_report: bool,
+    validity: int | None, flash: bool, **options: Any,
+) -> None:  # fmt: skip
+    """Send TEXT to the number TO; a TEXT of - is read from standard input."""
+    if text == "-":
+        text = sys.stdin.read().removesuffix("\n")
+    body = {name: value for name, value in options.items() if value is not None}
+    body |= {"to": to, "text": text}
+    if flash:
+        body["flash"] = True
+    if validity is not None:
+        body["validity_s"] = validity
+    if no_report:
+        body["report"] = False
+        until = "sent"
+    accepted = client.call("POST", "/v1/messages", body)
+    if not wait:
+        parts = "1 part" if accepted["parts"] == 1 else f"{accepted['parts']} parts"
+        if as_json:
+            print_json(accepted)
+        else:
+            click.echo(f"Accepted as message {accepted['id']} ({parts}, {accepted['encoding']}): {accepted['state']}.")
+        return
+    message = _wait(client, accepted["id"], until, timeout)
+    if as_json:
+        print_json(message)
+    else:
+        click.echo(f"{headline(message)}. {summary(message)}")
+    raise SystemExit(int(outcome(message["state"], until)))
+
+
+def outcome(state: str, until: str) -> Exit:
+    """The exit status a state is, for someone who waited for `until`."""
+    if state in _FAILED:
+        return Exit.FAILED
+    if state == "delivered" or (state == "sent" and until == "sent"):
+        return Exit.OK
+    return Exit.UNKNOWN
+
+
+def _wait(client: Client, message_id: int, until: str, timeout_s: float) -> dict[str, Any]:
+    """Poll until the message is where it should be, has failed, or the time is up."""
+    deadline = time.monotonic() + timeout_s
+    spinner = itertools.cycle(_SPINNER)
+    pause_s = 0.1
+    tty = sys.stderr.isatty()
+    try:
+        while True:
+            message: dict[str, Any] = client.get(f"/v1/messages/{message_id}")
+            left_s = deadline - time.monotonic()
+            if outcome(message["state"], until) is not Exit.UNKNOWN or left_s <= 0:
+                return message
+            if tty:
+                note = f"{next(spinner)} message {message_id}: {message['state']}, {left_s:.0f} s left"
+                click.echo(f"\r\x1b[K{note}", err=True, nl=False)
+            time.sleep(min(pause_s, left_s))
+            pause_s = min(pause_s * 1.3, 1.0)
+    finally:
+        if tty:
+            click.echo("\r\x1b[K", err=True, nl=False)
+
+
+@click.command()
+@click.argument("message_id", metavar="ID", type=click.IntRange(min=0))
+@connected
+def show(*, client: Client, as_json: bool, message_id: int) -> None:
+    """Tell a message's life in words."""
+    message = client.get(f"/v1/messages/{message_id}")
+    if as_json:
+        print_json(message)
+        return
+    click.echo(headline(message))
+    if message["text"] is not None:
+        click.echo(f"  “{message['text']}”")
+    click.echo()
+    for at, sentence in timeline(message):
+        click.echo(f"  {at}  {sentence}")
+    click.echo(f"\n{summary(message)}")
+    if message["part_count"] > 1:
+        states = ", ".join(f"{part['seq']} {part['state']}" for part in message["parts"])
+        click.echo(f"Its parts: {states}.")
+
+
+@click.command()
+@click.argument("message_id", metavar="ID", type=click.IntRange(min=0))
+@connected
+def cancel(*, client: Client, as_json: bool, message_id: int) -> None:
+    """Cancel a message of which nothing has been sent."""
+    message = client.call("DELETE", f"/v1/messages/{message_id}")
+    if as_json:
+        print_json(message)
+    else:
+        click.echo(f"Message {message_id} to {message['to']} is cancelled.")
+
+
+_limit = click.option(
+    "--limit", type=click.IntRange(1, 100_000), default=20, show_default=True, help="At most so many, the newest."
+)
+_after = click.option("--after", type=click.IntRange(min=0), help="Instead those after this id, the oldest first.")
+
+
+def _items(client: Client, path: str, limit: int, after: int | None, **query: Any) -> list[dict[str, Any]]:
+    if after is None:
+        return client.latest(path, limit, **query)
+    found: list[dict[str, Any]] = []
+    cursor: int | None = after
+    while cursor is not None and len(found) < limit:
+        page = client.get(path, after=cursor, limit=min(limit - len(found), 1000), **query)
+        found += page["items"]
+        cursor = page["next"]
+    return found
+
+
+@click.command()
+@click.option("--state", type=click.Choice(STATES), help="Only messages in this state.")
+@_limit
+@_after
+@connected
+def outbox(*, client: Client, as_json: bool, state: str | None, limit: int, after: int | None) -> None:
+    """List messages that were sent or wait to be."""
+    items = _items(client, "/v1/messages", limit, after, state=state)
+    if as_json:
+        print_json(items)
+        return
+    rows = [
+        (
+            str(item["id"]),
+            local_time(item["created_at"]),
+            item["to"],
+            item["state"],
+            str(item["part_count"]),
+            item["text"] if item["text"] is not None else f"data {item['data']}",
+        )
+        for item in items
+    ]
+    print_table(("ID", "ACCEPTED", "TO", "STATE", "PARTS", "TEXT"), rows, empty="There are no such messages.")
+
+
+@click.command()
+@_limit
+@_after
+@connected
+def inbox(*, client: Client, as_json: bool, limit: int, after: int | None) -> None:
+    """List incoming messages."""
+    items = _items(client, "/v1/inbox", limit, after)
+    if as_json:
+        print_json(items)
+        return
+    rows = [
+        (str(item["id"]), local_time(item["received_at"]), item["from"], item["modem"], _inbox_text(item))
+        for item in items
+    ]
+    print_table(("ID", "RECEIVED", "FROM", "MODEM", "TEXT"), rows, empty="The inbox is empty.")
+
+
+def _inbox_text(item: dict[str, Any]) -> str:
+    labels = [item["kind"]] if item["kind"] != "text" else []
+    if not item["complete"]:
+        labels.append("parts missing: " + ", ".join(str(number) for number in item["missing"]))
+    label = f"[{'; '.join(labels)}] " if labels else ""
+    text = item["text"] if item["text"] is not None else item["data"] or " ".join(item["pdus"])
+    return label + text
+
+
+@click.command()
+@connected
+def modems(*, client: Client, as_json: bool) -> None:
+    """Show all modems and what they are doing."""
+    items = client.get("/v1/modems")["items"]
+    if as_json:
+        print_json(items)
+        return
+    rows = [
+        (
+            item["name"],
+            item["state"],
+            item["operator"] or "",
+            "" if item["signal_dbm"] is None else f"{item['signal_dbm']} dBm",
+            item["number"] or "",
+            " ".join(f"{memory['memory']} {memory['used']}/{memory['total']}" for memory in item["storage"]),
+            str(item["sent"]),
+            str(item["received"]),
+            item["port"],
+            item["reason"] or "",
+        )
+        for item in items
+    ]
+    heads = ("NAME", "STATE", "OPERATOR", "SIGNAL", "NUMBER", "STORAGE", "SENT", "RECEIVED", "PORT", "REASON")
+    print_table(heads, rows, empty="There are no modems.")
+
+
+COMMANDS: tuple[click.Command, ...] = (send, show, cancel, outbox, inbox, modems)

@@ -1,0 +1,90 @@
+"""The timeline's sentences, event by event."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from modemgw.cli.demo_text import demo_text
+from modemgw.cli.story import STATES, headline, summary, timeline
+from modemgw.cli.table import shorten, width
+from modemgw.domain.states import State
+
+
+def message(**changes: Any) -> dict[str, Any]:
+    return {
+        "id": 7, "account": "shop", "to": "+79991234567", "state": "queued", "text": "x", "encoding": "gsm7",
+        "part_count": 1, "flash": False, "error": None, "due_at": None, "send_at": None, "expires_at": None,
+        "report": True, "on_doubt": "hold", "events": [],
+    } | changes  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "sentence"),
+    [
+        ("message.queued", {}, "Accepted from shop and stored durably."),
+        ("part.sending", {}, "It was handed to the modem a."),
+        ("part.sending", {"resend": True}, "It was handed once more, as its on_doubt rule says to the modem a."),
+        ("part.sent", {"mr": 17}, "It was taken by the network through a under reference 17."),
+        ("part.refused", {"error": "no network.", "code": 331}, "It was refused for now: no network (CMS error 331)"),
+        ("part.rejected", {"error": "unknown subscriber", "code": 30}, "It was refused for good: unknown subscriber"),
+        ("part.not_sent", {}, "It certainly did not go out; it waits for another try."),
+        ("part.unknown", {"error": "unplugged"}, "It may or may not have gone out: unplugged."),
+        ("part.resolved", {"by": "late +CMGS"}, "The doubt about it was settled by a late +CMGS."),
+        ("receipt.matched", {"meaning": "delivered", "st": 0}, "A status report came for it: delivered (TP-ST 0)."),
+        ("receipt.ambiguous", {}, "A status report came that fits it and others as well; it settles nothing."),
+        ("message.held", {}, "Nobody could tell whether it went out; it is held and not sent again."),
+        ("message.resend", {}, "Nobody could tell whether it went out; it is queued to be sent again."),
+        ("message.delivered", {}, "It was delivered."),
+        ("line.new_thing", {}, "Line new thing."),
+    ],
+)
+def test_sentences(kind: str, data: dict[str, Any], sentence: str) -> None:
+    event = {"at": "2030-01-01T00:00:00.000Z", "kind": kind, "part": 1, "modem": "a", "data": data}
+    [(at, found)] = timeline(message(events=[event]))
+    assert at
+    assert found.startswith(sentence)
+
+
+def test_parts_are_numbered_where_there_are_several() -> None:
+    event = {"at": "2030-01-01T00:00:00.000Z", "kind": "part.sent", "part": 2, "modem": "a", "data": {}}
+    assert timeline(message(part_count=3, events=[event]))[0][1] == "Part 2 was taken by the network through a."
+
+
+def test_every_state_has_a_sentence() -> None:
+    assert set(STATES) == {state.value for state in State}
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"due_at": "2030-01-01T00:00:00.000Z", "error": "no network."}, "The reason: no network. The next try is due"),
+        ({"send_at": "2030-01-01T00:00:00.000Z"}, "It is not sent before"),
+        ({"expires_at": "2030-01-01T00:00:00.000Z"}, "Its validity ends at"),
+        ({"state": "sent", "report": False}, "No delivery report was asked for."),
+        ({"state": "unknown"}, "It will not be sent again by itself"),
+        ({"state": "unknown", "on_doubt": "resend"}, "It is sent again when the doubt window ends"),
+    ],
+)
+def test_summary(changes: dict[str, Any], says: str) -> None:
+    assert says in summary(message(**changes))
+
+
+def test_headline() -> None:
+    assert headline(message(part_count=3, encoding="data8", flash=True)) == (
+        "Message 7 to +79991234567 (3 parts, 8-bit data, flash): queued"
+    )
+
+
+def test_widths() -> None:
+    assert width("Ю👍한") == 5
+    assert shorten("ab\ncd", 10) == "ab cd"
+    assert shorten("한국어텍스트", 7) == "한국어…"
+
+
+def test_demo_text_has_lines_to_paste() -> None:
+    text = demo_text("http://127.0.0.1:8080", "demo", "p w&", "key", "+79990000001", "+79990000002")
+    assert '-d \'{"to": "+79990000002"' in text
+    assert "psw=p+w%26&phones=79990000001" in text
+    assert "/v1/messages/1" in text
+    assert "/v1/inbox" in text

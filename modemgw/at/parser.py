@@ -8,7 +8,7 @@ Any chunking of the same bytes gives the same events, every buffer is bounded, a
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from modemgw.at.commands import Command
 from modemgw.at.errors import CommandFailed, error_from_result
@@ -17,6 +17,7 @@ from modemgw.at.urcs import BOOT_URCS, MULTI_LINE_URCS, TWO_LINE_URCS, urc_name
 LINE_LIMIT = 8192  # bytes; the longest true line is a +CUSD or a PDU of some 400
 HOLD_LINES = 24  # lines that a two-line or multi-line URC may wait for its end
 ECHO_PIECE = 8  # characters of a payload's echo that are surely one
+HEADER_TAIL = 7  # characters: a piece that a URC may have cut off a header; a PDU is longer
 GARBAGE_KEPT = 64  # bytes of a piece of garbage that an event shows
 
 UNKNOWN = "unknown"
@@ -39,7 +40,7 @@ class Final:
     """The result of the running command (V.250 5.7.1, TS 27.007 9.2, TS 27.005 3.2.5); `error` is None for success."""
 
     text: str
-    error: CommandFailed | None = None
+    error: CommandFailed | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,12 +234,10 @@ class AtParser:
             events.append(final)
             self._last_info = None
             return
-        name = text.partition(":")[0]
-        if name in command.prefixes and _is_own(name, text):
+        if _is_own(text, command):
             self._own(text, command, events)
             return
-        if self._info is not None and _HEX.match(text):
-            self._continue_info(text, events)
+        if self._info is not None and self._continue_info(self._info, text, events):
             return
         if self._is_echo(text, command):
             events.append(_ECHO)
@@ -276,7 +275,7 @@ class AtParser:
             return _OK
         if text.startswith(("+CMS ERROR", "+CME ERROR")) or text in _ERRORS:
             return Final(text, error_from_result(text, command.shown))
-        if text in ("0", "4") and not (command.bare or self._verbose or self._urc_since_info):
+        if text in ("0", "4") and not (command.bare or self._info or self._verbose or self._urc_since_info):
             self.numeric = True
             return _OK if text == "0" else Final("ERROR", CommandFailed("ERROR", command.shown))
         if command.call:
@@ -305,14 +304,19 @@ class AtParser:
             self._last_info = text
             events.append(InfoLine(text))
 
-    def _continue_info(self, text: str, events: list[AtEvent]) -> None:
-        pending = self._info
-        if pending is None:
-            return
-        pending.pdu += text
-        if pending.complete:
+    def _continue_info(self, info: _Pending, text: str, events: list[AtEvent]) -> bool:
+        """True if the line belongs to the header that waits for its PDU: the PDU, a piece of it, or the header's own tail."""
+        if self._urc_since_info and not info.pdu and len(text) <= HEADER_TAIL and _TAIL.match(text):
+            info.text += text
+            info.announced = _announced(info.text)
+            return True
+        if not _HEX.match(text):
+            return False
+        info.pdu += text
+        if info.complete:
             self._info = None
-            events.append(InfoLine(pending.text, pending.pdu))
+            events.append(InfoLine(info.text, info.pdu))
+        return True
 
     def _release_info(self, events: list[AtEvent]) -> None:
         if self._info is not None:
@@ -329,8 +333,7 @@ class AtParser:
                 self._release_info(events)
                 events.append(final)
                 return
-            name = joined.partition(":")[0]
-            if name in command.prefixes and _is_own(name, joined):
+            if _is_own(joined, command):
                 self._fragment = None
                 self._own(joined, command, events)
                 return
@@ -452,7 +455,11 @@ def _fits(text: str, announced: int | None) -> bool:
     return len(text) % 2 == 0 and octets in (announced, announced + 1 + _sca_octets(text))
 
 
-def _is_own(name: str, text: str) -> bool:
+def _is_own(text: str, command: Command) -> bool:
+    """The line has the name of one of the command's information lines, and is no URC of that name."""
+    name, colon, _ = text.partition(":")
+    if not colon or name not in command.prefixes:
+        return False
     return name not in _REGISTRATION or _REGISTRATION_ANSWER.match(text) is not None or "(" in text
 
 

@@ -393,6 +393,12 @@ class StoredLine:
     length: int | None
     pdu: str
 
+    @property
+    def whole(self) -> bool:
+        """The PDU has the length that was announced, with or without an SMSC address before it."""
+        octets = len(self.pdu) // 2
+        return self.length is not None and octets in (self.length, self.length + 1 + int(self.pdu[:2], 16))
+
 
 _STATUS_WORDS = {"REC UNREAD": 0, "REC READ": 1, "STO UNSENT": 2, "STO SENT": 3}
 _PDU = re.compile(r"(?:[0-9A-Fa-f]{2})+\Z")
@@ -404,7 +410,7 @@ def read_list_entry(line: InfoLine) -> StoredLine:
     if len(values) < 2:
         raise AtResponseError("entry of a message list", line.text)
     index = _number(values[0], "entry of a message list", line.text)
-    return StoredLine(index, _status(values[1], line.text), _length(values), _pdu(line))
+    return StoredLine(index, _status(values[1], line.text), _length(values, 3), _pdu(line))
 
 
 def read_message(line: InfoLine) -> StoredLine:
@@ -412,7 +418,7 @@ def read_message(line: InfoLine) -> StoredLine:
     values = fields(value_of(line.text))
     if not values:
         raise AtResponseError("stored message", line.text)
-    return StoredLine(None, _status(values[0], line.text), _length(values), _pdu(line))
+    return StoredLine(None, _status(values[0], line.text), _length(values, 2), _pdu(line))
 
 
 def _status(text: str, whole: str) -> int:
@@ -420,8 +426,8 @@ def _status(text: str, whole: str) -> int:
     return _STATUS_WORDS[word] if word in _STATUS_WORDS else _number(text, "stored message", whole)
 
 
-def _length(values: Sequence[str]) -> int | None:
-    last = values[-1]
+def _length(values: Sequence[str], least: int = 1) -> int | None:
+    last = values[-1] if len(values) >= least else ""
     return int(last) if last.isascii() and last.isdigit() and len(last) <= 3 else None
 
 

@@ -26,6 +26,8 @@ from modemgw.modem.driver import StorageFill, StoredPdu
 
 log = logging.getLogger(__name__)
 
+READ_TRIES = 3
+
 _EMPTY_CMS = frozenset({321})  # invalid memory index: nothing there
 _EMPTY_CME = frozenset({21, 22})  # invalid index, not found
 # The modem does not know this way of listing; anything else (SIM busy, memory failure) is a true error.
@@ -168,6 +170,19 @@ class Storage:
             return None
 
     async def _read(self, memory: str, index: int) -> StoredPdu | None:
+        """One place. A PDU that has not the announced length is believed when it comes a second time (line noise does not)."""
+        seen: str | None = None
+        for _ in range(READ_TRIES):
+            entry = await self._read_once(memory, index)
+            if entry is None:
+                return None
+            if entry.whole or entry.pdu == seen:
+                return _stored(memory, index, entry)
+            seen = entry.pdu
+        log.warning("Message %s %d is read differently each time; it is left where it is", memory, index)
+        return None
+
+    async def _read_once(self, memory: str, index: int) -> StoredLine | None:
         try:
             response = await self._channel.run(commands.read(index))
         except CommandFailed as exc:
@@ -176,7 +191,7 @@ class Storage:
             raise
         for line in response.lines:
             try:
-                return _stored(memory, index, read_message(line))
+                return read_message(line)
             except AtResponseError as exc:
                 if line.pdu is not None:
                     log.warning("Message %s %d cannot be read: %s", memory, index, exc)
@@ -191,8 +206,11 @@ class Storage:
             except AtResponseError as exc:
                 log.warning("An entry of %s cannot be read: %s", memory, exc)
                 continue
-            if entry.index is not None:
-                out.append(_stored(memory, entry.index, entry))
+            if entry.index is None:
+                continue
+            found = _stored(memory, entry.index, entry) if entry.whole else await self._read(memory, entry.index)
+            if found is not None:
+                out.append(found)
         return out
 
 

@@ -305,7 +305,10 @@ class AtParser:
             events.append(InfoLine(text))
 
     def _continue_info(self, info: _Pending, text: str, events: list[AtEvent]) -> bool:
-        """True if the line belongs to the header that waits for its PDU: the PDU, a piece of it, or the header's own tail."""
+        """True if the line belongs to the header that waits for its PDU.
+
+        The PDU, a piece of it, or the header's own tail.
+        """
         if self._urc_since_info and not info.pdu and len(text) <= HEADER_TAIL and _TAIL.match(text):
             info.text += text
             info.announced = _announced(info.text)

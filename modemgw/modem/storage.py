@@ -170,7 +170,10 @@ class Storage:
             return None
 
     async def _read(self, memory: str, index: int) -> StoredPdu | None:
-        """One place. A PDU that has not the announced length is believed when it comes a second time (line noise does not)."""
+        """One place.
+
+        A PDU that has not the announced length is believed when it comes a second time (line noise does not).
+        """
         seen: str | None = None
         for _ in range(READ_TRIES):
             entry = await self._read_once(memory, index)

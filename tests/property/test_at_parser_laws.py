@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
+
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-
 from modemgw.at import commands
 from modemgw.at.commands import Command
 from modemgw.at.errors import AtResponseError
@@ -23,9 +24,12 @@ COMMANDS = [
 ]
 PIECES = st.sampled_from(
     [
-        b"\r\n", b"\r", b"\n", b"OK\r\n", b"ERROR\r\n", b"0\r", b"4\r\n", b"> ", b">", b"+CMGS: 12", b"+CMTI: \"SM\",1\r\n",
-        b"+CMT: ,4\r\n", b"0004000000\r\n", b"00040", b"00000\r\n", b"+CMGL: 1,1,,4\r\n", b"+CUSD: 0,\"a", b"b\",15\r\n",
-        b"\xff\xfe", b"\x00", b"\x1a", b"\x1b", b"AT+CSQ\r", b"+CSQ: 1", b",2\r\n", b"+CREG: 1\r\n", b"+CREG: 0,1\r\n", b"RDY\r\n",
+        b"\r\n", b"\r", b"\n", b"OK\r\n", b"ERROR\r\n", b"0\r", b"4\r\n", b"> ", b">", b"+CMGS: 12",
+        b"+CMTI: \"SM\",1\r\n",
+        b"+CMT: ,4\r\n", b"0004000000\r\n", b"00040", b"00000\r\n", b"+CMGL: 1,1,,4\r\n", b"+CUSD: 0,\"a",
+        b"b\",15\r\n",
+        b"\xff\xfe", b"\x00", b"\x1a", b"\x1b", b"AT+CSQ\r", b"+CSQ: 1", b",2\r\n", b"+CREG: 1\r\n", b"+CREG: 0,1\r\n",
+        b"RDY\r\n",
         b"hello", b"+CDS: 4\r\n", b"+CMS ERROR: 38\r\n", b" ", b"\t", b"356938030000013\r\n", b"x" * 5000,
     ]
 )  # fmt: skip
@@ -42,7 +46,7 @@ def parser_for(command: Command | None) -> AtParser:
 
 def fed(parser: AtParser, data: bytes, cuts: list[int]) -> list[AtEvent]:
     at = sorted({0, len(data), *(c % (len(data) + 1) for c in cuts)})
-    return [e for a, b in zip(at, at[1:], strict=False) for e in parser.feed(data[a:b])]
+    return [e for a, b in itertools.pairwise(at) for e in parser.feed(data[a:b])]
 
 
 @given(data=STREAMS, cuts=st.lists(st.integers(0, 10**6), max_size=12), command=st.sampled_from(COMMANDS))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from modemgw.at import commands
 from modemgw.at.commands import Command
 from modemgw.at.errors import CmsError, CommandFailed

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-
 from modemgw.at import responses as r
 from modemgw.at.errors import AtResponseError
 from modemgw.at.parser import InfoLine

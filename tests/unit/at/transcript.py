@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import re
 from collections.abc import Callable, Iterator
@@ -105,6 +106,6 @@ def pieces(seed: int) -> Cut:
 
     def cut(data: bytes) -> list[bytes]:
         at = sorted({0, len(data), *(rng.randrange(len(data) + 1) for _ in range(4))})
-        return [data[a:b] for a, b in zip(at, at[1:], strict=False)]
+        return [data[a:b] for a, b in itertools.pairwise(at)]
 
     return cut

@@ -24,7 +24,7 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 #: Pages of WAL after which the writer checkpoints; 4 KiB each.
-CHECKPOINT_PAGES = 2_000
+CHECKPOINT_PAGES = 4_000
 
 
 class Store:

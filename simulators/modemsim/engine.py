@@ -96,6 +96,9 @@ class SimModem:
         self.bytes_in = 0
         self.resets = 0
         self._swallow = 0
+        self._silent = False
+        self.collided = False
+        self.epoch = 0
         self._out: list[tuple[int, bytes]] = []
         self._boot: list[Timer] = []
         self._registration: Timer | None = None
@@ -156,9 +159,10 @@ class SimModem:
 
     # -- power
 
-    def power_on(self, *, ready: bool = False) -> None:
+    def power_on(self, *, ready: bool = False, silent: bool = False) -> None:
         """Start; with `ready` as one that has been running for long."""
         self.powered = True
+        self._silent = silent
         self.mr_stuck = False
         self.cfun = 1
         self.stat = 0
@@ -185,13 +189,13 @@ class SimModem:
         self.answering = True
         boot = self.personality.boot
         self._swallow = boot.lost_bytes
-        for line in boot.chatter:
+        for line in () if self._silent else boot.chatter:
             self.urc(line)
         self._later(boot.sim_s, self._sim_awake)
 
     def _sim_awake(self) -> None:
         self.sim_ready = True
-        for line in self.personality.boot.late_chatter:
+        for line in () if self._silent else self.personality.boot.late_chatter:
             self.urc(line)
         self._register_soon(self.personality.boot.register_s)
 
@@ -209,25 +213,25 @@ class SimModem:
         if self._registration:
             self._registration.cancel()
         self.powered = self.answering = False
+        self.epoch += 1
         self.stat = 0
         for port in self.ports:
             port.reset()
         self.receiver.power_off()
 
-    def reboot(self, *, port: str = "stays") -> None:
+    def reboot(self, *, port: str = "stays", silent: bool = False) -> None:
         """Restart, by a command or by itself; with `port` = vanishes the USB device goes and comes."""
         self.resets += 1
         if port == "vanishes":
             self.unplug(self.personality.boot.boot_s)
         else:
             self.power_off()
-            self.power_on()
+            self.power_on(silent=silent)
 
     def unplug(self, back_s: float = 0.0) -> None:
         """Pull the plug; it is put back after `back_s` (0: only by `replug`)."""
         if self.plugged:
             self.power_off()
-            self._out.clear()
             self.plugged = False
             if self.on_plug:
                 self.on_plug(self)
@@ -436,7 +440,7 @@ class SimModem:
         if fault.kind == "unplug":
             self.unplug(fault["back_s"])
         elif fault.kind == "reboot":
-            self.reboot()
+            self.reboot(silent=fault["silent"])
         else:
             self.hang(fault["until"])
         raise PowerLostError
@@ -515,6 +519,14 @@ class SimModem:
 
     def _do_redeliver(self, _fault: Fault) -> None:
         self.network.redeliver(self.number)
+
+    def _do_sim(self, fault: Fault) -> None:
+        self.sim.removed = fault["removed"]
+        self.receiver.radio_off()
+        if fault["removed"]:
+            self.set_registration(0)
+        else:
+            self.register()
 
     def _do_pin(self, fault: Fault) -> None:
         self.sim.lock(fault["pin"], fault["tries"])

@@ -73,8 +73,8 @@ KINDS: dict[str, Kind] = {
         {"at": "now", "back_s": 1.0, "bytes": 10, "position": -1, "match": "."},
     ),
     "reboot": Kind(
-        "The modem restarts by itself at a point of the dialogue; its port stays.",
-        {"at": "now", "bytes": 10, "position": -1, "match": "."},
+        "The modem restarts by itself at a point of the dialogue; its port stays. It may say nothing of it.",
+        {"at": "now", "silent": False, "bytes": 10, "position": -1, "match": "."},
     ),
     "hang": Kind(
         "All commands go unanswered until a replug, or, with `until` = close, until the port is closed.",
@@ -99,6 +99,7 @@ KINDS: dict[str, Kind] = {
     ),
     "redeliver": Kind("The network delivers the last delivered message once more, octet for octet."),
     "mr_sick": Kind("After mr 255 every send fails with CMS 1 until AT+CFUN=1,1 or a replug."),
+    "sim": Kind("The SIM is taken out, or put back in.", {"removed": True}),
     "pin": Kind("The SIM is locked and wants `pin`; `tries` are left.", {"pin": "1234", "tries": 3}),
 }
 

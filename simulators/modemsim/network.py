@@ -38,6 +38,7 @@ class Handset(Protocol):
     """A modem as the network sees it."""
 
     name: str
+    epoch: int  # grows at each loss of power
 
     @property
     def number(self) -> str: ...
@@ -88,7 +89,7 @@ class Subscriber:
     retry: Timer | None = None
     pushing: bool = False
     last: Item | None = None
-    accepted: int = 0
+    reports: int = 0  # of the items in the queue
 
 
 @dataclass(slots=True)
@@ -182,8 +183,10 @@ class Network:
             done(self._arrived(handset, parsed, mr))
             return
 
+        epoch = handset.epoch
+
         def there() -> None:
-            if not handset.reachable:
+            if not handset.reachable or handset.epoch != epoch:
                 self.timeline.after(latency / 2, done, 331)
                 return
             self.timeline.after(latency / 2, done, self._arrived(handset, parsed, mr))
@@ -266,8 +269,7 @@ class Network:
     def _release_held(self) -> None:
         held, self._held_reports = self._held_reports, []
         for subscriber, item in reversed(held):
-            subscriber.queue.append(item)
-            self._push(subscriber)
+            self._post(subscriber.number, item)
 
     # -- from outside
 
@@ -340,6 +342,7 @@ class Network:
     def _post(self, number: str, item: Item) -> None:
         subscriber = self._subscribers[number]
         subscriber.queue.append(item)
+        subscriber.reports += item.is_report
         if len(subscriber.queue) == 1:
             self.timeline.after(self.config.deliver_latency_s, self._push, subscriber)
         elif not subscriber.flying:
@@ -370,6 +373,8 @@ class Network:
     def _next(subscriber: Subscriber) -> Item | None:
         if not subscriber.memory_full:
             return subscriber.queue[0] if subscriber.queue else None
+        if not subscriber.reports:
+            return None
         return next((item for item in subscriber.queue if item.is_report), None)
 
     def _pause(self, subscriber: Subscriber, seconds: float) -> None:
@@ -386,7 +391,7 @@ class Network:
         handset = subscriber.handset
         if outcome == "ack":
             subscriber.queue.remove(item)
-            subscriber.accepted += 1
+            subscriber.reports -= item.is_report
             if not item.is_report:
                 subscriber.last = item
             self._note(subscriber, item, "report" if item.is_report else "delivered", handset.name)

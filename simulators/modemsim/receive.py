@@ -55,6 +55,7 @@ class Receiver:
         modem = self._modem
         mt = modem.session.cnmi[1]
         dcs = octets.deliver_dcs(tpdu)
+        modem.collided = modem.collided or any(p.in_payload for p in modem.ports)
         kind = octets.message_class(dcs) if dcs is not None else None
         direct = (
             (mt == 2 and kind != 2)

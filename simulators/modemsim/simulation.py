@@ -117,7 +117,7 @@ class Simulation:
         self._waiters: list[tuple[Callable[[], Any], asyncio.Future[Any]]] = []
         self._watch: OpenWatch | None = None
         self._control: Any = None
-        self._flushing = False
+        self._pulled: set[PtyWire] = set()
 
     def _personality(self, i: int) -> Personality:
         given = self.config.personality
@@ -195,6 +195,9 @@ class Simulation:
         if self._control:
             await self._control.stop()
             self._control = None
+        for wire in list(self._pulled):
+            wire.close()
+        self._pulled.clear()
         for host in self.modems:
             self._close(host)
             if host.tcp:
@@ -235,7 +238,11 @@ class Simulation:
             self._open(host)
         else:
             self._flush(modem)
-            self._close(host)
+            for p, wire in enumerate(host.wires):
+                if wire:
+                    host.wires[p] = None
+                    self._pulled.add(wire)
+                    wire.pull(self._pulled.discard)
             if host.tcp:
                 host.tcp.unplug()
 

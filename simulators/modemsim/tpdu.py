@@ -118,8 +118,10 @@ def parse_submit(tpdu: bytes) -> Submit:
     if count == 0 or count > 20:
         raise TpduError(f"TP-DA has {count} semi-octets, 1 to 20 are allowed")
     end = 4 + (count + 1) // 2
-    if len(tpdu) < end + 3:
+    if len(tpdu) < end:
         raise TpduError("the TPDU ends inside TP-DA")
+    if len(tpdu) < end + 3:
+        raise TpduError("the TPDU ends before TP-UDL")
     toa = tpdu[3]
     if not toa & 0x80:
         raise TpduError(f"the type-of-address octet {toa:#04x} has no extension bit")

@@ -205,6 +205,31 @@ class PtyWire:
             self._writing = False
             self._loop.remove_writer(self._master)
 
+    def unread(self) -> int:
+        """Bytes said that the terminal has not read yet."""
+        if self._closed or not self._open:
+            return 0
+        waiting = fcntl.ioctl(self._slave, termios.FIONREAD, b"\0\0\0\0")
+        return len(self._buffer) + int(struct.unpack("i", waiting)[0])
+
+    def pull(self, done: Callable[[PtyWire], None]) -> None:
+        """Close it once the terminal has read what was said before, or 50 ms from now: a hang-up eats the rest.
+
+        `done` gets this wire then. Nothing is heard from it meanwhile, and its symlink is gone at once.
+        """
+        self._loop.remove_reader(self._master)
+        _unlink(self.link, self.device)
+        end = self._loop.time() + 0.05
+
+        def look() -> None:
+            if self.unread() and self._loop.time() < end:
+                self._loop.call_later(0.002, look)
+                return
+            self.close()
+            done(self)
+
+        look()
+
     def close(self) -> None:
         """Pull it: a terminal that has it open reads end-of-file or an error, and the symlink is gone."""
         if self._closed:

@@ -58,6 +58,7 @@ def _send(port: AtPort, cmd: Command) -> Work:
             yield Sleep(instead["after_s"])
             raise CmsError(instead["code"])
         modem.point("before_prompt", label)
+    modem.collided = False
     payload = yield from _payload(port)
     if payload is None:
         if modem.personality.form.escape == "OK":
@@ -150,6 +151,9 @@ def _transmit(port: AtPort, label: str, tpdu: bytes, sca: bytes, name: str) -> W
         accept = silent is None or silent["accepted"]
         late = faults.take("late_result")
         lost = faults.take("cmgs_lost")
+    collided, modem.collided = modem.collided, False
+    if collided and radio.collision_cms:
+        raise CmsError(radio.collision_cms)
     if not modem.reachable:
         yield Sleep(radio.send_error_after_s)
         raise _failure(port, 331)

@@ -101,8 +101,8 @@ def submit(to: str = FAR, text: str = "hello", *, report: bool = False) -> tuple
 def transcript(path: Path) -> tuple[dict[str, str], list[tuple[str, str]]]:
     """Settings (`key: value`) and steps of a dialogue file.
 
-    `>` is fed (with \\r unless it ends in `\\`), `<` must be the answer to the byte, `@` lets seconds pass, `!` gives a fault.
-    Python escapes hold in both; a comment starts with `#`.
+    `>` is fed (with CR unless it ends in a backslash), `<` must be the answer to the byte, `@` lets seconds
+    pass, `!` gives a fault, `+` is an incoming message. Python escapes hold; a comment starts with `#`.
     """
     settings: dict[str, str] = {}
     steps: list[tuple[str, str]] = []

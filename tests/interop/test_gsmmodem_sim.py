@@ -1,0 +1,115 @@
+"""python-gsmmodem-new, unchanged, connects to a simulated modem, sends with a delivery report, and receives."""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from modemsim import ThreadedSimulation
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # its regular expressions are no raw strings
+    gsmmodem = pytest.importorskip("gsmmodem.modem")
+
+PEER = "+79991234567"
+
+
+@pytest.fixture(params=["generic", "simcom-sim800"])
+def sim(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ThreadedSimulation]:
+    # reports wait a little: the library reads a stored report in the middle of the next part's payload
+    with ThreadedSimulation(modems=2, dir=tmp_path, personality=request.param, report_delay=0.3) as sim:
+        yield sim
+
+
+Connect = Callable[..., Any]
+
+
+@pytest.fixture
+def connect(sim: ThreadedSimulation) -> Iterator[Connect]:
+    opened = []
+
+    def connect(which: int = 0, pin: str | None = None, **callbacks: Any) -> Any:
+        modem = gsmmodem.GsmModem(sim.modems[which].port, 115200, **callbacks)
+        modem.connect(pin)
+        opened.append(modem)
+        return modem
+
+    yield connect
+    for modem in opened:
+        modem.close()
+
+
+class Received:
+    """A callback that a test can wait for."""
+
+    def __init__(self) -> None:
+        self.items: list[Any] = []
+        self._news = threading.Condition()
+
+    def __call__(self, item: Any) -> None:
+        with self._news:
+            self.items.append(item)
+            self._news.notify_all()
+
+    def wait(self, count: int) -> list[Any]:
+        with self._news:
+            assert self._news.wait_for(lambda: len(self.items) >= count, 10)
+        return self.items
+
+
+def test_identity(sim: ThreadedSimulation, connect: Connect) -> None:
+    modem = connect()
+    own = sim.modems[0].modem
+    assert modem.manufacturer == own.personality.identity.manufacturer
+    assert modem.model == own.personality.identity.model
+    assert modem.imei == own.imei
+    assert modem.imsi == own.sim.imsi
+    assert modem.networkName == "modemsim"
+    assert modem.signalStrength == 20
+    assert modem.smsc == "+79000009999"
+    assert modem.waitForNetworkCoverage(5) == 20
+
+
+@pytest.mark.parametrize("text", ["hello, world", "Привет, мир! " * 12])
+def test_a_text_goes_out_and_its_report_comes(sim: ThreadedSimulation, connect: Connect, text: str) -> None:
+    modem = connect(smsStatusReportCallback=lambda _report: None)
+    sms = modem.sendSms(PEER, text, waitForDeliveryReport=True, deliveryTimeout=10)
+    assert sms.status == 1, "delivered"
+    assert [m.text for m in sim.far] == [text]
+    assert sim.network.ledger.counts["submit"] == sim.far[0].total
+
+
+def test_texts_come_in(sim: ThreadedSimulation, connect: Connect) -> None:
+    received = Received()
+    modem = connect(smsReceivedCallbackFunc=received)
+    for n, (sender, text) in enumerate([(PEER, "hello"), ("Bank", "Ваш код 1234"), (PEER, "[]{}€")], 1):
+        sim.inject(text, 0, sender=sender)
+        last = received.wait(n)[-1]
+        assert (last.number, last.text) == (sender, text)
+    assert modem.alive
+    sim.wait(lambda s: not any(len(m) for m in s.modems[0].modem.memories.values()))
+
+
+def test_from_one_sim_to_the_other(sim: ThreadedSimulation, connect: Connect) -> None:
+    received = Received()
+    connect(1, smsReceivedCallbackFunc=received)
+    connect(0).sendSms(sim.modems[1].number, "from SIM to SIM")
+    got = received.wait(1)[0]
+    assert (got.number, got.text) == (sim.modems[0].number, "from SIM to SIM")
+
+
+def test_an_error_and_a_pin(sim: ThreadedSimulation, connect: Connect) -> None:
+    sim.fault("pin", pin="4321")
+    modem = connect(pin="4321")
+    sim.wait(lambda s: s.modems[0].modem.reachable)
+    sim.fault("cms_error", code=38)
+    with pytest.raises(gsmmodem.CmsError) as caught:
+        modem.sendSms(PEER, "fails")
+    assert caught.value.code == 38
+    modem.sendSms(PEER, "goes")
+    assert [m.text for m in sim.far] == ["goes"]

@@ -71,7 +71,7 @@ def test_ussd_is_packed_on_huawei() -> None:
     rig = Rig(personality="huawei-e1550")
     rig.setup()
     rig.say('AT+CUSD=1,"AA180C3602",15\r')  # *100#
-    assert '+CUSD: 0,"C2303BEC1E97413D' in rig.pass_time(1)
+    assert '+CUSD: 0,"C2303BEC1E9775A0986CE6A2D540D2AA10",15' in rig.pass_time(1)
 
 
 def test_chatter_goes_on_until_it_is_muted() -> None:

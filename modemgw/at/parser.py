@@ -79,7 +79,7 @@ _OK = Final("OK")
 _LINE_END = re.compile(rb"[\r\n\x1a\x1b]")
 _JUNK = rb"\x00-\x08\x0b\x0c\x0e-\x19\x1c-\x1f\x7f-\xff"
 _LEADING_JUNK = re.compile(rb"[ \t" + _JUNK + rb"]*[" + _JUNK + rb"][ \t]*")
-_PROMPT_AT = re.compile(rb"[ \t]*((?:[ \t" + _JUNK + rb"]*[" + _JUNK + rb"])?)[ \t]*>")
+_PROMPT_AT = re.compile(rb"([ \t" + _JUNK + rb"]*)>")
 _QUOTED = re.compile(r'"[^"]*"?')
 _PRINTABLE = re.compile(r"[ -~\t]*\Z")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f]")
@@ -172,8 +172,9 @@ class AtParser:
             if self._prompt_due:
                 prompt = _PROMPT_AT.match(buffer, position)
                 if prompt is not None and prompt.end() - position <= LINE_LIMIT + 1:
-                    if prompt.group(1):
-                        events.append(Garbage(prompt.group(1)[:GARBAGE_KEPT]))
+                    junk = prompt.group(1).strip(b" \t")
+                    if junk:
+                        events.append(Garbage(junk[:GARBAGE_KEPT]))
                     self._prompt_due = False
                     position = prompt.end()
                     events.append(_PROMPT)

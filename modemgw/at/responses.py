@@ -14,8 +14,7 @@ T = TypeVar("T")
 
 # ---------------------------------------------------------------- fields
 
-_FIELD = re.compile(r'\s*(?:"([^"]*)"?|(\([^)]*\)?)|([^,]*?))\s*(?:,|\Z)')
-_LARGEST = 1_000_000
+_BLANK = re.compile(r"\s*")
 
 
 def value_of(text: str) -> str:
@@ -27,15 +26,28 @@ def fields(text: str) -> list[str]:
     """The comma-separated fields of a value, without their quotes; a bracketed list is one field."""
     out: list[str] = []
     position = 0
-    while position < len(text):
-        found = _FIELD.match(text, position)
-        if found is None or found.end() == position:
-            break
-        out.append(found.group(1) if found.group(1) is not None else (found.group(2) or found.group(3) or ""))
-        position = found.end()
-    if text.rstrip().endswith(","):
-        out.append("")
+    while position <= len(text) and (out or text.strip()):
+        start = _skip_blank(text, position)
+        closing = _CLOSING.get(text[start : start + 1])
+        end = text.find(closing, start + 1) if closing else -1
+        after = _skip_blank(text, end + 1) if end >= 0 else len(text) if closing else -1
+        if closing and (after == len(text) or text[after] == ","):
+            inner = text[start : end + 1 if end >= 0 else len(text)]
+            out.append(inner.strip('"') if closing == '"' else inner)
+        else:
+            comma = text.find(",", start)
+            after = len(text) if comma < 0 else comma
+            out.append(text[start:after].strip())
+        position = after + 1
     return out
+
+
+_CLOSING = {'"': '"', "(": ")"}
+
+
+def _skip_blank(text: str, position: int) -> int:
+    found = _BLANK.match(text, position)
+    return found.end() if found is not None else position
 
 
 def numbers_of(text: str) -> tuple[int, ...]:
@@ -480,17 +492,19 @@ class UssdText:
     dcs: int | None
 
 
-_USSD = re.compile(r'\s*(\d)\s*(?:,\s*"(.*)"\s*(?:,\s*(\d{1,3}))?|,\s*(.*))?\s*\Z', re.DOTALL)
-
-
 def read_ussd(text: str) -> UssdText:
     """The text may hold line ends and, with some modems, quotes."""
-    found = _USSD.match(text.partition(":")[2])
-    if found is None:
-        raise AtResponseError("USSD answer", text)
-    status, quoted, dcs, bare = found.groups()
-    words = quoted if quoted is not None else (bare.strip().strip('"') or None if bare is not None else None)
-    return UssdText(int(status), words, int(dcs) if dcs else None)
+    status, comma, rest = text.partition(":")[2].partition(",")
+    number = _number(status, "USSD answer", text)
+    rest = rest.strip()
+    if not comma or not rest:
+        return UssdText(number, None, None)
+    if not rest.startswith('"'):
+        return UssdText(number, rest.strip('"') or None, None)
+    end = rest.rfind('"')
+    words = rest[1:end] if end > 0 else rest[1:]
+    dcs = rest[end + 1 :].lstrip(", ").strip() if end > 0 else ""
+    return UssdText(number, words, int(dcs) if dcs.isascii() and dcs.isdigit() and len(dcs) <= 3 else None)
 
 
 def read_caller(text: str) -> str | None:

@@ -371,7 +371,8 @@ class Channel:
                 self._parser.expect_prompt()
                 self._write(ESC + b"\r", "ESC")
                 await self._quiet(QUIET_S)
-                if await self._probe(probe, limit_s) or await self._plain_answer():
+                heard = self._bytes
+                if await self._probe(probe, limit_s) or (self._bytes > heard and await self._plain_answer()):
                     self._dirty = False
                     return
         finally:

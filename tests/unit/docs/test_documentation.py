@@ -1,0 +1,141 @@
+"""Every command, setting, route, exit status, field and code is documented, and docs/ has the tables of the code."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+from modemgw.cli.exits import Exit
+from modemgw.cli.main import group
+from modemgw.config import (
+    AccountSettings,
+    HttpSettings,
+    ModemSettings,
+    ReceivingSettings,
+    SendingSettings,
+    StoreSettings,
+    parse,
+)
+from modemgw.dialects import ALL
+from modemgw.dialects.smsc import tables
+from modemgw.servers.http import make_app
+from modemgw.servers.http.app import OPERATIONS
+from modemgw.servers.http.models import NewMessage
+from pydantic import BaseModel
+
+from tests.unit.servers.memory_gateway import MemoryGateway
+
+DOCS = Path(__file__).parents[3] / "docs"
+
+
+def doc(name: str) -> str:
+    return (DOCS / name).read_text(encoding="utf-8")
+
+
+def rows(text: str) -> dict[str, list[str]]:
+    """Table rows by their first cell."""
+    found = {}
+    for line in text.splitlines():
+        if line.startswith("|") and not line.startswith("|--"):
+            cells = [cell.strip() for cell in line.strip("|").split("|")]
+            found[cells[0].strip("`")] = cells[1:]
+    return found
+
+
+def section(text: str, title: str) -> str:
+    match = re.search(rf"^## .*{re.escape(title)}.*?$(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)
+    assert match is not None, title
+    return match[1]
+
+
+def commands(parent: click.Group, path: str) -> Iterator[tuple[str, click.Command]]:
+    for name, command in parent.commands.items():
+        if isinstance(command, click.Group):
+            yield from commands(command, f"{path} {name}")
+        else:
+            yield f"{path} {name}", command
+
+
+def test_every_command_is_documented() -> None:
+    documented = rows(doc("cli.md"))
+    for name, command in commands(group, "modemgw"):
+        assert name in documented
+        assert command.help
+        for parameter in command.params:
+            assert not isinstance(parameter, click.Option) or parameter.help, f"{name} {parameter.name} has no help"
+
+
+def test_every_option_of_send_is_documented() -> None:
+    text = doc("cli.md")
+    for parameter in group.commands["send"].params:
+        if isinstance(parameter, click.Option):
+            assert parameter.opts[-1] in text
+
+
+def test_every_exit_status_is_documented() -> None:
+    documented = rows(section(doc("cli.md"), "Exit statuses"))
+    for status in Exit:
+        assert documented[str(int(status))][0] == status.name
+
+
+@pytest.mark.parametrize(
+    ("title", "model"),
+    [
+        ("`[http]`", HttpSettings),
+        ("`[store]`", StoreSettings),
+        ("`[[modem]]`", ModemSettings),
+        ("`[[account]]`", AccountSettings),
+        ("`[sending]`", SendingSettings),
+        ("`[receiving]`", ReceivingSettings),
+    ],
+)
+def test_every_setting_is_documented_with_its_default(title: str, model: type[BaseModel]) -> None:
+    documented = rows(section(doc("config.md"), title))
+    assert set(documented) - {"key"} == set(model.model_fields)
+    for name, field in model.model_fields.items():
+        if not field.is_required() and field.default is not None:
+            default = field.default
+            shown = f'"{default}"' if isinstance(default, str) else str(default).lower()
+            assert documented[name][0].strip("`") == shown
+
+
+def test_the_example_configuration_is_valid() -> None:
+    for example in re.findall(r"```toml\n(.*?)```", doc("config.md"), re.DOTALL):
+        parse(example)
+
+
+async def test_every_route_is_documented() -> None:
+    documented = rows(doc("api.md"))
+    operations = make_app(MemoryGateway())[OPERATIONS]
+    for operation in operations:
+        assert f"{operation.method} {operation.path}" in documented
+    described = {name for name in documented if re.match(r"[A-Z]+ /", name)}
+    assert described == {f"{operation.method} {operation.path}" for operation in operations}
+
+
+def test_every_field_of_a_message_is_documented() -> None:
+    assert set(rows(section(doc("api.md"), "Sending"))) - {"field"} == set(NewMessage.model_fields)
+
+
+def test_every_route_of_a_dialect_is_documented() -> None:
+    for dialect in ALL:
+        text = doc(f"dialects/{dialect.name}.md")
+        for route in dialect.routes:
+            assert f"`{route.path}`" in text or f"`{route.path}/`" in text
+
+
+def test_the_tables_of_smsc_are_those_of_the_code() -> None:
+    text = doc("dialects/smsc.md")
+    statuses = rows(section(text, "Status codes"))
+    for state, code in tables.STATUSES.items():
+        assert statuses[state.value][0].split(" ")[0].rstrip(",") == str(code)
+    for cms, (status, error) in tables.REJECTIONS.items():
+        assert statuses[str(cms)] == [str(status), str(error)]
+    for st, error in tables.REPORTS.items():
+        assert statuses[f"0x{st:02X}"] == [str(error)]
+    errors = rows(section(text, "Error codes"))
+    for kind, code in tables.ERRORS.items():
+        assert errors[kind.value][0] == str(code)

@@ -4,14 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import secrets
 import signal
+import tempfile
 import time
 from collections.abc import Callable
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from pathlib import Path
 
-from modemgw.config import Config, ModemSettings
+from modemgw.config import (
+    AccountSettings,
+    Config,
+    DemoOptions,
+    HttpSettings,
+    ModemSettings,
+    ReceivingSettings,
+    StoreSettings,
+)
 from modemgw.credentials import load_or_create
+from modemgw.errors import ModemgwError
 from modemgw.modem.driver import Driver, DriverSettings
 from modemgw.modem.driver_at import AtDriver
+from modemgw.modem.finder import FoundModem
 from modemgw.modem.profile import known_profiles
 from modemgw.modem.session import WorkerPorts, WorkerSettings
 from modemgw.modem.supervisor import Supervisor
@@ -82,8 +97,9 @@ class Runtime:
         timers = Timers(repository, dispatcher, now_ms, partial_after_ms=config.receiving.partial_after_s * 1000)
         worker_ports = WorkerPorts(repository, dispatcher, timers, now_ms, make_driver)
         self._supervisor = Supervisor(
-            [self._worker_settings(modem) for modem in config.modems if modem.enabled and modem.port],
+            [self._worker_settings(modem) for modem in config.modems if modem.enabled],
             worker_ports,
+            adopt=None if config.modems else self._adopt,
         )
         self._core = GatewayCore(
             repository,
@@ -117,7 +133,8 @@ class Runtime:
         config = self.config
         return WorkerSettings(
             name=modem.name,
-            port=modem.port or "",
+            port=modem.port,
+            imei=modem.imei,
             baudrate=modem.baudrate,
             smsc=modem.smsc,
             driver=DriverSettings(pin=modem.pin),
@@ -127,6 +144,13 @@ class Runtime:
             ),
             sweep_interval_s=config.receiving.sweep_interval_s,
             drain_limit_s=config.sending.drain_limit_s,
+        )
+
+    def _adopt(self, name: str, found: FoundModem) -> WorkerSettings:
+        """Settings for a modem that nobody configured. It is followed by its IMEI where it has one."""
+        bound = ModemSettings(name="found", port=found.port)
+        return replace(
+            self._worker_settings(bound), name=name, port=None if found.imei else found.port, imei=found.imei
         )
 
     @staticmethod
@@ -164,3 +188,41 @@ async def serve(config: Config, *, ready: Callable[[Runtime], None] | None = Non
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.remove_signal_handler(number)
     return 0
+
+
+async def demo(options: DemoOptions, *, announce: Callable[[str, str, str, str, str, str], None]) -> int:
+    """`serve` on two simulated modems of one simulated network; `announce` gets what a user must know:
+    URL, login, password, API key and the two numbers. Raises ModemgwError if it cannot start."""
+    from modemsim.errors import SimError
+    from modemsim.simulation import Simulation
+
+    async with AsyncExitStack() as stack:
+        directory = options.directory
+        if directory is None:
+            directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="modemgw-demo-")))
+        directory.mkdir(parents=True, exist_ok=True)
+        try:
+            simulation = await stack.enter_async_context(
+                Simulation(modems=2, dir=directory, latency=options.latency_s, seed=options.seed, report_delay=1.0)
+            )
+        except SimError as error:
+            raise ModemgwError(str(error)) from error
+        account = AccountSettings(
+            login="demo", password=secrets.token_hex(4), api_key=f"demo-{secrets.token_hex(8)}", price="1.00",
+            balance="100.00",
+        )  # fmt: skip
+        config = Config(
+            http=HttpSettings(listen=options.listen),
+            store=StoreSettings(path=str(directory / "modemgw.db")),
+            modem=[
+                ModemSettings(name=name, port=host.port) for name, host in zip("ab", simulation.modems, strict=True)
+            ],
+            account=[account],
+            receiving=ReceivingSettings(partial_after_s=60),
+        )
+
+        def ready(runtime: Runtime) -> None:
+            numbers = [host.number for host in simulation.modems]
+            announce(runtime.url, account.login, account.password or "", account.api_key or "", *numbers)
+
+        return await serve(config, ready=ready)

@@ -56,7 +56,8 @@ class WorkerSettings:
     """What the operator wants of one modem."""
 
     name: str
-    port: str
+    port: str | None = None  # None: wherever the modem with `imei` is
+    imei: str | None = None
     baudrate: int = 115_200
     smsc: str | None = None
     driver: DriverSettings = field(default_factory=DriverSettings)

@@ -5,33 +5,39 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import Callable, Sequence
 
 from modemgw.domain.line import ModemView
+from modemgw.modem.discovery import FoundPort, find_ports
+from modemgw.modem.finder import Finder, FoundModem
 from modemgw.modem.session import WorkerPorts, WorkerSettings
 from modemgw.modem.worker import Worker
 
 log = logging.getLogger(__name__)
 
-#: How often the machine is looked over for modems while none is configured, or some are known by IMEI only.
+#: How often the machine is looked over for modems while none is configured; a look lists sysfs, no port is opened
+#: that was asked before.
 DISCOVERY_S = 3.0
 
 
 class Supervisor:
-    """Starts and stops workers. `discover` (if given) returns settings of modems that should run and do not yet;
-    it is given the ports that have a worker."""
+    """Starts and stops workers. With `adopt`, every modem that is found gets one: it makes the settings."""
 
     def __init__(
         self,
         settings: Sequence[WorkerSettings],
         ports: WorkerPorts,
-        discover: Callable[[frozenset[str]], list[WorkerSettings]] | None = None,
+        *,
+        adopt: Callable[[str, FoundModem], WorkerSettings] | None = None,
+        look: Callable[[], list[FoundPort]] = find_ports,
     ) -> None:
+        self._settings = settings
         self._ports = ports
-        self._discover = discover
+        self._adopt = adopt
+        self._finder = Finder(self._in_use, look)
         self._workers: dict[str, Worker] = {}
-        self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._configured = settings
+        self._tasks: list[asyncio.Task[None]] = []
         self._stopping = asyncio.Event()
         self._discovery: asyncio.Task[None] | None = None
 
@@ -41,32 +47,30 @@ class Supervisor:
 
     def start(self) -> None:
         """Start the configured workers and the discovery."""
-        for settings in self._configured:
+        for settings in self._settings:
             self._start(settings)
-        if self._discover is not None:
-            self._discovery = asyncio.create_task(self._discover_all(self._discover), name="discovery")
+        if self._adopt is not None:
+            self._discovery = asyncio.create_task(self._discover(self._adopt), name="discovery")
 
     def _start(self, settings: WorkerSettings) -> None:
-        worker = Worker(settings, self._ports)
+        worker = Worker(settings, self._ports, self._finder.locate)
         self._workers[settings.name] = worker
-        self._tasks[settings.name] = asyncio.create_task(worker.run(), name=f"modem {settings.name}")
+        self._tasks.append(asyncio.create_task(worker.run(), name=f"modem {settings.name}"))
 
-    async def _discover_all(self, discover: Callable[[frozenset[str]], list[WorkerSettings]]) -> None:
+    def _in_use(self) -> list[str]:
+        return [worker.port for worker in self._workers.values() if worker.port]
+
+    async def _discover(self, adopt: Callable[[str, FoundModem], WorkerSettings]) -> None:
         told = False
         while not self._stopping.is_set():
-            taken = frozenset(worker.settings.port for worker in self._workers.values())
-            try:
-                found = await asyncio.to_thread(discover, taken)
-            except OSError as error:
-                log.warning("Looking for modems: %s", error)
-                found = []
-            for settings in found:
-                if settings.name not in self._workers:
-                    log.info("Found a modem at %s: it is called %s", settings.port, settings.name)
-                    self._start(settings)
+            for modem in await self._finder.find():
+                name = f"modem-{modem.imei[-6:]}" if modem.imei else os.path.basename(modem.port)
+                if name not in self._workers:
+                    log.warning("Found %s at %s: it is called %s", modem.description, modem.port, name)
+                    self._start(adopt(name, modem))
             if not self._workers and not told:
                 told = True
-                log.warning("No modem is configured and none was found; looking again every %g s.", DISCOVERY_S)
+                log.warning("No modem is configured and none is found; looking again every %g s.", DISCOVERY_S)
             try:
                 async with asyncio.timeout(DISCOVERY_S):
                     await self._stopping.wait()
@@ -80,5 +84,4 @@ class Supervisor:
             await self._discovery
         for worker in self._workers.values():
             await worker.stop()
-        if self._tasks:
-            await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        await asyncio.gather(*self._tasks, return_exceptions=True)

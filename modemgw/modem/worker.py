@@ -8,7 +8,7 @@ import contextlib
 import logging
 import os
 import time
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
 from modemgw.at.errors import CommandFailed
@@ -25,6 +25,9 @@ log = logging.getLogger(__name__)
 #: How soon a missing port is looked for again; a look is one stat(2).
 MISSING_S = 0.5
 
+#: How soon a modem that is known by its IMEI is looked for again.
+LOCATE_S = 2.0
+
 #: Pauses between tries at a port that is there and cannot be used.
 TROUBLE_S = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0)
 
@@ -40,8 +43,16 @@ T = TypeVar("T")
 class Worker:
     """Runs one modem. `run` returns after `stop`; nothing that happens to the modem ends it."""
 
-    def __init__(self, settings: WorkerSettings, ports: WorkerPorts) -> None:
+    def __init__(
+        self,
+        settings: WorkerSettings,
+        ports: WorkerPorts,
+        locate: Callable[[str], Awaitable[str | None]] | None = None,
+    ) -> None:
+        """`locate` finds the port of the modem with an IMEI; for modems that are not bound to a port."""
         self.settings = settings
+        self.port = settings.port
+        self._locate = locate
         self._ports = ports
         self._state = LineState.ABSENT
         self._reason: str | None = None
@@ -64,7 +75,7 @@ class Worker:
         signal = session.signal if session else None
         return ModemView(
             name=self.settings.name,
-            port=self.settings.port,
+            port=self.port or "",
             state=self._state,
             reason=self._reason,
             imei=info.imei if info else None,
@@ -108,8 +119,14 @@ class Worker:
         self._set(LineState.STOPPED, None)
 
     async def _open(self) -> Transport:
+        port = self.port
+        if port is None or (self.settings.port is None and not _there(port)):
+            imei = self.settings.imei or ""
+            port = self.port = await self._locate(imei) if self._locate is not None else None
+            if port is None:
+                raise PortMissing("", f"No port of this machine has the modem with IMEI {imei}. Is it plugged in?")
         self._set(LineState.OPENING, self._reason)
-        return await open_transport(self.settings.port, baudrate=self.settings.baudrate)
+        return await open_transport(port, baudrate=self.settings.baudrate)
 
     async def _with_driver(self, transport: Transport) -> None:
         """Everything between opening a port and closing it again."""
@@ -129,6 +146,7 @@ class Worker:
             await self._do_pending_rung(driver, transport)
             self._set(LineState.STARTING, None)
             self._info = await self._stoppable(driver.initialise(self.settings.driver))
+            self._check_identity(self._info)
             for note in self._info.notes:
                 log.info("%s: %s", self.settings.name, note)
             self._session = session
@@ -164,6 +182,13 @@ class Worker:
                 self._totals[1] += self._session.received
                 self._session = None
             await self._close(driver)
+
+    def _check_identity(self, info: ModemInfo) -> None:
+        """A port that was found for an IMEI may have another modem by now."""
+        wanted = self.settings.imei
+        if wanted and info.imei and info.imei[:14] != wanted[:14]:
+            self.port = self.settings.port
+            raise PortError(self.port or "", f"There is a modem with IMEI {info.imei}, not {wanted}.")
 
     async def _climb(self, climb: Climb, driver: Driver) -> None:
         """Prepare the rung that was chosen; what needs a fresh driver is done after the port is open again."""
@@ -235,11 +260,15 @@ class Worker:
 
     async def _wait_for_port(self) -> None:
         """Until the port is there, or `stop`. Network ports are simply tried again."""
-        if "://" in self.settings.port:
+        port = self.settings.port
+        if port is None:
+            self.port = None
+            await self._pause(LOCATE_S)
+        elif "://" in port:
             await self._pause(self._next_pause())
-            return
-        while not self._stop.is_set() and not _there(self.settings.port):
-            await self._pause(MISSING_S)
+        else:
+            while not self._stop.is_set() and not _there(port):
+                await self._pause(MISSING_S)
 
     def _set(self, state: LineState, reason: str | None) -> None:
         if (state, reason) == (self._state, self._reason):

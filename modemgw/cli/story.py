@@ -21,6 +21,11 @@ STATES = {
 
 _ENCODINGS = {"gsm7": "GSM 7-bit", "ucs2": "UCS-2", "data8": "8-bit data"}
 
+#: Of a message in one part these only repeat what the part's own event said.
+_ECHOES = frozenset(
+    f"message.{state}" for state in ("sending", "sent", "delivered", "undeliverable", "rejected", "unknown")
+)
+
 
 def headline(message: dict[str, Any]) -> str:
     """What and to whom, in one line."""
@@ -56,7 +61,8 @@ def summary(message: dict[str, Any]) -> str:
 def timeline(message: dict[str, Any]) -> list[tuple[str, str]]:
     """Pairs of local time and sentence, oldest first."""
     many = message["part_count"] > 1
-    return [(local_time(event["at"]), _sentence(event, message, many=many)) for event in message["events"]]
+    events = message["events"] if many else [event for event in message["events"] if event["kind"] not in _ECHOES]
+    return [(local_time(event["at"]), _sentence(event, message, many=many)) for event in events]
 
 
 def _sentence(event: dict[str, Any], message: dict[str, Any], *, many: bool) -> str:

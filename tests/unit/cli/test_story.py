@@ -35,7 +35,7 @@ def message(**changes: Any) -> dict[str, Any]:
         ("receipt.ambiguous", {}, "A status report came that fits it and others as well; it settles nothing."),
         ("message.held", {}, "Nobody could tell whether it went out; it is held and not sent again."),
         ("message.resend", {}, "Nobody could tell whether it went out; it is queued to be sent again."),
-        ("message.delivered", {}, "It was delivered."),
+        ("message.expired", {}, "Its validity ended before it was delivered."),
         ("line.new_thing", {}, "Line new thing."),
     ],
 )
@@ -49,6 +49,15 @@ def test_sentences(kind: str, data: dict[str, Any], sentence: str) -> None:
 def test_parts_are_numbered_where_there_are_several() -> None:
     event = {"at": "2030-01-01T00:00:00.000Z", "kind": "part.sent", "part": 2, "modem": "a", "data": {}}
     assert timeline(message(part_count=3, events=[event]))[0][1] == "Part 2 was taken by the network through a."
+
+
+def test_what_only_repeats_a_parts_event_is_left_out() -> None:
+    events = [
+        {"at": "2030-01-01T00:00:00.000Z", "kind": kind, "part": 1, "modem": "a", "data": {}}
+        for kind in ("part.sent", "message.sent")
+    ]
+    assert len(timeline(message(events=events))) == 1
+    assert len(timeline(message(events=events, part_count=2))) == 2
 
 
 def test_every_state_has_a_sentence() -> None:

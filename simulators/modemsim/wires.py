@@ -42,7 +42,7 @@ class OpenWatch:
         self._libc = ctypes.CDLL(None, use_errno=True)
         self.fd = self._libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC) if _has_inotify(self._libc) else -1
         if self.fd >= 0:
-            loop.add_reader(self.fd, self._read)
+            loop.add_reader(self.fd, self.look)
 
     def add(self, path: str, call: Callable[[bool], None]) -> int:
         """Call `call(True)` at each open of `path` and `call(False)` at each close;
@@ -60,7 +60,10 @@ class OpenWatch:
             del self._calls[watch]
             self._libc.inotify_rm_watch(self.fd, watch)
 
-    def _read(self) -> None:
+    def look(self) -> None:
+        """Tell of what happened up to now; an open or close is then known before the bytes that follow it."""
+        if self.fd < 0:
+            return
         with contextlib.suppress(BlockingIOError):
             data = os.read(self.fd, 16_384)
             at = 0
@@ -152,6 +155,9 @@ class PtyWire:
         self._loop.add_reader(self._master, self._readable)
 
     def _readable(self) -> None:
+        self._watch.look()
+        if self._closed:
+            return
         try:
             data = os.read(self._master, 65_536)
         except BlockingIOError:
@@ -178,6 +184,8 @@ class PtyWire:
         self._on_close()
 
     def write(self, data: bytes) -> None:
+        if not self._open:
+            self._watch.look()
         if self._closed or (self._handle >= 0 and not self._open):
             return  # nobody has the port open: lost, as on a real cable
         self._out.put(data)

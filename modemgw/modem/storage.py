@@ -27,6 +27,7 @@ from modemgw.modem.driver import StorageFill, StoredPdu
 log = logging.getLogger(__name__)
 
 READ_TRIES = 3
+REPORTS = "SR"  # listed by AT+CPMS=? of many modems that can neither list nor read it
 
 _EMPTY_CMS = frozenset({321})  # invalid memory index: nothing there
 _EMPTY_CME = frozenset({21, 22})  # invalid index, not found
@@ -59,7 +60,7 @@ class Storage:
         self._lock = asyncio.Lock()
         self._selected: str | None = None
         self._others: tuple[str, ...] = ()  # mem2 and mem3, for modems that want all three named
-        self._list: _Lister | None = None
+        self._listers: dict[str, _Lister | None] = {}  # what works with each memory; None: nothing does
         self._index_is_true: set[str] = set()  # memories in which an announced index was right
         self.memories: tuple[str, ...] = ()
 
@@ -74,10 +75,12 @@ class Storage:
     async def list_messages(self, memory: str) -> list[StoredPdu]:
         """All that lies in a memory. Raises CommandFailed where the memory cannot be selected or read."""
         async with self._lock:
+            if memory == REPORTS and self._listers.get(memory, _by_number) is None:
+                return []
             await self._select(memory)
-            ways: tuple[_Lister, ...] = (self._list,) if self._list else (_by_number, _by_word, _by_index)
+            known = self._listers.get(memory)
             problem: CommandFailed | None = None
-            for way in ways:
+            for way in (known,) if known is not None else (_by_number, _by_word, _by_index):
                 try:
                     found = await way(self, memory)
                 except CommandFailed as exc:
@@ -86,10 +89,14 @@ class Storage:
                     if not is_unsupported(exc):
                         raise
                     problem = exc
-                    self._list = None
                     continue
-                self._list = way
+                self._listers[memory] = way
                 return found
+            self._listers.pop(memory, None)
+            if memory == REPORTS and known is None:
+                self._listers[memory] = None
+                log.info("%s: the memory of reports cannot be listed", self._channel.transport.url)
+                return []
             raise problem if problem is not None else CommandFailed("no list")
 
     async def read_message(self, memory: str, index: int) -> StoredPdu | None:
@@ -108,7 +115,7 @@ class Storage:
             if memory in self._index_is_true:
                 return None
             for other in self.memories:
-                if other == memory or other == "SR":
+                if other in (memory, REPORTS):
                     continue
                 try:
                     await self._select(other)

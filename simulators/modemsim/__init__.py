@@ -3,7 +3,8 @@
 from modemsim.engine import SimModem
 from modemsim.errors import SimError
 from modemsim.network import Network, NetworkConfig, Rule
-from modemsim.simulation import Host, Simulation, SimulationConfig, ThreadedSimulation
+from modemsim.simulation import Host, Simulation, SimulationConfig
+from modemsim.threaded import ThreadedSimulation
 
 __all__ = [
     "Host",

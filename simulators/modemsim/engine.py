@@ -11,17 +11,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from modemsim import faults as fault_kinds
 from modemsim.commands import lookup
-from modemsim.errors import AtError, CmeError, CmsError, PowerLostError, SimError, UnknownCommandError
-from modemsim.faults import Fault, FaultBox
+from modemsim.errors import AtError, CmeError, CmsError, SimError, UnknownCommandError
+from modemsim.faults import FaultBox
 from modemsim.line import Command
 from modemsim.network import Network
 from modemsim.personality import Personality
 from modemsim.port import AtPort
 from modemsim.receive import Receiver
 from modemsim.simcard import SimCard, luhn
-from modemsim.storage import REC_READ, JoinedStorage, Storage, Stored
+from modemsim.storage import JoinedStorage, Storage
+from modemsim.strikes import FaultPoints
 from modemsim.timeline import Timeline, Timer
 
 REGISTERED = frozenset({1, 5, 6, 7})
@@ -48,7 +48,7 @@ class Session:
     ussd_open: bool = False
 
 
-class SimModem:
+class SimModem(FaultPoints):
     """`feed`, `tick`, `next_deadline`, `take_output`;
     `on_output` and `on_plug` tell the host that there is something to take.
     """
@@ -408,130 +408,6 @@ class SimModem:
     def fill(self, line: str) -> str:
         """A line of a personality with its placeholders filled in."""
         return line.replace("{imei}", self.imei).replace("{iccid}", self.sim.iccid)
-
-    # -- faults
-
-    def fault(self, kind: str, **options: Any) -> None:
-        """Order a fault; those that are deeds (and those with `when` or `at` = now) happen at once."""
-        made = fault_kinds.make(kind, **options)
-        deed = getattr(self, f"_do_{kind}", None)
-        if deed is not None:
-            deed(made)
-        elif kind in ("unplug", "reboot", "hang") and made["at"] == "now":
-            try:
-                self.strike(made)
-            except PowerLostError:
-                pass
-        elif kind in ("garbage", "urc") and made["when"] == "now":
-            if kind == "garbage":
-                self.emit(self.personality.at_port, self._noise(made))
-            else:
-                self.ports[self.personality.urc_port].urc(made["text"])
-        else:
-            self.faults.add(made)
-
-    def _noise(self, fault: Fault) -> bytes:
-        if fault["random"]:
-            return self.rng.randbytes(fault["random"])
-        return bytes.fromhex(fault["hex"])
-
-    def strike(self, fault: Fault) -> None:
-        """Take the power, or the answers, away; raises `PowerLostError`."""
-        if fault.kind == "unplug":
-            self.unplug(fault["back_s"])
-        elif fault.kind == "reboot":
-            self.reboot(silent=fault["silent"])
-        else:
-            self.hang(fault["until"])
-        raise PowerLostError
-
-    def point(self, at: str, label: str, size: tuple[int, int] | None = None) -> None:
-        """A named point of the dialogue: a fault set for it strikes, by `PowerLostError`."""
-        if not self.faults:
-            return
-
-        def here(fault: Fault) -> bool:
-            if fault["at"] != at:
-                return False
-            return size is None or size[0] < max(1, fault["bytes"]) <= size[1]
-
-        for kind in ("unplug", "reboot", "hang"):
-            fault = self.faults.take(kind, label, here)
-            if fault:
-                self.strike(fault)
-
-    def point_ahead(self, at: str, label: str, found: list[Fault]) -> None:
-        """Like `point`, for who must do something before the strike: the fault is put into `found`."""
-        for kind in ("unplug", "reboot", "hang"):
-            fault = self.faults.take(kind, label, lambda f: f["at"] == at)
-            if fault:
-                found.append(fault)
-                return
-
-    def point_quietly(self, at: str, label: str) -> None:
-        """The same where no command is under way."""
-        try:
-            self.point(at, label)
-        except PowerLostError:
-            pass
-
-    def point_position(self, at: str, label: str, size: int) -> tuple[Fault, int] | None:
-        """The fault set for a byte position of a reply, and that position."""
-        for kind in ("unplug", "reboot", "hang"):
-            fault = self.faults.take(kind, label, lambda f: f["at"] == at)
-            if fault:
-                position = fault["position"]
-                return fault, min(size, position if position >= 0 else size // 2)
-        return None
-
-    def bend_reply(self, data: bytes, label: str) -> bytes:
-        """A reply with the garbage and URCs that faults put before, into or behind it."""
-        for kind in ("garbage", "urc"):
-            fault = self.faults.take(kind, label, lambda f: f["when"] != "now")
-            if fault is None:
-                continue
-            extra = self._noise(fault) if kind == "garbage" else f"\r\n{fault['text']}\r\n".encode()
-            position = fault["position"] if fault["position"] >= 0 else len(data) // 2
-            position = {"before": 0, "after": len(data)}.get(fault["when"].split("_")[0], position)
-            data = data[:position] + extra + data[position:]
-        return data
-
-    def _do_registration(self, fault: Fault) -> None:
-        self.set_registration(fault["stat"], fault["seconds"])
-
-    def _do_signal(self, fault: Fault) -> None:
-        self.rssi = fault["rssi"]
-
-    def _do_full(self, fault: Fault) -> None:
-        store = self.memory(fault["memory"])
-        from modemsim.farend import old_message
-
-        while len(store) < store.capacity - fault["leave"]:
-            store.add(Stored(REC_READ, old_message(len(store)), b"\x00"))
-
-    def _do_bad_pdu(self, fault: Fault) -> None:
-        name = fault["memory"] or self.session.cpms[2]
-        raw = bytes.fromhex(fault["hex"])
-        cut = 1 + raw[0] if raw else 0
-        index = self.memory(name).add(Stored(0, raw[cut:], raw[:cut] or b"\x00"))
-        if fault["announce"] and index is not None:
-            self.receiver.announce(name, index)
-
-    def _do_redeliver(self, _fault: Fault) -> None:
-        self.network.redeliver(self.number)
-
-    def _do_sim(self, fault: Fault) -> None:
-        self.sim.removed = fault["removed"]
-        self.receiver.radio_off()
-        if fault["removed"]:
-            self.set_registration(0)
-        else:
-            self.register()
-
-    def _do_pin(self, fault: Fault) -> None:
-        self.sim.lock(fault["pin"], fault["tries"])
-        self.receiver.radio_off()
-        self.set_registration(0)
 
     def memory(self, name: str) -> Storage:
         """A memory by name; raises `SimError` for one that the modem does not have."""

@@ -115,6 +115,4 @@ def urc_name(text: str) -> str | None:
     upper = text.upper()
     if upper in EXACT_URCS:
         return upper
-    if upper.startswith(URC_STARTS):
-        return upper
-    return None
+    return next((start for start in URC_STARTS if upper.startswith(start)), None)

@@ -31,6 +31,8 @@ OPEN_LIMIT_S = 10.0  # opening a dead tty may block in the kernel for ever
 READ_SIZE = 65536
 WRITE_LIMIT = 65536  # bytes that a modem may leave unread before the port counts as stuck
 
+LOCK_FOLDERS = ("/var/lock", "/run/lock")
+
 OnData = Callable[[bytes], None]
 OnLost = Callable[[Exception | None], None]
 
@@ -335,7 +337,7 @@ def _program(pid: int) -> str:
 def _lock_file_owner(url: str) -> str | None:
     """Who left a UUCP lock file (FHS 5.9 /var/lock/LCK..ttyUSB0), if that process lives."""
     name = os.path.basename(os.path.realpath(url))
-    for folder in ("/var/lock", "/run/lock"):
+    for folder in LOCK_FOLDERS:
         try:
             pid = int(Path(folder, f"LCK..{name}").read_text(encoding="ascii", errors="replace").split()[0])
         except (OSError, ValueError, IndexError):

@@ -150,7 +150,7 @@ def test_echo_of_another_command() -> None:
         ('+CMTI: "SM",1', "+CMTI"),
         ("+cmti: 1", "+CMTI"),
         ("ring", "RING"),
-        ("UNDER-VOLTAGE POWER DOWN NOW", "UNDER-VOLTAGE POWER DOWN NOW"),
+        ("UNDER-VOLTAGE POWER DOWN NOW", "UNDER-VOLT"),
         ("+XYZ: 1", None),
         ("hello", None),
     ],

@@ -94,6 +94,15 @@ class Peer:
                     pass
 
 
+def over(*scripts: dict[str, Answer]) -> dict[str, Answer]:
+    """One script of several; the earlier one counts."""
+    out: dict[str, Answer] = {}
+    for script in scripts:
+        for pattern, answer in script.items():
+            out.setdefault(pattern, answer)
+    return out
+
+
 ALIVE: dict[str, Answer] = {
     r"AT": OK,
     r"AT\+CMEE\?": said("+CMEE: 1", "OK"),

@@ -17,7 +17,7 @@ from modemgw.modem.channel import Channel, CommandTimeout, ModemSilent
 from modemgw.modem.driver import SendAborted, SendInDoubt, SendRejected, TpduHex
 from modemgw.modem.transport import PortLost, open_transport
 
-from tests.unit.modem.peer import ALIVE, OK, Answer, Peer, said
+from tests.unit.modem.peer import ALIVE, OK, Answer, Peer, over, said
 
 PDU = TpduHex.of(bytes.fromhex("01000B919710325476F8000005C8329BFD06"))
 PROMPT = b"\r\n> "
@@ -43,7 +43,7 @@ async def no() -> bool:
 
 @contextlib.asynccontextmanager
 async def rig(script: dict[str, Answer]) -> AsyncIterator[Rig]:
-    async with Peer({**script, **ALIVE}) as peer:
+    async with Peer(over(script, ALIVE)) as peer:
         urcs: list[Urc] = []
         losses: list[PortLost] = []
         channel = Channel(await open_transport(peer.url), urcs.append, on_lost=losses.append)

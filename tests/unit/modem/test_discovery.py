@@ -1,0 +1,95 @@
+"""Which ports are asked AT, and in which order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from modemgw.modem import discovery
+from modemgw.modem.discovery import PortRole, UsbInterface, by_device, describe, find_ports, usb_interface, usb_roles
+
+
+@dataclass
+class Facts:
+    device: str
+    vid: int | None = None
+    pid: int | None = None
+    serial_number: str | None = None
+    location: str | None = None
+    manufacturer: str | None = None
+    product: str | None = None
+    description: str | None = "n/a"
+    usb_interface_path: str | None = None
+
+
+def port(device: str, usb: str, number: int, kind: tuple[int, int, int] = (255, 0, 0), endpoints: int = 3) -> object:
+    vid, pid = (int(part, 16) for part in usb.split(":"))
+    facts = Facts(device, vid, pid, location=f"1-1:1.{number}", manufacturer="Maker", product="Stick")
+    return describe(facts, UsbInterface(number, kind, endpoints))
+
+
+ROLES = [
+    # usb id       interface  class, subclass, protocol   role
+    ("2c7c:0125", 0, (255, 255, 255), PortRole.DIAG),
+    ("2c7c:0125", 1, (255, 0, 0), PortRole.GPS),
+    ("2c7c:0125", 2, (255, 0, 0), PortRole.AT),
+    ("2c7c:0125", 3, (255, 0, 0), PortRole.AT2),
+    ("1e0e:9011", 4, (255, 0, 0), PortRole.AT),
+    ("12d1:1506", 0, (255, 2, 1), PortRole.AT2),
+    ("12d1:1506", 1, (255, 2, 3), PortRole.DIAG),
+    ("12d1:1506", 2, (255, 2, 2), PortRole.AT),
+    ("12d1:1506", 3, (255, 2, 0x12), PortRole.AT),
+    ("12d1:1506", 4, (255, 2, 0x7F), PortRole.UNKNOWN),
+    ("12d1:1506", 5, (8, 6, 80), PortRole.UNKNOWN),
+    ("1199:ffff", 9, (255, 255, 0x30), PortRole.DIAG),
+    ("0403:6001", 0, (255, 255, 255), PortRole.UNKNOWN),
+]
+
+
+@pytest.mark.parametrize(("usb", "number", "kind", "role"), ROLES)
+def test_role(usb: str, number: int, kind: tuple[int, int, int], role: PortRole) -> None:
+    found = port("/dev/ttyUSB0", usb, number, kind)
+    assert isinstance(found, discovery.FoundPort)
+    assert found.role is role
+    assert found.known_modem is (usb != "0403:6001")
+    assert found.device == "1-1"
+    assert found.description == "Maker Stick"
+
+
+def test_candidates_of_a_device_stand_together_the_best_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    ports = [
+        port("/dev/ttyUSB0", "2c7c:0125", 0),
+        port("/dev/ttyUSB1", "2c7c:0125", 1),
+        port("/dev/ttyUSB3", "2c7c:0125", 3),
+        port("/dev/ttyUSB2", "2c7c:0125", 2),
+        port("/dev/ttyUSB9", "2c7c:0125", 9, endpoints=2),
+        port("/dev/ttyUSB8", "2c7c:0125", 8, endpoints=3),
+        port("/dev/ttyUSB5", "0403:6001", 0),
+        describe(Facts("/dev/ttyS0"), UsbInterface()),
+    ]
+    monkeypatch.setattr(discovery, "all_ports", lambda: ports)
+    assert [p.url[-4:] for p in find_ports()] == ["USB2", "USB3", "USB8", "USB9"]
+    assert "/dev/ttyUSB5" in [p.url for p in find_ports(converters=True)]
+    assert list(by_device(find_ports())) == ["1-1"]
+
+
+def test_the_ports_of_this_machine_can_be_listed() -> None:
+    assert isinstance(discovery.all_ports(), list)
+
+
+def test_sysfs(tmp_path: Path) -> None:
+    for name, value in {
+        "bInterfaceNumber": "0a", "bInterfaceClass": "ff", "bInterfaceSubClass": "02",
+        "bInterfaceProtocol": "12", "bNumEndpoints": "03",
+    }.items():  # fmt: skip
+        (tmp_path / name).write_text(f"{value}\n")
+    assert usb_interface(Facts("x", usb_interface_path=str(tmp_path))) == UsbInterface(10, (255, 2, 0x12), 3)
+    gone = Facts("x", location="1-1:1.3", usb_interface_path=str(tmp_path / "gone"))
+    assert usb_interface(gone) == UsbInterface(3)
+    assert usb_interface(Facts("x", location="1-1")) == UsbInterface()
+
+
+def test_the_table_of_interfaces() -> None:
+    assert len(usb_roles()) > 500
+    assert usb_roles()["2c7c:6005", 3] is PortRole.AT

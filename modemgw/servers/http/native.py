@@ -24,6 +24,8 @@ HttpHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 Q = TypeVar("Q", bound=BaseModel)
 
+_quote = json.JSONEncoder(ensure_ascii=False).encode
+
 
 @dataclass(frozen=True, slots=True)
 class Operation:
@@ -113,16 +115,13 @@ class NativeApi:
         except ValidationError as error:
             raise of_validation(error, status=422, what="body") from None
         accepted = await self._gateway.submit(account, message.submission())
-        answer = {
-            "id": accepted.id,
-            "state": accepted.state.value,
-            "encoding": accepted.encoding,
-            "parts": accepted.parts,
-            "to": message.to,
-            "client_ref": message.client_ref,
-        }
+        # written out: json.dumps of a dictionary would take as long as the validation
+        answer = (
+            f'{{"id": {accepted.id}, "state": "{accepted.state}", "encoding": "{accepted.encoding}", '
+            f'"parts": {accepted.parts}, "to": {_quote(message.to)}, "client_ref": {_quote(message.client_ref)}}}'
+        )
         return web.Response(
-            body=json.dumps(answer, ensure_ascii=False).encode(),
+            body=answer.encode(),
             status=202 if accepted.created else 200,
             headers={"Content-Type": "application/json", "Location": f"/v1/messages/{accepted.id}"},
         )

@@ -52,7 +52,7 @@ def test_parts_are_numbered_where_there_are_several() -> None:
 
 
 def test_what_only_repeats_a_parts_event_is_left_out() -> None:
-    events = [
+    events: list[dict[str, Any]] = [
         {"at": "2030-01-01T00:00:00.000Z", "kind": kind, "part": 1, "modem": "a", "data": {}}
         for kind in ("part.sent", "message.sent")
     ]

@@ -1,0 +1,124 @@
+"""Checking, copying and bringing back the database file. Works beside a running service, but for `restore`."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+from modemgw.store.errors import StoreCorrupt, StoreError
+from modemgw.store.lock import LockFile
+
+#: Pages copied between two reports of progress.
+STEP_PAGES = 2_048
+
+Progress = Callable[[int, int], None]
+
+
+def check(path: Path) -> list[str]:
+    """What is wrong with the database, in sentences; empty if nothing is. Raises StoreError if it cannot be read."""
+    with contextlib.closing(_open(path)) as connection:
+        try:
+            found = [str(row[0]) for row in connection.execute("PRAGMA integrity_check(100)") if row[0] != "ok"]
+            for table, _, parent, _ in connection.execute("PRAGMA foreign_key_check"):
+                found.append(f"a row of {table} refers to a row of {parent} that is not there")
+            if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'messages'").fetchone():
+                found.append("it has no table of messages: it is no database of modemgw")
+        except sqlite3.DatabaseError as error:
+            found = [str(error)]
+    return found
+
+
+def backup(path: Path, target: Path, progress: Progress | None = None) -> int:
+    """Copy the database, also while the service writes to it; the size of the copy in octets.
+
+    The copy is whole and checked before it gets its name. Raises StoreError, StoreCorrupt.
+    """
+    if target.exists():
+        raise StoreError(f"{target} exists already; name a file that does not.")
+    draft = target.with_name(target.name + ".part")
+    try:
+        with contextlib.closing(_open(path)) as source:
+            os.close(os.open(draft, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600))
+            with contextlib.closing(sqlite3.connect(draft)) as copy:
+                source.backup(copy, pages=STEP_PAGES, progress=_told(progress))
+                copy.execute("PRAGMA journal_mode = DELETE")
+        problems = check(draft)
+        if problems:
+            raise StoreCorrupt(f"The copy of {path} is not in order: {problems[0]}. Check the original.")
+        _settle(draft, target)
+    except sqlite3.Error as error:
+        raise StoreError(f"{path} cannot be copied to {target}: {error}.") from error
+    except OSError as error:
+        raise StoreError(f"{path} cannot be copied to {target}: {error.strerror}.") from error
+    finally:
+        draft.unlink(missing_ok=True)
+    return target.stat().st_size
+
+
+def restore(copy: Path, path: Path) -> Path | None:
+    """Put a copy in the place of the database; where the old one was moved to, or None if there was none.
+
+    Needs the service stopped. The copy is checked first, the old file is kept. Raises StoreError, StoreCorrupt,
+    StoreLocked.
+    """
+    problems = check(copy)
+    if problems:
+        raise StoreCorrupt(f"{copy} is not in order: {problems[0]}. Nothing was changed.")
+    lock = LockFile(path)
+    kept: Path | None = None
+    draft = path.with_name(path.name + ".restoring")
+    try:
+        with contextlib.closing(_open(copy)) as source, contextlib.closing(sqlite3.connect(draft)) as target:
+            os.chmod(draft, 0o600)
+            source.backup(target)
+        if path.exists():
+            number = 1
+            while (kept := path.with_name(f"{path.name}.old-{number}")).exists():
+                number += 1
+            for suffix in ("", "-wal", "-shm"):
+                if Path(f"{path}{suffix}").exists():
+                    os.rename(f"{path}{suffix}", f"{kept}{suffix}")
+        _settle(draft, path)
+    except (sqlite3.Error, OSError) as error:
+        raise StoreError(f"{copy} cannot be put in the place of {path}: {error}.") from error
+    finally:
+        draft.unlink(missing_ok=True)
+        lock.release()
+    return kept
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    """Read-only: such a connection never checkpoints, so it does no harm beside the service."""
+    if not path.is_file():
+        raise StoreError(f"There is no file {path}.")
+    try:
+        connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
+        connection.execute("SELECT count(*) FROM sqlite_master")
+    except sqlite3.DatabaseError as error:
+        raise StoreCorrupt(f"{path} cannot be read as a database: {error}.") from error
+    return connection
+
+
+def _settle(draft: Path, target: Path) -> None:
+    """On the disk under its name, or not at all."""
+    with open(draft, "rb") as file:
+        os.fsync(file.fileno())
+    os.replace(draft, target)
+    directory = os.open(target.parent, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+
+
+def _told(progress: Progress | None) -> Callable[[int, int, int], None] | None:
+    if progress is None:
+        return None
+
+    def told(_status: int, remaining: int, total: int) -> None:
+        progress(total - remaining, total)
+
+    return told

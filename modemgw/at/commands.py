@@ -120,8 +120,8 @@ def enter_pin(pin: str) -> Command:
 
 REGISTRATION_ON: tuple[Command, ...] = tuple(Command(f"AT{name}=2") for name in ("+CREG", "+CGREG", "+CEREG"))
 REGISTRATION_ASK: tuple[Command, ...] = (_ask("+CREG"), _ask("+CEREG"), _ask("+CGREG"))
-OPERATOR = _ask("+COPS", NETWORK_S)  # TS 27.007 7.3
-OPERATOR_NAME_FORM = Command("AT+COPS=3,0", timeout_s=NETWORK_S)
+OPERATOR = _ask("+COPS", STORAGE_S)  # TS 27.007 7.3; only selecting takes the 180 s
+OPERATOR_NAME_FORM = Command("AT+COPS=3,0", timeout_s=STORAGE_S)
 CALLER_ON = Command("AT+CLIP=1", timeout_s=SIM_S)  # TS 27.007 7.11
 OPERATOR_AUTOMATIC = Command("AT+COPS=0", timeout_s=NETWORK_S)
 
@@ -141,6 +141,7 @@ LIST_ALL_TEXT_FORM = Command('AT+CMGL="ALL"', ("+CMGL",), STORAGE_S, pdu=True)  
 LIST_INDEXES = Command("AT+CMGD=?", ("+CMGD",), STORAGE_S)  # 3.5.4
 ACKNOWLEDGE = Command("AT+CNMA", timeout_s=10.0)  # 4.7
 ACKNOWLEDGE_ZERO = Command("AT+CNMA=0", timeout_s=10.0)
+REFUSE_UNACKNOWLEDGED = Command("AT+CNMA=2", timeout_s=10.0)  # RP-ERROR: the network shall bring it again
 
 
 def select_service(service: int) -> Command:

@@ -5,6 +5,7 @@ The steps as a table, each tolerant of what it can be tolerant of. Reads and set
 
 from __future__ import annotations
 
+import contextlib
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
@@ -38,10 +39,12 @@ from modemgw.modem.driver import (
     ModemInfo,
     Registration,
     Signal,
+    SimProblem,
+    SimReason,
     StorageFill,
 )
 from modemgw.modem.driver_registration import RegistrationWatch
-from modemgw.modem.init_sim import run_when_ready, sim_problem, sim_reason, unlock
+from modemgw.modem.init_sim import read_if_told, run_when_ready, sim_problem, sim_reason, unlock
 from modemgw.modem.profile import Profile, choose_profile
 from modemgw.modem.storage import Storage
 
@@ -114,6 +117,10 @@ class Initialiser:
                 await step.run(self)
             except ModemSilent:
                 raise
+            except SimProblem as exc:
+                if step.needed or exc.reason is not SimReason.BUSY:
+                    raise
+                self.note(f"{step.name}: {exc}")
             except (AtError, CommandTimeout) as exc:
                 reason = sim_reason(exc) if isinstance(exc, CommandFailed) else None
                 if step.needed and reason is not None:
@@ -195,20 +202,13 @@ async def _identify(init: Initialiser) -> None:
     if not (found.manufacturer and found.model):
         await _identify_by_ati(init)
     for command in (commands.IMEI, commands.IMEI_ALONE):
-        try:
-            found.imei = first((await init.channel.run(command)).lines, read_imei, "serial number")
-            break
-        except (CommandFailed, AtResponseError):
-            continue
+        found.imei = found.imei or await read_if_told(init.channel, command, read_imei, "serial number")
     if init.fixed_profile is None:
         init.profile = choose_profile(found.manufacturer, found.model, found.firmware, init.usb)
 
 
 async def _name(init: Initialiser, command: Command) -> str:
-    try:
-        return first((await init.channel.run(command)).lines, read_name, "name")
-    except (CommandFailed, AtResponseError):
-        return ""
+    return await read_if_told(init.channel, command, read_name, "name") or ""
 
 
 async def _identify_by_ati(init: Initialiser) -> None:
@@ -246,24 +246,15 @@ async def _run_each(init: Initialiser, texts: Sequence[str]) -> None:
 
 
 async def _function(init: Initialiser) -> None:
-    try:
-        function = first((await init.channel.run(commands.FUNCTION_ASK)).lines, read_function, "phone function")
-    except (CommandFailed, AtResponseError):
-        function = None
-    if function != 1:
+    if await read_if_told(init.channel, commands.FUNCTION_ASK, read_function, "phone function") != 1:
         await run_when_ready(init.channel, commands.FULL_FUNCTION, init.deadline)
 
 
 async def _sim_number(init: Initialiser) -> None:
     """Before the PIN, since it tells which SIM a PIN belongs to; where it is refused, once more after it."""
-    if init.found.iccid is not None:
-        return
     for command in commands.ICCID_FORMS:
-        try:
-            init.found.iccid = first((await init.channel.run(command)).lines, read_iccid, "SIM serial number")
-            return
-        except (CommandFailed, AtResponseError):
-            continue
+        if init.found.iccid is None:
+            init.found.iccid = await read_if_told(init.channel, command, read_iccid, "SIM serial number")
 
 
 async def _unlock(init: Initialiser) -> None:
@@ -294,10 +285,21 @@ async def _service(init: Initialiser) -> None:
         try:
             await init.channel.run(commands.select_service(1))
             init.found.service = 1
+            await _let_go(init)
             return
         except CommandFailed:
             init.note("Delivery with acknowledgement (AT+CSMS=1) is not offered.")
     await init.channel.run(commands.select_service(0))
+
+
+async def _let_go(init: Initialiser) -> None:
+    """A message that was handed to a process that is no more is refused, so that the network brings it again at once.
+
+    Otherwise the modem waits for its acknowledgement, lets nothing else through meanwhile, and then hands over nothing
+    directly any more (TS 27.005 3.4.1). That none waits (CMS ERROR 340) is the usual answer.
+    """
+    with contextlib.suppress(CommandFailed):
+        await init.channel.run(commands.REFUSE_UNACKNOWLEDGED)
 
 
 async def _memories(init: Initialiser) -> None:

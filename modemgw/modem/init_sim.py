@@ -13,12 +13,15 @@ import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from modemgw.at import commands
 from modemgw.at.errors import AtResponseError, CmeError, CmsError, CommandFailed
 from modemgw.at.responses import first, read_pin_state, read_pin_tries
-from modemgw.modem.channel import Channel, Response
+from modemgw.modem.channel import Channel, CommandTimeout, ModemSilent, Response
 from modemgw.modem.driver import PinMemory, SimProblem, SimReason
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -135,6 +138,16 @@ async def run_when_ready(channel: Channel, command: commands.Command, deadline: 
         await asyncio.sleep(BUSY_PAUSE_S)
 
 
+async def read_if_told(channel: Channel, command: commands.Command, read: Callable[[str], T], what: str) -> T | None:
+    """What a command tells, or None where the modem refuses it, says something else or nothing. Raises ModemSilent."""
+    try:
+        return first((await channel.run(command)).lines, read, what)
+    except ModemSilent:
+        raise
+    except (CommandFailed, AtResponseError, CommandTimeout):
+        return None
+
+
 async def pin_state(channel: Channel, deadline: float) -> str:
     """`READY`, `SIM PIN`, …; an error that is about the SIM becomes SimProblem, any other is raised as it is."""
     try:
@@ -152,11 +165,9 @@ async def pin_state(channel: Channel, deadline: float) -> str:
 async def tries_left(channel: Channel) -> int | None:
     """How many tries the PIN has left; None where the modem does not tell."""
     for command in commands.PIN_TRIES_FORMS:
-        try:
-            response = await channel.run(command)
-            return first(response.lines, read_pin_tries, "count of PIN tries")
-        except (CommandFailed, AtResponseError):
-            continue
+        left = await read_if_told(channel, command, read_pin_tries, "count of PIN tries")
+        if left is not None:
+            return left
     return None
 
 

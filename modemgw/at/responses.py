@@ -374,8 +374,8 @@ def read_indications(text: str) -> tuple[int, ...]:
 # Preference for each field, best first (TS 27.005 3.4.1). mode 2 buffers while the link is reserved and then flushes.
 _MODES, _STORED, _DIRECT, _BROADCAST, _REPORTS, _BUFFER = (
     (2, 1, 3, 0),
-    (1, 0),
-    (2, 1, 0),
+    (1, 3, 2, 0),
+    (2, 1, 3, 0),
     (0,),
     (1, 2, 0),
     (0, 1),
@@ -387,7 +387,8 @@ def choose_indications(
 ) -> tuple[int, ...]:
     """The best `+CNMI` setting of those offered.
 
-    mt 1 stores and tells, 2 (`direct`) hands over; ds 1 hands reports over, 2 stores.
+    mt 1 stores and tells, 2 (`direct`) hands over, 3 hands over class 3 only, 0 says nothing: the last choice.
+    ds 1 hands reports over, 2 stores.
     """
     wishes: tuple[Sequence[int], ...] = (_MODES, _DIRECT if direct else _STORED, _BROADCAST, reports, _BUFFER)
     return tuple(

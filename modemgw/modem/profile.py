@@ -38,9 +38,20 @@ class Profile:
     indications: tuple[tuple[int, ...], ...] = (  # tried where AT+CNMI=? says nothing, or refuses what it offered
         (2, 1, 0, 1, 0),
         (2, 1, 0, 2, 0),
-        (2, 1, 0, 0, 0),
+        (2, 1, 0, 1, 1),
+        (2, 1, 0, 2, 1),
+        (3, 1, 0, 1, 0),
+        (3, 1, 0, 2, 0),
         (1, 1, 0, 1, 0),
+        (1, 1, 2, 1, 0),
+        (2, 1, 0, 0, 0),
+        (2, 1, 0, 0, 1),
         (2, 1),
+        (1, 1),
+        (2, 2, 0, 1, 0),  # handed over directly is better than not told at all
+        (2, 2, 0, 0, 0),
+        (1, 2, 0, 1, 0),
+        (2, 2),
     )
     early: tuple[str, ...] = ()  # before the SIM is looked at
     late: tuple[str, ...] = ()  # after the settings of messages

@@ -428,11 +428,16 @@ class _Pending:
 
     @property
     def complete(self) -> bool:
-        """The PDU has the announced length or more, or none was announced."""
+        """The PDU has the announced length or more, or none was announced.
+
+        Some modems leave out the SMSC address, its length octet too: what begins unlike one is whole without it.
+        """
         pdu = self.pdu
         if self.announced is None:
             return True
         octets = len(pdu) // 2
+        if octets == self.announced and not _may_begin_with_sca(pdu):
+            return True
         return octets >= self.announced + 1 + _sca_octets(pdu) or (self.name == "+CBM" and octets >= self.announced)
 
 
@@ -449,6 +454,11 @@ def _sca_octets(pdu: str) -> int:
         return int(pdu[:2], 16)
     except ValueError:
         return 0
+
+
+def _may_begin_with_sca(pdu: str) -> bool:
+    """The first octets may be the length of an SMSC address and its type, whose high bit is set (TS 24.011 8.2.5.2)."""
+    return pdu[:2] == "00" or (pdu[:1] == "0" and pdu[2:3].upper() in ("8", "9", "A", "B", "C", "D", "E", "F"))
 
 
 def _fits(text: str, announced: int | None) -> bool:

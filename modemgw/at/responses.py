@@ -450,6 +450,11 @@ def _pdu(line: InfoLine) -> str:
     return line.pdu.upper()
 
 
+def with_sca(pdu: str, length: int | None) -> str:
+    """The PDU with an SMSC address before its TPDU of `length` octets (TS 27.005 4.1), an empty one if it has none."""
+    return "00" + pdu if length is not None and len(pdu) == 2 * length else pdu
+
+
 def read_index_list(text: str) -> tuple[int, ...]:
     """The occupied places of `+CMGD: (1,2,5),(0-4)` (TS 27.005 3.5.4)."""
     groups = groups_of(value_of(text))

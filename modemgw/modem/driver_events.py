@@ -14,6 +14,7 @@ from modemgw.at.responses import (
     read_submit_reference,
     read_ussd,
     value_of,
+    with_sca,
 )
 from modemgw.at.urcs import BOOT_URCS, POWER_URCS, STORAGE_FULL_URCS
 from modemgw.modem.driver import (
@@ -68,13 +69,15 @@ def _report_stored(urc: Urc) -> ModemEvent:
 def _direct_message(urc: Urc) -> ModemEvent:
     if urc.pdu is None:
         return UnknownUrc(urc.text)
-    return DirectMessage(urc.pdu.upper(), read_direct_length(urc.text))
+    length = read_direct_length(urc.text)
+    return DirectMessage(with_sca(urc.pdu.upper(), length), length)
 
 
 def _direct_report(urc: Urc) -> ModemEvent:
     if urc.pdu is None:
         return UnknownUrc(urc.text)
-    return DirectReport(urc.pdu.upper(), read_direct_length(urc.text))
+    length = read_direct_length(urc.text)
+    return DirectReport(with_sca(urc.pdu.upper(), length), length)
 
 
 def _ussd(urc: Urc) -> ModemEvent:

@@ -20,6 +20,7 @@ from modemgw.at.responses import (
     read_list_entry,
     read_memory_fill,
     read_message,
+    with_sca,
 )
 from modemgw.modem.channel import Channel
 from modemgw.modem.driver import StorageFill, StoredPdu
@@ -247,4 +248,4 @@ async def _by_index(storage: Storage, memory: str) -> list[StoredPdu]:
 
 
 def _stored(memory: str, index: int, entry: StoredLine) -> StoredPdu:
-    return StoredPdu(memory, index, entry.status, entry.pdu, entry.length)
+    return StoredPdu(memory, index, entry.status, with_sca(entry.pdu, entry.length), entry.length)

@@ -47,8 +47,20 @@ REGISTRATION_S = 10.0
 #: Pauses of a line whose network refuses message after message, while it says that it is registered.
 NETWORK_PAUSES_S = (0.0, 5.0, 15.0, 30.0, 60.0, 120.0)
 
+#: Time between looks through the memories of a modem that cannot be made to tell of arriving messages.
+UNTOLD_SWEEP_S = 10.0
+
 #: Longer than any result of AT+CMGS takes (the channel gives up after 180 s).
 LAST_SEND_S = 200.0
+
+#: A modem that says that it has started anew says no result of a send any more, unless it was under way already.
+REBOOTED_SEND_S = 3.0
+
+#: How long the outcome of a send takes to be kept once its port was closed.
+OUTCOME_S = 5.0
+
+#: How soon parts go on that a report freed from their doubt; reports that come together share one look.
+RESUME_MS = 250
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +106,11 @@ class MakeDriver(Protocol):
 class Climb(ModemgwError):
     """The session ends for a rung that needs the port opened anew."""
 
-    def __init__(self, rung: Rung, reason: str) -> None:
+    def __init__(self, rung: Rung, reason: str, *, send_limit_s: float = LAST_SEND_S) -> None:
         super().__init__(reason)
         self.rung = rung
         self.reason = reason
+        self.send_limit_s = send_limit_s  # how long a part in the air is waited for before
 
 
 class Session:
@@ -119,13 +132,14 @@ class Session:
         self._turn = asyncio.Lock()
         self._trouble: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._registered = asyncio.Event()
-        self._receiver = Receiver(driver, ports.repository, self._turn)
+        self._receiver = Receiver(driver, ports.repository, self._turn, self._something_kept)
         self._sender: LineSender | None = None
         self._line: LineRecord | None = None
         self._background: set[asyncio.Task[None]] = set()
         self._network_troubles = 0
         self._modem_troubles = 0
         self._sent_before = 0
+        self._late: list[int] = []  # references that came before the line was known
         self.registration: Registration | None = None
         self.signal: Signal | None = None
 
@@ -159,9 +173,13 @@ class Session:
         if isinstance(event, RegistrationChanged):
             self._note_registration(event.registration)
         elif isinstance(event, Rebooted):
-            self._fail(Climb(Rung.REINIT, f"The modem has started anew by itself ({event.text})."))
+            reason = f"The modem has started anew by itself ({event.text})."
+            self._fail(Climb(Rung.REINIT, reason, send_limit_s=REBOOTED_SEND_S))
         elif isinstance(event, LateCmgs):
-            self._spawn(self._adopt(event.mr))
+            if self._line is None:
+                self._late.append(event.mr)
+            else:
+                self._spawn(self._adopt(self._line, event.mr))
         elif isinstance(event, SimChanged):
             if event.state.upper() not in ("READY", "SMS READY"):
                 self._fail(Climb(Rung.REINIT, f"The SIM changed: {event.state}."))
@@ -188,8 +206,8 @@ class Session:
         self._note_registration(info.registration)
         self.signal = info.signal
         self._note("line.up", modem=name, imei=info.imei, model=info.model)
-        with contextlib.suppress(CommandFailed):
-            await self._driver.keep_link(True)
+        for mr in self._late:
+            await self._adopt(self._line, mr)
         self._sender = LineSender(
             self._line, DriverRadio(self._driver, self._turn), ports.repository, ports.dispatcher, ports.timers,
             ports.clock, self._settings.sending,
@@ -197,17 +215,21 @@ class Session:
         stopping: asyncio.Future[Any] = asyncio.ensure_future(stop.wait())
         sender: asyncio.Future[Any] = asyncio.ensure_future(self._send(self._sender))
         others: list[asyncio.Future[Any]] = [
-            asyncio.ensure_future(self._receiver.run(self._settings.sweep_interval_s)),
+            asyncio.ensure_future(self._receiver.run(self._sweep_interval_s(info))),
             asyncio.ensure_future(self._watch()),
         ]
         try:
             await asyncio.wait({stopping, sender, self._trouble, *others}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            limit = self._settings.drain_limit_s if stopping.done() else LAST_SEND_S
+            limit = self._settings.drain_limit_s if stopping.done() else self._send_limit()
             await self._wind_down(sender, [stopping, *others], limit)
-        for task in (sender, self._trouble, *others):
+        for task in (self._trouble, sender, *others):
             if task.done() and not task.cancelled() and (error := task.exception()) is not None:
                 raise error
+
+    def _sweep_interval_s(self, info: ModemInfo) -> float:
+        tells = len(info.cnmi) > 1 and info.cnmi[0] != 0 and info.cnmi[1] != 0
+        return self._settings.sweep_interval_s if tells else min(UNTOLD_SWEEP_S, self._settings.sweep_interval_s)
 
     async def _wind_down(
         self, sender: asyncio.Future[Any], others: Sequence[asyncio.Future[Any]], limit_s: float
@@ -221,15 +243,27 @@ class Session:
             limit_s -= 0.25
             if done or limit_s <= 0:
                 break
+        if self._sender.in_air and not sender.done():
+            # nobody will hear the result any more; with the port closed the part is in doubt, and is called so
+            await self._driver.close()
+            await asyncio.wait({sender}, timeout=OUTCOME_S)
         for task in (sender, *others, *self._background):
             task.cancel()
         await asyncio.gather(sender, *others, *self._background, return_exceptions=True)
         await self._sender.flush()
+        await self._receiver.keep_direct()
         if not self._trouble.done():
             self._trouble.cancel()
 
+    def _send_limit(self) -> float:
+        error = self._trouble.exception() if self._trouble.done() else None
+        return error.send_limit_s if isinstance(error, Climb) else LAST_SEND_S
+
     async def _send(self, sender: LineSender) -> None:
         """The sender, with what its troubles ask for when that can be done in place."""
+        with contextlib.suppress(CommandFailed):
+            async with self._turn:
+                await self._driver.keep_link(True)
         while not sender.stopping:
             await self._wait_registered()
             if self._driver_ready():
@@ -308,9 +342,13 @@ class Session:
                 async with self._turn:
                     self.signal = await self._driver.signal()
                     registration = await self._driver.registration()
+                    announces = await self._driver.announces()
             except CommandFailed as error:
                 log.debug("%s: %s", self._settings.name, error)
                 continue
+            if not announces:
+                # it has started anew in silence, or given up on a message that was not acknowledged in time
+                raise Climb(Rung.REINIT, "The modem has forgotten that it should announce messages (AT+CNMI).")
             self._note_registration(registration)
             self._ladder.well(time.monotonic())
 
@@ -339,16 +377,19 @@ class Session:
 
     # -- small things -------------------------------------------------------------------------------------
 
-    async def _adopt(self, mr: int) -> None:
-        assert self._line is not None
-        part = await self._ports.repository.adopt_late_cmgs(self._line, mr)
+    async def _adopt(self, line: LineRecord, mr: int) -> None:
+        part = await self._ports.repository.adopt_late_cmgs(line, mr)
         if part is not None:
             log.info("%s: message %d, part %d went out after all", self._settings.name, *part)
             self._ports.dispatcher.refresh()
 
+    def _something_kept(self) -> None:
+        self._ports.timers.wake_by(self._ports.clock() + RESUME_MS)
+
     def _fail(self, error: Exception) -> None:
         if not self._trouble.done():
             self._trouble.set_exception(error)
+            self._trouble.exception()  # seen: a session that does not run any more has nobody to be told
 
     def _note(self, kind: str, **data: object) -> None:
         line_id = self._line.id if self._line else None

@@ -31,6 +31,15 @@ RETRY_S = 0.5
 #: How long an operation that nobody waits for is held back for another to share its COMMIT.
 LAZY_S = 0.004
 
+#: Errors of SQLite that an operation brings on itself. Any other speaks of the database: the whole batch fails.
+_OWN_FAULT = (
+    sqlite3.IntegrityError,
+    sqlite3.DataError,
+    sqlite3.InterfaceError,
+    sqlite3.NotSupportedError,
+    sqlite3.ProgrammingError,
+)
+
 EventRow = tuple[int, str, int | None, int | None, int | None, int | None, int | None, str | None]
 
 _EVENT_COLUMNS = "INSERT INTO events (at, kind, account_id, message_id, part, line_id, inbox_id, data) VALUES "
@@ -58,7 +67,8 @@ class Transaction:
         data: Mapping[str, object] | None = None,
     ) -> None:
         """Add a row to the history; it is written with the rest of the transaction."""
-        text = json.dumps(data, ensure_ascii=False, separators=(",", ":")) if data else None
+        # ASCII: whatever is in it, it goes into the database
+        text = json.dumps(data, separators=(",", ":")) if data else None
         self.events.append((self.now, kind, account, message, part, line, inbox, text))
 
     def insert_many(self, head: str, rows: Sequence[Sequence[Any]]) -> None:
@@ -122,6 +132,7 @@ class Writer:
         self._queue: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._waiting = 0  # jobs in flight; touched on the loop only
         self._problem: str | None = None
+        self._closed = False
         self.commits = 0
         self.operations = 0
         self._thread = threading.Thread(target=self._run, name="modemgw-writer", daemon=True)
@@ -138,12 +149,16 @@ class Writer:
         if self._waiting >= QUEUE_LIMIT and not must:
             future.set_exception(StoreUnavailable("The store is too far behind. Try again in a few seconds."))
             return future
+        if self._closed:
+            future.set_exception(StoreUnavailable("The store is closed: the service is stopping."))
+            return future
         self._waiting += 1
         self._queue.put(_Job(op, future, must, lazy))
         return future
 
     async def close(self) -> None:
         """Finish what is queued and end the thread."""
+        self._closed = True
         self._queue.put(None)
         await asyncio.to_thread(self._thread.join)
 
@@ -231,19 +246,25 @@ class Writer:
                 kind = type(op)
                 while end < len(batch) and type(batch[end].op) is kind:
                     end += 1
-                jobs = batch[at:end]
-                for job, result in zip(jobs, many(tx, [job.op for job in jobs]), strict=True):
-                    job.result = result
+                self._do_many(tx, many, batch[at:end])
             at = end
+
+    def _do_many(self, tx: Transaction, many: Callable[..., list[Any]], jobs: list[_Job]) -> None:
+        results = self._do_one(tx, lambda tx: many(tx, [job.op for job in jobs]))
+        if isinstance(results, Exception):
+            # one of them cannot be done; the others need not suffer for it
+            results = [self._do_one(tx, job.op) for job in jobs]
+        for job, result in zip(jobs, results, strict=True):
+            job.result = result
 
     def _do_one(self, tx: Transaction, op: Callable[[Transaction], Any]) -> Any:
         events = len(tx.events)
         tx.execute("SAVEPOINT op")
         try:
             result = op(tx)
-        except sqlite3.OperationalError:
-            raise  # the database itself: the whole batch fails
         except Exception as error:
+            if isinstance(error, sqlite3.Error) and not isinstance(error, _OWN_FAULT):
+                raise
             tx.execute("ROLLBACK TO op")
             del tx.events[events:]
             result = error

@@ -6,8 +6,10 @@ After the COMMIT of `TakeIn` the modem's copy may be deleted, whatever the PDU w
 from __future__ import annotations
 
 import json
+import logging
+import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from modemgw.domain.inbox import InboxKind
 from modemgw.service.grouping import OpenGroup, choose_group
@@ -25,6 +27,8 @@ from modemgw.sms import Concat, SmsDeliver, SmsStatusReport, assemble
 from modemgw.store import receipts
 from modemgw.store.writer import Transaction
 
+log = logging.getLogger(__name__)
+
 #: A PDU without a readable time is taken for a copy only within this time; with one, always.
 COPY_WINDOW_MS = 15 * 60_000
 
@@ -38,7 +42,24 @@ class TakeIn:
     pdus: Sequence[Incoming]
 
     def __call__(self, tx: Transaction) -> int:
-        return sum(self._take(tx, pdu) for pdu in self.pdus)
+        return sum(self._take_safely(tx, pdu) for pdu in self.pdus)
+
+    def _take_safely(self, tx: Transaction, pdu: Incoming) -> bool:
+        """A PDU that we stumble over is kept raw, like one that does not decode: it must not stop the others."""
+        events = len(tx.events)
+        tx.execute("SAVEPOINT pdu")
+        try:
+            new = self._take(tx, pdu)
+        except sqlite3.OperationalError:
+            raise
+        except Exception as error:
+            log.exception("A PDU could not be taken in; it is kept as undecodable")
+            tx.execute("ROLLBACK TO pdu")
+            del tx.events[events:]
+            reason = f"Internal error: {type(error).__name__}"
+            new = self._take(tx, replace(pdu, deliver=None, report=None, reason=reason))
+        tx.execute("RELEASE pdu")
+        return new
 
     def _take(self, tx: Transaction, pdu: Incoming) -> bool:
         if self._is_copy(tx, pdu):

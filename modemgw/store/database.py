@@ -77,12 +77,16 @@ class Store:
                 row = connection.execute("PRAGMA quick_check(1)").fetchone() if path.stat().st_size < 64 << 20 else None
                 if row is not None and row[0] != "ok":
                     raise sqlite3.DatabaseError(str(row[0]))
+                schema.check(Database(connection))
             mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
             if mode != "wal":
                 raise StoreError(f"The file system of {path} does not support SQLite's WAL mode ({mode}).")
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
             schema.apply(Database(connection))
+        except StoreError as error:
+            connection.close()
+            raise type(error)(f"The database {path} cannot be used. {error}") from error
         except sqlite3.OperationalError as error:
             connection.close()
             raise StoreError(

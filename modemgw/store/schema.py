@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from sqlite_utils import Database, Migrations
 
+from modemgw.store.errors import StoreCorrupt, StoreError
+
 migrations = Migrations("modemgw")
 
 _FIRST = """
@@ -159,6 +161,19 @@ def m001_first(db: Database) -> None:
     for statement in _FIRST.split(";\n"):
         if statement.strip():
             db.execute(statement)
+
+
+def check(db: Database) -> None:
+    """Raises StoreError for a database of a later modemgw, StoreCorrupt for one of another program."""
+    applied = {migration.name for migration in migrations.applied(db)}
+    if not applied and any(name != migrations.migrations_table for name in db.table_names()):
+        raise StoreCorrupt("It is an SQLite database, but not one of modemgw. [store] path must name another file.")
+    unknown = applied - {migration.name for migration in migrations._migrations}
+    if unknown:
+        raise StoreError(
+            f"It was written by a newer modemgw (it has {', '.join(sorted(unknown))}). "
+            "Install that version again, or give this one its own [store] path."
+        )
 
 
 def apply(db: Database) -> list[str]:

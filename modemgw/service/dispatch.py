@@ -34,6 +34,7 @@ class _Window:
         self.end: _Entry | None = None
         self.more = True
         self.refilling: asyncio.Task[None] | None = None
+        self.touched: set[int] = set()  # taken while a refill reads the store: what it read of them is old
 
     def add(self, entry: _Entry, job: Job | None) -> None:
         if self.end is not None and entry > self.end and self.refilling is None:
@@ -94,10 +95,14 @@ class Dispatcher:
                     await self._refill(selector, window)
             head = self._pop(line)
             if head is None:
-                await self._wait(line)
+                if not any(self._windows[selector].more for selector in ("", line)):
+                    await self._wait(line)
                 continue
             message_id, job = head
             self._taken.add(message_id)
+            for window in self._windows.values():
+                if window.refilling is not None:
+                    window.touched.add(message_id)
             if job is not None:
                 return job
             try:
@@ -109,6 +114,8 @@ class Dispatcher:
             if job is not None and job.line in ("", line) and job.queued:
                 return job
             self.release(message_id)
+            if job is not None and job.queued:
+                self.offer(message_id, job.priority, job.line, job)  # it belongs to another line by now
 
     def release(self, message_id: int) -> None:
         """The line is through with the message, however it ended."""
@@ -135,11 +142,12 @@ class Dispatcher:
 
     async def _fill(self, selector: str, window: _Window) -> None:
         window.more = False  # a refresh from here on sets it again
+        window.touched = set(self._taken)
         limit = WINDOW + len(self._taken)
         try:
             jobs = await self._repository.claim(selector, limit)
             for job in jobs:
-                if job.id not in self._taken:
+                if job.id not in window.touched:
                     window.add((-job.priority, job.id), job)
             window.end = None
             if len(jobs) == limit:
@@ -150,6 +158,7 @@ class Dispatcher:
             raise
         finally:
             window.refilling = None
+            window.touched = set()
 
     async def _wait(self, line: str) -> None:
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()

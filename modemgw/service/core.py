@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 
+from modemgw.dialects.seam import Quoted
 from modemgw.domain.account import Account
 from modemgw.domain.inbox import InboxView
 from modemgw.domain.line import ModemView
@@ -18,6 +19,7 @@ from modemgw.service.dispatch import Dispatcher
 from modemgw.service.gateway import Health
 from modemgw.service.matching import tail
 from modemgw.service.ports import Clock, NewMessage, Repository, job_of
+from modemgw.service.pricing import plain, price_of
 from modemgw.service.timers import Timers
 
 #: Events given to a follower at a time.
@@ -92,23 +94,36 @@ class GatewayCore:
         return message
 
     async def _accept(self, message: NewMessage) -> Accepted:
+        write = asyncio.ensure_future(self._repository.accept(message))
         try:
-            accepted = await self._repository.accept(message)
+            accepted = await asyncio.shield(write)
+        except asyncio.CancelledError:
+            # the client went away; what is written all the same is sent all the same
+            write.add_done_callback(lambda write: self._offer_orphan(message, write))
+            raise
         except Refusal:
             raise
         except ModemgwError as error:
             raise Refusal(RefusalKind.UNAVAILABLE, f"The message was not accepted: {error}") from error
+        self._offer(message, accepted)
+        return accepted
+
+    def _offer_orphan(self, message: NewMessage, write: asyncio.Future[Accepted]) -> None:
+        if not write.cancelled() and write.exception() is None:
+            self._offer(message, write.result())
+
+    def _offer(self, message: NewMessage, accepted: Accepted) -> None:
         if accepted.created:
             if message.send_at is None or message.send_at <= self._clock():
                 job = job_of(message, accepted.id, self._clock() + message.validity_s * 1000)
                 self._dispatcher.offer(accepted.id, message.priority, message.line, job)
             if message.send_at is not None:
                 self._timers.wake_by(message.send_at)
-        return accepted
 
-    def plan(self, account: Account, submission: Submission) -> tuple[str, int]:
+    def quote(self, account: Account, submission: Submission) -> Quoted:
         message = admit(account, submission, self._clock())
-        return message.encoding, message.parts
+        cost = price_of(account, message.recipient) * message.parts
+        return Quoted(message.encoding, message.parts, plain(cost))
 
     async def cancel(self, account: Account, message_id: int) -> MessageView:
         try:

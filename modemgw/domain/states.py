@@ -26,7 +26,12 @@ class State(StrEnum):
 FINAL = frozenset({State.DELIVERED, State.UNDELIVERABLE, State.EXPIRED, State.REJECTED, State.CANCELLED})
 
 TRANSITIONS: dict[State, frozenset[State]] = {
-    State.QUEUED: frozenset({State.SENDING, State.EXPIRED, State.REJECTED, State.CANCELLED}),
+    # from SENT on: only of a part that waits to be sent again after a doubt. The doubt is resolved before that,
+    # or comes back because there is no second attempt after all
+    State.QUEUED: frozenset(
+        {State.SENDING, State.EXPIRED, State.REJECTED, State.CANCELLED}
+        | {State.SENT, State.DELIVERED, State.UNDELIVERABLE, State.UNKNOWN}
+    ),
     # back to queued: the modem certainly did not send it (no payload written, or a temporary refusal)
     State.SENDING: frozenset({State.SENT, State.QUEUED, State.REJECTED, State.EXPIRED, State.UNKNOWN}),
     State.SENT: frozenset({State.DELIVERED, State.UNDELIVERABLE, State.EXPIRED}),

@@ -15,6 +15,10 @@ TAIL_DIGITS = 8
 #: How much later than the end of its validity a part's report is still taken for its own.
 REPORT_SLACK_MS = 24 * 3_600_000
 
+#: Attempts (of all lines, so an upper bound of those of one) between which a modem cannot have come round to the
+#: same reference. Less than 256, for a modem may count its own repetitions.
+WRAP_ATTEMPTS = 200
+
 
 def tail(number: str) -> str:
     """What two spellings of one number have in common; short codes and names as they are."""
@@ -35,6 +39,7 @@ class Candidate:
     sent_at: int
     validity_ms: int
     st: int | None  # of a report that was matched before
+    attempt: int  # id of its last attempt; ids grow by one with every attempt of any line
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,17 +56,13 @@ class Verdict:
 def choose(candidates: Sequence[Candidate], mr: int, at: int) -> Verdict:
     """Of the parts of one line to one recipient, those a report with `mr`, read at `at`, fits.
 
-    Parts whose reference was read come first. One of which the reference is not known (the attempt is in
-    doubt) is considered only if no other fits: its reference may be any.
+    A part that was sent with `mr` and waits for its last word comes first. One whose reference nobody read (its
+    attempt is in doubt) may have any but those given out around it. A part that has had its last word gets another
+    report only if nothing else fits: it is a repeated one.
     """
-    timely = [c for c in candidates if c.sent_at - 60_000 <= at <= c.sent_at + c.validity_ms + REPORT_SLACK_MS]
+    # no lower bound: a part is here because it was sent before, whatever the clock has been set to since
+    timely = [c for c in candidates if at <= c.sent_at + c.validity_ms + REPORT_SLACK_MS]
     known = [c for c in timely if c.mr == mr]
-    # a part that has had its last word gets no second report, unless nothing else fits (a repeated report)
+    doubtful = [c for c in timely if c.mr is None and all(abs(c.attempt - k.attempt) >= WRAP_ATTEMPTS for k in known)]
     waiting = [c for c in known if c.state == "sent"]
-    if waiting:
-        doubtful = [c for c in timely if c.mr is None]
-        return Verdict(tuple(waiting + doubtful))
-    doubtful = [c for c in timely if c.mr is None]
-    if doubtful:
-        return Verdict(tuple(doubtful))
-    return Verdict(tuple(known[-1:]))
+    return Verdict(tuple(waiting + doubtful or known))

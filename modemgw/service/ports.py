@@ -111,10 +111,8 @@ class Repository(Protocol):
 
     def accept(self, message: NewMessage) -> Awaitable[Accepted]: ...
 
-    def begin_attempt(
-        self, job: Job, seq: int, line: LineRecord, tail: str, *, pin_line: bool
-    ) -> Awaitable[int | None]:
-        """Journal an attempt; its id, or None if the part is not to be sent any more."""
+    def begin_attempt(self, job: Job, seq: int, line: LineRecord, tail: str) -> Awaitable[int | None]:
+        """Journal an attempt; its id, or None if the part is not to be sent any more, yet, or through this line."""
         ...
 
     def end_attempt(
@@ -143,7 +141,7 @@ class Repository(Protocol):
         ...
 
     def give_back(self, message_id: int) -> Awaitable[None]:
-        """A line stops between two parts: the rest waits again."""
+        """Kept. A line stops before or between parts: what is left waits again. Nothing if nothing is left."""
         ...
 
     def expire(self) -> Awaitable[list[int]]: ...

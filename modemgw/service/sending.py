@@ -7,13 +7,13 @@ what to do with a line in trouble is the worker's business, told by `LineTrouble
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import random
 from collections.abc import Awaitable
 from dataclasses import dataclass
 
-from modemgw.at.policy import ErrorAction, ErrorPolicy, ErrorScope, policy_for
-from modemgw.domain.states import State
+from modemgw.at.policy import ErrorAction, ErrorScope, policy_for, policy_for_silent_ok
 from modemgw.errors import ModemgwError
 from modemgw.service.compose import compose, submit_pdu
 from modemgw.service.dispatch import Dispatcher
@@ -31,7 +31,7 @@ from modemgw.service.ports import (
     Sent,
 )
 from modemgw.service.timers import Timers
-from modemgw.sms import UserData
+from modemgw.sms import PduHex, UserData
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +46,9 @@ TRIES_AT_ONCE = 3
 
 #: Pause of a line while the journal cannot be written.
 STORE_RETRY_S = 2.0
+
+#: How long the end of a session waits for its outcomes to be written.
+FLUSH_S = 10.0
 
 #: Troubles that the worker mends, so that the message need not wait.
 _WORKER_MENDS = frozenset(
@@ -97,7 +100,7 @@ class LineSender:
         self._clock = clock
         self._settings = settings
         self._refused: dict[str, str] = {}  # recipients of a run of SIM refusals, and the reason
-        self._pending: set[asyncio.Future[State]] = set()
+        self._pending: set[asyncio.Future[object]] = set()
         self.stopping = False
         self.in_air = False
         self.sent = 0
@@ -108,13 +111,20 @@ class LineSender:
             job = await self._dispatcher.take(self._line.name)
             try:
                 await self.send(job)
+            except LineTrouble:
+                raise
+            except BaseException:
+                self._return(job)
+                raise
             finally:
                 self._dispatcher.release(job.id)
 
     async def flush(self) -> None:
-        """Wait until every outcome is durable."""
-        while self._pending:
-            await asyncio.wait(self._pending)
+        """Wait until every outcome is durable, or for FLUSH_S: the writer keeps what the disk does not take."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + FLUSH_S
+        while self._pending and (left_s := end - loop.time()) > 0:
+            await asyncio.wait(self._pending, timeout=left_s)
 
     async def send(self, job: Job) -> None:
         """Send the open parts of one message, one after the other; nothing comes between them on this line."""
@@ -128,16 +138,23 @@ class LineSender:
                 return
             if self.stopping and seq != max(parts):
                 # the rest waits for the next start, on this line
-                await self._give_back(job)
+                self._return(job)
                 return
 
     async def _send_part(self, job: Job, seq: int, part: UserData) -> bool:
         """True if the next part may follow."""
         tries = 0
         while True:
-            attempt, outcome = await self._attempt(job, seq, part)
+            try:
+                pdu = submit_pdu(job, part, self._line, resend=seq in job.resend, now=self._clock())
+            except (ModemgwError, ValueError) as error:
+                await self._reject_uncomposable(job, f"It cannot be put into a PDU: {error}")
+                return False
+            attempt, outcome = await self._attempt(job, seq, pdu)
             if attempt is None:
-                return False  # cancelled or expired meanwhile
+                # cancelled or expired meanwhile; or it has changed since the job was made, and is looked at again
+                self._return(job)
+                return False
             if isinstance(outcome, Sent):
                 self._end(attempt, job, seq, "sent", mr=outcome.mr)
                 self.sent += 1
@@ -150,57 +167,88 @@ class LineSender:
                 raise LineTrouble(ErrorScope.MODEM, ErrorAction.RETRY_BACKOFF, outcome.reason)
             if isinstance(outcome, NotSent):
                 await self._ended(attempt, job, seq, "not_sent", error=outcome.reason)
-                self._requeue(job)
+                self._return(job)
                 raise LineTrouble(ErrorScope.MODEM, ErrorAction.REINIT_RETRY_ONCE, outcome.reason)
+            if seq in job.resend and _accepted_earlier(outcome):
+                # the centre has it from the attempt that was in doubt, and knew the copy
+                await self._ended(attempt, job, seq, "sent", error=outcome.text)
+                return True
             wait_s = await self._refusal(attempt, job, seq, outcome, tries)
             if wait_s is None:
                 return False
             tries += 1
             await asyncio.sleep(wait_s)
 
-    async def _attempt(self, job: Job, seq: int, part: UserData) -> tuple[int | None, SendOutcome]:
-        """Journal and send; the attempt's id (None: the part is not to be sent) and what came of it."""
-        pdu = submit_pdu(job, part, self._line, resend=seq in job.resend, now=self._clock())
-        attempt: int | None = None
-        unwritable: ModemgwError | None = None
+    async def _attempt(self, job: Job, seq: int, pdu: PduHex) -> tuple[int | None, SendOutcome]:
+        """Journal and send; the attempt's id (None: the part is not to be sent now) and what came of it."""
+        entry: asyncio.Future[int | None] | None = None
 
         async def journal() -> bool:
-            nonlocal attempt, unwritable
+            nonlocal entry
+            entry = asyncio.ensure_future(self._repository.begin_attempt(job, seq, self._line, tail(job.recipient)))
             try:
-                attempt = await self._repository.begin_attempt(
-                    job, seq, self._line, tail(job.recipient), pin_line=job.parts > 1
-                )
-            except ModemgwError as error:
-                unwritable = error
-            return attempt is not None
+                # it is written even if nobody waits for it any more
+                return await asyncio.shield(entry) is not None
+            except ModemgwError:
+                return False
 
         self.in_air = True
         try:
             outcome = await self._radio.send(pdu, journal)
+        except BaseException:
+            if entry is not None:
+                self._track(self._doubt(entry, job, seq))
+            raise
         finally:
             self.in_air = False
-        if attempt is None:
-            if unwritable is not None:
-                self._requeue(job)
-                await asyncio.sleep(STORE_RETRY_S)
-            elif isinstance(outcome, NotSent) and outcome.trouble:
-                self._requeue(job)
-                raise LineTrouble(ErrorScope.MODEM, ErrorAction.REINIT_RETRY_ONCE, outcome.reason)
+        if entry is not None and not entry.done():
+            # the modem did not wait for the journal; nothing was sent, whatever becomes of the entry
+            self._track(self._withdraw(entry, job, seq))
+            raise LineTrouble(ErrorScope.MODEM, ErrorAction.REINIT_RETRY_ONCE, _reason(outcome))
+        if entry is not None and entry.exception() is not None:
+            log.warning("The attempt could not be journalled, so nothing was sent: %s", entry.exception())
+            await asyncio.sleep(STORE_RETRY_S)
+            return None, outcome
+        attempt = entry.result() if entry is not None else None
+        if attempt is None and isinstance(outcome, NotSent) and outcome.trouble:
+            self._return(job)
+            raise LineTrouble(ErrorScope.MODEM, ErrorAction.REINIT_RETRY_ONCE, outcome.reason)
         return attempt, outcome
+
+    async def _doubt(self, entry: asyncio.Future[int | None], job: Job, seq: int) -> None:
+        """The send was broken off from our side: what was journalled may be on the air."""
+        attempt = None
+        with contextlib.suppress(ModemgwError):
+            attempt = await entry
+        if attempt is not None:
+            doubt_at = self._clock() + self._settings.doubt_window_ms
+            reason = "Sending was broken off while the message was with the modem."
+            await self._repository.end_attempt(
+                attempt, job, seq, self._line, "unknown", error=reason, doubt_at=doubt_at
+            )
+            self._timers.wake_by(doubt_at)
+
+    async def _withdraw(self, entry: asyncio.Future[int | None], job: Job, seq: int) -> None:
+        """The journal was too slow: its entry says that nothing was sent, and the message waits again."""
+        attempt = None
+        with contextlib.suppress(ModemgwError):
+            attempt = await entry
+        if attempt is not None:
+            reason = "The journal took too long."
+            await self._repository.end_attempt(attempt, job, seq, self._line, "not_sent", error=reason)
+        self._return(job)
 
     async def _refusal(self, attempt: int, job: Job, seq: int, outcome: Refused, tries: int) -> float | None:
         """Keep a refusal and act on it: seconds until another try here and now, or None: no more of this message."""
         if outcome.error is None:
-            # OK without +CMGS: called a failure, and not tried again, for the network may have it all the same
+            # OK without +CMGS: called a failure, and not tried again, for the network may have it all the same.
+            # The modem is set up anew, or it would do so with the whole queue
+            policy = policy_for_silent_ok()
             await self._ended(attempt, job, seq, "rejected", error=outcome.text)
-            return None
-        policy: ErrorPolicy = policy_for(outcome.error)
+            raise LineTrouble(policy.scope, policy.action, outcome.text)
+        policy = policy_for(outcome.error)
         action, text = policy.action, outcome.text
         code = getattr(outcome.error, "code", None)
-        if action is ErrorAction.ACCEPTED_EARLIER and seq in job.resend:
-            # the centre has it from the attempt that was in doubt, and knew the copy
-            await self._ended(attempt, job, seq, "sent", error=text)
-            return None
         if action in (ErrorAction.FAIL, ErrorAction.FAIL_COUNT, ErrorAction.ACCEPTED_EARLIER):
             await self._ended(attempt, job, seq, "rejected", error=text, error_code=code)
             if action is ErrorAction.FAIL_COUNT:
@@ -212,7 +260,7 @@ class LineSender:
         if action in _WORKER_MENDS and job.tries < TRIES_AT_ONCE:
             # not the message's fault: it keeps its place, and the worker sees to the modem
             await self._ended(attempt, job, seq, "refused", error=text, error_code=code)
-            self._requeue(job)
+            self._return(job)
         else:
             due_at = self._clock() + self._backoff_ms(job)
             await self._ended(attempt, job, seq, "refused", error=text, error_code=code, due_at=due_at)
@@ -235,11 +283,16 @@ class LineSender:
                 "The operator may have barred this SIM, or its credit is used up.",
             )
 
-    def _requeue(self, job: Job) -> None:
-        self._dispatcher.offer(job.id, job.priority, self._line.name if job.parts > 1 else job.line)
+    def _return(self, job: Job) -> None:
+        """What is left of a message goes back to its place in the queue; of one that is done, nothing is left."""
+        self._track(self._give_back(job))
 
     async def _give_back(self, job: Job) -> None:
+        # behind everything that is being written of it: then the store knows what is left, and for which line
         await self._repository.give_back(job.id)
+        left = await self._repository.job(job.id)
+        if left is not None:
+            self._dispatcher.offer(left.id, left.priority, left.line, left)
 
     async def _reject_uncomposable(self, job: Job, reason: str) -> None:
         log.error("Message %d: %s", job.id, reason)
@@ -249,11 +302,16 @@ class LineSender:
 
     def _end(self, attempt: int, job: Job, seq: int, outcome: str, *, mr: int | None = None) -> None:
         """Record an outcome without waiting: it is in the writer's hands, before the next attempt's journal."""
-        future = asyncio.ensure_future(self._repository.end_attempt(attempt, job, seq, self._line, outcome, mr=mr))
+        self._track(self._repository.end_attempt(attempt, job, seq, self._line, outcome, mr=mr))
+
+    def _track(self, work: Awaitable[object]) -> asyncio.Future[object]:
+        """Have something written whatever happens to the line; `flush` waits for it."""
+        future = asyncio.ensure_future(work)
         self._pending.add(future)
         future.add_done_callback(self._recorded)
+        return future
 
-    def _recorded(self, future: asyncio.Future[State]) -> None:
+    def _recorded(self, future: asyncio.Future[object]) -> None:
         self._pending.discard(future)
         if not future.cancelled() and (error := future.exception()) is not None:
             log.error("An outcome could not be kept: %s", error)
@@ -271,8 +329,18 @@ class LineSender:
         doubt_at: int | None = None,
     ) -> None:
         """Record an outcome and wait for the COMMIT; a cancelled caller does not lose it."""
-        future: Awaitable[object] = self._repository.end_attempt(
-            attempt, job, seq, self._line, outcome, error=error, error_code=error_code, due_at=due_at,
-            doubt_at=doubt_at,
+        future = self._track(
+            self._repository.end_attempt(
+                attempt, job, seq, self._line, outcome, error=error, error_code=error_code, due_at=due_at,
+                doubt_at=doubt_at,
+            )
         )  # fmt: skip
         await asyncio.shield(future)
+
+
+def _accepted_earlier(outcome: Refused) -> bool:
+    return outcome.error is not None and policy_for(outcome.error).action is ErrorAction.ACCEPTED_EARLIER
+
+
+def _reason(outcome: SendOutcome) -> str:
+    return outcome.reason if isinstance(outcome, NotSent | InDoubt) else "The modem did not wait for the journal."

@@ -88,7 +88,9 @@ def _earlier(tx: Transaction, message: NewMessage) -> Accepted | None:
 
 @dataclass(frozen=True, slots=True)
 class BeginAttempt:
-    """-> attempt id, or None if the part is not to be sent any more. Committed before the payload goes out."""
+    """-> attempt id, or None if the part is not to be sent (any more, yet, or here). Committed before the payload
+    goes out. `line` is the name of the line: a message that asks for another, or has parts there, is not its own.
+    """
 
     message_id: int
     seq: int
@@ -96,14 +98,16 @@ class BeginAttempt:
     line: str
     tail: str
     resend: bool
-    pin_line: bool  # a further part of a message stays on the line of the first
 
     def __call__(self, tx: Transaction) -> int | None:
         execute, now = tx.execute, tx.now
         row = execute(
-            "SELECT state, queue, expires_at, account_id FROM messages WHERE id = ?", (self.message_id,)
+            "SELECT state, queue, expires_at, account_id, line FROM messages WHERE id = ?", (self.message_id,)
         ).fetchone()
-        if row is None or row[0] not in ("queued", "sending") or row[2] <= now:
+        if row is None or row[0] not in ("queued", "sending") or row[1] == 2 or row[4] not in ("", self.line):
+            return None
+        if row[2] <= now:
+            expire_one(tx, self.message_id)
             return None
         changed = execute(
             "UPDATE parts SET state = 'sending', line_id = ?, tail = ?, mr = NULL, error = NULL, error_code = NULL "
@@ -117,8 +121,6 @@ class BeginAttempt:
                 "UPDATE messages SET state = 'sending', queue = 0, due_at = NULL, updated_at = ? WHERE id = ?",
                 (now, self.message_id),
             )
-        if self.pin_line:
-            execute("UPDATE messages SET line = ? WHERE id = ?", (self.line, self.message_id))
         attempt = execute(
             "INSERT INTO attempts (message_id, seq, n, line_id, started_at, outcome, rd) "
             "SELECT ?, ?, count(*) + 1, ?, ?, 'started', ? FROM attempts WHERE message_id = ? AND seq = ?",
@@ -137,6 +139,9 @@ class EndAttempt:
 
     `outcome` is sent, rejected (for good), refused (temporary: the part waits again until `due_at`), not_sent
     (nothing went out; waits again) or unknown (in doubt until `doubt_at`).
+
+    A part keeps `sent_at` from its first attempt that may have gone out: what was in doubt once is never called
+    rejected because its second copy was.
     """
 
     attempt_id: int
@@ -158,15 +163,30 @@ class EndAttempt:
             (now, recorded, self.mr, self.error, self.error_code, self.attempt_id),
         )
         part = {"sent": "sent", "rejected": "rejected", "unknown": "unknown"}.get(self.outcome, "queued")
-        execute(
-            "UPDATE parts SET state = ?, mr = ?, sent_at = ?, error = ?, error_code = ? "
-            "WHERE message_id = ? AND seq = ? AND state = 'sending'",
-            (part, self.mr, now if part in ("sent", "unknown") else None, self.error, self.error_code,
-             self.message_id, self.seq),
-        )  # fmt: skip
+        if part in ("sent", "unknown"):
+            execute(
+                "UPDATE parts SET state = ?, mr = ?, sent_at = ?, error = ?, error_code = ? "
+                "WHERE message_id = ? AND seq = ? AND state = 'sending'",
+                (part, self.mr, now, self.error, self.error_code, self.message_id, self.seq),
+            )
+        else:
+            execute(
+                "UPDATE parts SET "
+                "state = CASE WHEN ?1 = 'rejected' AND sent_at IS NOT NULL THEN 'unknown' ELSE ?1 END, "
+                "error = ?2, error_code = ?3 WHERE message_id = ?4 AND seq = ?5 AND state = 'sending'",
+                (part, self.error, self.error_code, self.message_id, self.seq),
+            )
+        account, parts, line = execute(
+            "SELECT account_id, parts, line FROM messages WHERE id = ?", (self.message_id,)
+        ).fetchone()
         if part == "rejected":
             stop_rest(tx, self.message_id)
-        account = execute("SELECT account_id FROM messages WHERE id = ?", (self.message_id,)).fetchone()[0]
+        elif parts > 1 and not line and part != "queued":
+            # one part may be out: the phone puts the others to it only if they come from the same number
+            execute(
+                "UPDATE messages SET line = (SELECT name FROM lines WHERE id = ?) WHERE id = ?",
+                (self.line_id, self.message_id),
+            )
         data = {"mr": self.mr, "error": self.error, "code": self.error_code, "due_at": self.due_at}
         tx.event(
             f"part.{self.outcome}", account=account, message=self.message_id, part=self.seq, line=self.line_id,
@@ -182,14 +202,23 @@ class EndAttempt:
         elif part == "unknown":
             execute("UPDATE messages SET doubt_at = ? WHERE id = ?", (self.doubt_at, self.message_id))
         state = settle(tx, self.message_id)
-        if part in ("sent", "unknown"):
-            receipts.match_late(tx, self.line_id, self.message_id, self.seq)
+        if receipts.match_late(tx, self.line_id, self.message_id, self.seq):
+            state = State(execute("SELECT state FROM messages WHERE id = ?", (self.message_id,)).fetchone()[0])
         return state
 
 
+#: What a message becomes when a part of it has failed for good: the rest of it is not sent.
+_FAILED = frozenset({State.REJECTED, State.UNDELIVERABLE, State.EXPIRED})
+
+
 def stop_rest(tx: Transaction, message_id: int) -> None:
-    """A part failed for good: those that have not gone out stay at home."""
-    tx.execute("UPDATE parts SET state = 'cancelled' WHERE message_id = ? AND state = 'queued'", (message_id,))
+    """The parts that wait stay at home, and say why. One that was in doubt before is in doubt again."""
+    tx.execute(
+        "UPDATE parts SET state = CASE WHEN sent_at IS NULL THEN 'cancelled' ELSE 'unknown' END, "
+        "error = 'Not sent, for another part of the message failed or is in doubt.' "
+        "WHERE message_id = ? AND state = 'queued'",
+        (message_id,),
+    )
 
 
 def settle(tx: Transaction, message_id: int) -> State:
@@ -199,6 +228,9 @@ def settle(tx: Transaction, message_id: int) -> State:
         "SELECT state, error, error_code, st FROM parts WHERE message_id = ? ORDER BY seq", (message_id,)
     ).fetchall()
     state = derive(State(row[0]) for row in rows)
+    if state in _FAILED and any(row[0] == "queued" for row in rows):
+        stop_rest(tx, message_id)
+        return settle(tx, message_id)
     old, queue, account = execute(
         "SELECT state, queue, account_id FROM messages WHERE id = ?", (message_id,)
     ).fetchone()
@@ -217,7 +249,7 @@ def settle(tx: Transaction, message_id: int) -> State:
     else:
         execute(
             "UPDATE messages SET state = ?, queue = ?, updated_at = ?, st = ?, error = ?, error_code = ?, "
-            "doubt_at = CASE WHEN ? THEN doubt_at END WHERE id = ?",
+            "due_at = NULL, doubt_at = CASE WHEN ? THEN doubt_at END WHERE id = ?",
             (state, queue, tx.now, st, error, code, state is State.UNKNOWN, message_id),
         )
     if old != state:
@@ -227,7 +259,10 @@ def settle(tx: Transaction, message_id: int) -> State:
 
 @dataclass(frozen=True, slots=True)
 class Cancel:
-    """-> None. Withdraw a message of which nothing has been sent."""
+    """-> None. Withdraw a message of which nothing has been sent.
+
+    One that waits to be sent again after a doubt is not sent again; its state says that it is still in doubt.
+    """
 
     account_id: int
     message_id: int
@@ -245,7 +280,11 @@ class Cancel:
                 RefusalKind.CONFLICT,
                 f"Message {self.message_id} is already {row[0]}; only a queued one can be cancelled.",
             )
-        tx.execute("UPDATE parts SET state = 'cancelled' WHERE message_id = ?", (self.message_id,))
+        tx.execute(
+            "UPDATE parts SET state = CASE WHEN sent_at IS NULL THEN 'cancelled' ELSE 'unknown' END "
+            "WHERE message_id = ?",
+            (self.message_id,),
+        )
         settle(tx, self.message_id)
 
 
@@ -266,10 +305,10 @@ class Expire:
 
 
 def expire_one(tx: Transaction, message_id: int) -> None:
-    """The parts that wait have waited too long."""
+    """The parts that wait have waited too long. One that was in doubt before is in doubt again, not expired."""
     tx.execute(
-        "UPDATE parts SET state = 'expired', error = 'Its validity ended before it could be sent.' "
-        "WHERE message_id = ? AND state = 'queued'",
+        "UPDATE parts SET state = CASE WHEN sent_at IS NULL THEN 'expired' ELSE 'unknown' END, "
+        "error = 'Its validity ended before it could be sent.' WHERE message_id = ? AND state = 'queued'",
         (message_id,),
     )
     settle(tx, message_id)
@@ -324,7 +363,8 @@ class SettleDoubt:
 class AdoptLateCmgs:
     """-> (message id, part) whose doubt a late `+CMGS` resolved, or None.
 
-    Only the last attempt of the line can be meant, and only if it is in doubt.
+    Only the last attempt of the line can be meant, and only if it is in doubt. A part that waits to be sent again
+    because of that doubt is spared it.
     """
 
     line_id: int
@@ -340,15 +380,17 @@ class AdoptLateCmgs:
         attempt, message_id, seq, _ = row
         changed = tx.execute(
             "UPDATE parts SET state = 'sent', mr = ?, error = NULL "
-            "WHERE message_id = ? AND seq = ? AND state = 'unknown'",
+            "WHERE message_id = ? AND seq = ? AND state IN ('unknown', 'queued')",
             (self.mr, message_id, seq),
         ).rowcount
         if changed != 1:
             return None
         tx.execute("UPDATE attempts SET outcome = 'sent', mr = ? WHERE id = ?", (self.mr, attempt))
+        account = tx.execute("SELECT account_id FROM messages WHERE id = ?", (message_id,)).fetchone()[0]
         tx.event(
-            "part.resolved", message=message_id, part=seq, line=self.line_id, data={"by": "late +CMGS", "mr": self.mr}
-        )
+            "part.resolved", account=account, message=message_id, part=seq, line=self.line_id,
+            data={"by": "late +CMGS", "mr": self.mr},
+        )  # fmt: skip
         settle(tx, message_id)
         receipts.match_late(tx, self.line_id, message_id, seq)
         resume_rest(tx, message_id)
@@ -358,20 +400,28 @@ class AdoptLateCmgs:
 def reject(tx: Transaction, message_id: int, reason: str) -> None:
     """The parts that wait cannot be sent."""
     tx.execute(
-        "UPDATE parts SET state = 'rejected', error = ? WHERE message_id = ? AND state = 'queued'", (reason, message_id)
+        "UPDATE parts SET state = CASE WHEN sent_at IS NULL THEN 'rejected' ELSE 'unknown' END, error = ? "
+        "WHERE message_id = ? AND state = 'queued'",
+        (reason, message_id),
     )
     settle(tx, message_id)
 
 
-def resume_rest(tx: Transaction, message_id: int) -> None:
-    """Parts that waited for a doubt to clear go on."""
+def resume_rest(tx: Transaction, message_id: int, *, promoted: bool = False) -> None:
+    """Parts that waited for a doubt to clear, or for a line that stopped between them, go on.
+
+    With `promoted` they are due now and `Promote` hands them out: for where nobody can tell the dispatcher.
+    """
     row = tx.execute(
         "SELECT count(*) FILTER (WHERE state IN ('unknown', 'sending')), count(*) FILTER (WHERE state = 'queued') "
         "FROM parts WHERE message_id = ?",
         (message_id,),
     ).fetchone()
     if row[0] == 0 and row[1] > 0:
-        tx.execute("UPDATE messages SET queue = 1, doubt_at = NULL WHERE id = ? AND queue = 0", (message_id,))
+        tx.execute(
+            "UPDATE messages SET queue = ?, due_at = ?, doubt_at = NULL WHERE id = ? AND queue = 0",
+            (2 if promoted else 1, tx.now if promoted else None, message_id),
+        )
 
 
 def recover(tx: Transaction, doubt_window_ms: int) -> tuple[int, int]:

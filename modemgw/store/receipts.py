@@ -55,46 +55,55 @@ def keep(tx: Transaction, line_id: int, pdu_id: int, report: Report) -> int:
         ),
     ).lastrowid
     assert receipt_id is not None
-    _match(tx, line_id, receipt_id, report.tail, report.mr, report.st, tx.now)
+    if not _match(tx, line_id, receipt_id, report.tail, report.mr, report.st, tx.now):
+        tx.event("receipt.unmatched", line=line_id, data={"mr": report.mr, "st": report.st})
     return receipt_id
 
 
-def match_late(tx: Transaction, line_id: int, message_id: int, seq: int) -> None:
-    """A part has just become sent or unknown: a report that came before the answer may be its own."""
+def match_late(tx: Transaction, line_id: int, message_id: int, seq: int) -> bool:
+    """An attempt has just ended: a report that came before its answer may be its own. True if one was."""
     row = tx.execute(
-        "SELECT p.tail, p.mr, p.state, max(a.started_at) FROM parts p JOIN attempts a "
-        "ON a.message_id = p.message_id AND a.seq = p.seq WHERE p.message_id = ? AND p.seq = ?",
+        "SELECT tail, mr, sent_at, (SELECT max(started_at) FROM attempts a "
+        "WHERE a.message_id = p.message_id AND a.seq = p.seq) "
+        "FROM parts p WHERE message_id = ? AND seq = ? AND sent_at IS NOT NULL "
+        "AND state IN ('sent', 'unknown', 'queued')",
         (message_id, seq),
     ).fetchone()
-    tail, mr, state, started_at = row
-    if state not in ("sent", "unknown"):
-        return
+    if row is None:
+        return False
+    tail, mr, sent_at, started_at = row
     waiting = tx.execute(
         "SELECT id, mr, st, received_at FROM receipts WHERE line_id = ? AND tail = ? AND matched = 0 "
         "AND received_at >= ? ORDER BY id",
         (line_id, tail, started_at),
     ).fetchall()
+    found = False
     for receipt_id, report_mr, st, received_at in waiting:
         if mr is None or mr == report_mr:
-            _match(tx, line_id, receipt_id, tail, report_mr, st, received_at)
+            found |= _match(tx, line_id, receipt_id, tail, report_mr, st, max(received_at, sent_at))
+    return found
 
 
-def _match(tx: Transaction, line_id: int, receipt_id: int, tail: str, mr: int, st: int, at: int) -> None:
-    rows = tx.execute(
-        "SELECT p.message_id, p.seq, p.state, p.mr, p.sent_at, m.validity_s * 1000, p.st "
-        "FROM parts p JOIN messages m ON m.id = p.message_id "
-        "WHERE p.line_id = ? AND p.tail = ? AND p.mr = ? AND m.report AND p.sent_at IS NOT NULL "
-        "UNION ALL "
-        "SELECT p.message_id, p.seq, p.state, p.mr, p.sent_at, m.validity_s * 1000, p.st "
-        "FROM parts p JOIN messages m ON m.id = p.message_id "
-        "WHERE p.line_id = ? AND p.tail = ? AND p.mr IS NULL AND p.state IN ('unknown', 'sent') AND m.report "
-        "ORDER BY 1, 2",
-        (line_id, tail, mr, line_id, tail),
-    ).fetchall()
+_CANDIDATE = (
+    "SELECT p.message_id, p.seq, p.state, p.mr, p.sent_at, m.validity_s * 1000, p.st, "
+    "(SELECT max(id) FROM attempts a WHERE a.message_id = p.message_id AND a.seq = p.seq) "
+    "FROM parts p JOIN messages m ON m.id = p.message_id WHERE p.line_id = ? AND p.tail = ? AND m.report "
+)
+
+#: Parts whose reference was read, and those whose reference nobody knows: in doubt now, or waiting to be sent again
+#: because of it. Guarded by an EXPLAIN test.
+CANDIDATES = (
+    f"{_CANDIDATE} AND p.mr = ? AND p.sent_at IS NOT NULL UNION ALL "
+    f"{_CANDIDATE} AND p.mr IS NULL AND p.sent_at IS NOT NULL AND p.state IN ('unknown', 'sent', 'queued')"
+)
+
+
+def _match(tx: Transaction, line_id: int, receipt_id: int, tail: str, mr: int, st: int, at: int) -> bool:
+    """Find the part of a report and apply it; False if there is none."""
+    rows = tx.execute(CANDIDATES, (line_id, tail, mr, line_id, tail)).fetchall()
     verdict = choose([Candidate(*row) for row in rows], mr, at)
     if not verdict.candidates:
-        tx.event("receipt.unmatched", line=line_id, data={"mr": mr, "st": st})
-        return
+        return False
     tx.execute("UPDATE receipts SET matched = ? WHERE id = ?", (2 if verdict.ambiguous else 1, receipt_id))
     for candidate in verdict.candidates:
         tx.execute(
@@ -109,6 +118,7 @@ def _match(tx: Transaction, line_id: int, receipt_id: int, tail: str, mr: int, s
             )  # fmt: skip
     if not verdict.ambiguous:
         _apply(tx, line_id, verdict.candidates[0], mr, st)
+    return True
 
 
 def _apply(tx: Transaction, line_id: int, part: Candidate, mr: int, st: int) -> None:
@@ -117,14 +127,15 @@ def _apply(tx: Transaction, line_id: int, part: Candidate, mr: int, st: int) -> 
     if new is State.UNDELIVERABLE and st in EXPIRED_ST:
         new = State.EXPIRED
     old = State(part.state)
-    if new is None and old is State.UNKNOWN:
+    doubtful = old in (State.UNKNOWN, State.QUEUED)
+    if new is None and doubtful:
         new = State.SENT  # the centre is trying: so it has the message
     account = _account(tx, part.message_id)
     tx.event(
         "receipt.matched", account=account, message=part.message_id, part=part.seq, line=line_id,
         data={"mr": mr, "st": st, "meaning": meaning.name.lower()},
     )  # fmt: skip
-    if old is State.UNKNOWN and new is not None:
+    if doubtful:
         tx.execute("UPDATE parts SET mr = ? WHERE message_id = ? AND seq = ?", (mr, part.message_id, part.seq))
         tx.execute(
             "UPDATE attempts SET mr = ? WHERE id = (SELECT max(id) FROM attempts WHERE message_id = ? AND seq = ?)",
@@ -139,19 +150,21 @@ def _apply(tx: Transaction, line_id: int, part: Candidate, mr: int, st: int) -> 
             data={"by": "report", "mr": mr},
         )
     if new is None or not may_become(old, new):
-        tx.execute(
+        changed = tx.execute(
             "UPDATE parts SET st = ? WHERE message_id = ? AND seq = ? AND state = 'sent'",
             (st, part.message_id, part.seq),
-        )
+        ).rowcount
+        if changed:
+            outbox.settle(tx, part.message_id)
         return
     done = tx.now if new is not State.SENT else None
     tx.execute(
-        "UPDATE parts SET state = ?, st = ?, done_at = ? WHERE message_id = ? AND seq = ?",
+        "UPDATE parts SET state = ?, st = ?, done_at = ?, error = NULL WHERE message_id = ? AND seq = ?",
         (new, st, done, part.message_id, part.seq),
     )
     outbox.settle(tx, part.message_id)
-    if old is State.UNKNOWN:
-        outbox.resume_rest(tx, part.message_id)
+    if doubtful:
+        outbox.resume_rest(tx, part.message_id, promoted=True)
 
 
 def _account(tx: Transaction, message_id: int) -> int:

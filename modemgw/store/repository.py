@@ -31,10 +31,8 @@ class SqliteRepository:
     def accept(self, message: NewMessage) -> Awaitable[Accepted]:
         return self._write(outbox.Accept(message))
 
-    def begin_attempt(
-        self, job: Job, seq: int, line: LineRecord, tail: str, *, pin_line: bool
-    ) -> Awaitable[int | None]:
-        return self._write(outbox.BeginAttempt(job.id, seq, line.id, line.name, tail, seq in job.resend, pin_line))
+    def begin_attempt(self, job: Job, seq: int, line: LineRecord, tail: str) -> Awaitable[int | None]:
+        return self._write(outbox.BeginAttempt(job.id, seq, line.id, line.name, tail, seq in job.resend))
 
     def end_attempt(
         self,

@@ -27,6 +27,7 @@ from modemgw.errors import ModemgwError
 from modemgw.modem.driver import Driver, DriverSettings
 from modemgw.modem.driver_at import AtDriver
 from modemgw.modem.finder import FoundModem
+from modemgw.modem.init_sim import RefusedPins
 from modemgw.modem.profile import known_profiles
 from modemgw.modem.session import WorkerPorts, WorkerSettings
 from modemgw.modem.supervisor import Supervisor
@@ -53,6 +54,7 @@ class Runtime:
 
     def __init__(self, config: Config) -> None:
         self.config = config
+        self._refused_pins = RefusedPins(config.store_path.with_name(config.store_path.name + ".pins"))
         self._store: Store | None = None
         self._supervisor: Supervisor | None = None
         self._http: HttpServer | None = None
@@ -137,7 +139,7 @@ class Runtime:
             imei=modem.imei,
             baudrate=modem.baudrate,
             smsc=modem.smsc,
-            driver=DriverSettings(pin=modem.pin),
+            driver=DriverSettings(pin=modem.pin, pin_memory=self._refused_pins),
             profile=modem.profile,
             sending=SendingSettings(
                 doubt_window_ms=config.sending.doubt_window_s * 1000, pause_after=config.sending.pause_after

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from modemgw.domain.account import Account
-from modemgw.domain.message import Submission
+from modemgw.domain.inbox import InboxView
+from modemgw.domain.message import MessageView, Submission
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,6 @@ class WireRequest:
     body: bytes
     remote: str  # IP address of the peer
     now: int
-    files: Mapping[str, bytes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +65,20 @@ class Submit(Command):
 
 
 @dataclass(frozen=True, slots=True)
-class PlanText(Command):
-    """-> Accepted-like counts without storing: list[int | Refusal] (parts) for each submission, in order."""
+class Quote(Command):
+    """-> list[Quoted | Refusal], one for each submission, in order; nothing is stored."""
 
     account: Account
     submissions: Sequence[Submission]
+
+
+@dataclass(frozen=True, slots=True)
+class Quoted:
+    """What a submission would be: `cost` is decimal text in the account's currency, for all its parts."""
+
+    encoding: str
+    parts: int
+    cost: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +89,56 @@ class FindMessage(Command):
     id: int | None = None
     ref: str | None = None
     to: str | None = None  # digits; the message must have gone there
+
+
+@dataclass(frozen=True, slots=True)
+class ListMessages(Command):
+    """-> list[MessageView] with parts. All that is given must fit; times are Unix ms of the acceptance.
+
+    Oldest first after the cursor `after`, or newest first before the cursor `before` (with `newest`).
+    """
+
+    account: Account
+    limit: int = 100
+    after: int = 0
+    before: int | None = None
+    newest: bool = False
+    since: int | None = None
+    until: int | None = None
+    to: str | None = None  # digits
+    refs: tuple[str, ...] = ()
+    dialect: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ListInbox(Command):
+    """-> list[InboxView]. Oldest first after the cursor, or newest first with `newest`; times of receipt, Unix ms."""
+
+    account: Account
+    limit: int = 100
+    after: int = 0
+    newest: bool = False
+    since: int | None = None
+    until: int | None = None
+    sender: str | None = None  # digits
+    recipient: str | None = None  # digits of the line's own number
+
+
+@dataclass(frozen=True, slots=True)
+class CancelMessage(Command):
+    """-> MessageView. Refusal(NOT_FOUND | CONFLICT)."""
+
+    account: Account
+    id: int
+
+
+@dataclass(frozen=True, slots=True)
+class MarkMessage(Command):
+    """-> None. Merge keys into a message's `extra` ({"deleted": true} hides it from its dialect)."""
+
+    account: Account
+    id: int
+    extra: Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,10 +155,192 @@ class GetBalance(Command):
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """Money as decimal text, as configured or as the SIM said."""
+    """Money as decimal text: fixed, counted down, or as the SIM said, as the account is set."""
 
     amount: str
     currency: str
+
+
+# -- what dialects keep: templates, contacts, groups, sessions, jobs, campaigns -----------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A JSON object that a dialect keeps. `space` names what it is ("smsc.template"), `key` is unique in it
+    for the account; `id` ascends over all records and may be shown as a number. Times are Unix ms."""
+
+    id: int
+    account_id: int
+    space: str
+    key: str
+    data: Mapping[str, Any]
+    created_at: int
+    updated_at: int
+    expires_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PutRecord(Command):
+    """-> Record, durable. Replaces the one with the same key; without a key a new one is made, its id as the key."""
+
+    account: Account
+    space: str
+    data: Mapping[str, Any]
+    key: str | None = None
+    ttl_s: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GetRecord(Command):
+    """-> Record | None, by key; expired ones are not found."""
+
+    account: Account
+    space: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class ListRecords(Command):
+    """-> list[Record], by ascending id, after the cursor."""
+
+    account: Account
+    space: str
+    after: int = 0
+    limit: int = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteRecord(Command):
+    """-> bool: there was one."""
+
+    account: Account
+    space: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class FindSession(Command):
+    """-> tuple[Account, Record] | None: whose record of this space and key it is. For session ids, which must be
+    unguessable; `extend_s` puts off its end."""
+
+    space: str
+    key: str
+    extend_s: int | None = None
+
+
+# -- limits, chance, knowledge --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Throttle(Command):
+    """-> bool: allowed. Counts this call; at most `limit` of the same `key` in `window_s` (sliding). In memory."""
+
+    key: str
+    limit: int
+    window_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Hold(Command):
+    """-> bool: allowed. At most `limit` requests with this key at one time; held until the request ends."""
+
+    key: str
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class MakeSecret(Command):
+    """-> str: `length` characters of `alphabet`, from the operating system's source of secrets."""
+
+    length: int
+    alphabet: str
+
+
+@dataclass(frozen=True, slots=True)
+class LookupNumber(Command):
+    """-> NumberFacts | None (unknown, or the extra `numbers` is not installed)."""
+
+    number: str
+
+
+@dataclass(frozen=True, slots=True)
+class NumberFacts:
+    """What public data say of a number; texts in Russian where there are any, else English."""
+
+    country: str
+    country_code: str  # ISO 3166, "RU"
+    operator: str
+    region: str
+    utc_offsets_s: tuple[int, ...]  # of its time zones now, most likely first
+
+
+@dataclass(frozen=True, slots=True)
+class GetSettings(Command):
+    """-> Mapping[str, Any]: the configuration's section of the dialect (`[fintek]`), {} if there is none."""
+
+    dialect: str
+
+
+@dataclass(frozen=True, slots=True)
+class UseAccount(Command):
+    """-> Account named by the configuration for a dialect without credentials. Refusal(UNAUTHORISED)."""
+
+    login: str
+
+
+@dataclass(frozen=True, slots=True)
+class ListAccounts(Command):
+    """-> list[Account], secrets and all: for a provider's own way of deriving keys. Never to be shown."""
+
+
+# -- callbacks --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Occurrence:
+    """Something a client may want to be told: `kind` is "status" (then `message`, with parts) or "inbox" (then
+    `inbox`). `own` is True when it is the message's own dialect that is asked (its `extra` says where to call),
+    False when it is the account's `callback_format`. `at` is Unix ms."""
+
+    kind: str
+    event_id: int
+    at: int
+    message: MessageView | None = None
+    inbox: InboxView | None = None
+    own: bool = False
+    secret: str = ""  # random hex, for providers that send a nonce
+
+
+@dataclass(frozen=True, slots=True)
+class CallbackRequest:
+    """A request to be made to a client's URL, durable and retried with backoff for days. Those of one `stream`
+    are made in order, each after the one before was answered."""
+
+    url: str
+    stream: str
+    method: str = "POST"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    context: Mapping[str, Any] = field(default_factory=dict)  # comes back with the reply
+
+
+@dataclass(frozen=True, slots=True)
+class CallbackReply:
+    """The answer (2xx) to a CallbackRequest, given to the dialect's `on_reply`."""
+
+    account: Account
+    request: CallbackRequest
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    now: int
+
+
+#: Pure: which requests an occurrence makes for an account.
+CallbackRenderer = Callable[[Occurrence, Account], Sequence[CallbackRequest]]
+
+#: What a client's answer asks for (a text to be sent back, …): commands as in a handler.
+ReplyHandler = Callable[[CallbackReply], Generator[Command, Any, None]]
 
 
 #: What a handler is: `response = yield from …`, `result = yield Command(...)`.
@@ -108,11 +349,13 @@ Handler = Callable[[WireRequest], Generator[Command, Any, WireResponse]]
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A path of the provider. `path` is exact; methods in upper case."""
+    """A path of the provider; methods in upper case. `path` may end in `*`: the rest goes to the handler with
+    `WireRequest.path`. With `any_case` it fits in any case of letters."""
 
     methods: tuple[str, ...]
     path: str
     handler: Handler
+    any_case: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,3 +365,5 @@ class Dialect:
     name: str
     title: str
     routes: tuple[Route, ...]
+    callbacks: CallbackRenderer | None = None
+    on_reply: ReplyHandler | None = None

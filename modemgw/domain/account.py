@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from modemgw.domain.message import OnDoubt
@@ -25,3 +26,9 @@ class Account:
     balance: str = "0.00"  # what balance calls answer until a SIM balance is known
     currency: str = "RUR"
     price: str = "0.00"  # per part
+    prices: tuple[tuple[str, str], ...] = ()  # (prefix in digits, price per part); the longest that fits counts
+    balance_mode: str = "fixed"  # fixed, countdown (what was accepted is taken off) or sim
+    allow: tuple[str, ...] = ()  # networks it may come from; none: any
+    callback_format: str = "smsc"  # the dialect that words the calls to callback_url
+    callback_any_url: bool = False  # a request may name a URL to be called back
+    options: Mapping[str, Mapping[str, object]] = field(default_factory=dict)  # settings by dialect

@@ -11,6 +11,8 @@ class RefusalKind(StrEnum):
     """All the reasons; a dialect's table must name each (a test holds it to that)."""
 
     UNAUTHORISED = "unauthorised"  # wrong login, password or key
+    ADDRESS_NOT_ALLOWED = "address_not_allowed"  # right credentials, from a network the account may not use
+    ADDRESS_BLOCKED = "address_blocked"  # too many failures from this address: blocked for a while
     FORBIDDEN = "forbidden"  # the account may not do this
     BAD_PARAMETER = "bad_parameter"  # anything malformed that has no kind of its own
     BAD_NUMBER = "bad_number"

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from modemgw.dialects.seam import Quoted
 from modemgw.domain.account import Account
 from modemgw.domain.inbox import InboxView
 from modemgw.domain.line import ModemView
@@ -47,8 +48,8 @@ class Gateway(Protocol):
         """As `submit`, for many in one commit; the result has one entry for each, in order."""
         ...
 
-    def plan(self, account: Account, submission: Submission) -> tuple[str, int]:
-        """Encoding and number of parts a submission would have; refuses what `submit` would refuse."""
+    def quote(self, account: Account, submission: Submission) -> Quoted:
+        """Encoding, parts and cost a submission would have; refuses what `submit` would refuse."""
         ...
 
     async def message(self, account: Account, message_id: int) -> MessageView:

@@ -8,7 +8,17 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
-from modemgw.dialects.seam import Balance, Command, GetBalance, ListModems, PlanText, Submit, WireRequest, WireResponse
+from modemgw.dialects.seam import (
+    Balance,
+    Command,
+    GetBalance,
+    ListModems,
+    Quote,
+    Quoted,
+    Submit,
+    WireRequest,
+    WireResponse,
+)
 from modemgw.dialects.smsc import tables
 from modemgw.dialects.smsc.times import send_at, validity_s
 from modemgw.dialects.smsc.translit import translit
@@ -71,12 +81,12 @@ def send(params: Params, request: WireRequest) -> Steps:
         if len(entries) > MAX_RECIPIENTS:
             raise Refusal(RefusalKind.BAD_PARAMETER, f"More than {MAX_RECIPIENTS} numbers at once.")
         cost = params.flag("cost")
-        results: Sequence[int | Accepted | Refusal]
+        results: Sequence[Quoted | Accepted | Refusal]
         if cost == 1:
             results = yield from _planned(entries, account)
         else:
             results = yield from _submitted(entries, account, own_id)
-        if not any(isinstance(result, int | Accepted) for result in results):
+        if not any(isinstance(result, Quoted | Accepted) for result in results):
             refusal = results[0]
             assert isinstance(refusal, Refusal)
             raise refusal
@@ -221,9 +231,9 @@ def international(phone: str, country: str | None) -> str:
     return normalise("+" + number)
 
 
-def _planned(entries: list[Entry], account: Account) -> Generator[Command, Any, list[int | Refusal]]:
+def _planned(entries: list[Entry], account: Account) -> Generator[Command, Any, list[Quoted | Refusal]]:
     good = [entry.submission for entry in entries if entry.submission is not None]
-    planned = iter((yield PlanText(account, good)) if good else [])
+    planned = iter((yield Quote(account, good)) if good else [])
     return [entry.refusal or next(planned) for entry in entries]
 
 
@@ -234,7 +244,7 @@ def _submitted(
     good = [entry.submission for entry in entries if entry.submission is not None]
     stored: list[Accepted | Refusal] = []
     if own_id is None and len(good) > 1:
-        for plan, submission in zip((yield PlanText(account, good)), good, strict=True):
+        for plan, submission in zip((yield Quote(account, good)), good, strict=True):
             if isinstance(plan, Refusal):
                 stored.append(plan)
                 continue
@@ -267,7 +277,7 @@ class _Outcome:
     account: Account
     balance: Balance | None
     entries: list[Entry]
-    results: Sequence[int | Accepted | Refusal]
+    results: Sequence[Quoted | Accepted | Refusal]
 
     def answer(self, params: Params) -> WireResponse:
         count = sum(_parts(result) for result in self.results)
@@ -314,7 +324,5 @@ class _Outcome:
         return rows
 
 
-def _parts(result: int | Accepted | Refusal) -> int:
-    if isinstance(result, Accepted):
-        return result.parts
-    return result if isinstance(result, int) else 0
+def _parts(result: Quoted | Accepted | Refusal) -> int:
+    return 0 if isinstance(result, Refusal) else result.parts

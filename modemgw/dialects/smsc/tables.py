@@ -27,6 +27,8 @@ WITH_ID = frozenset({NO_MONEY, DENIED, BAD_NUMBER, NO_ROUTE})
 #: Refusals as error codes. 9 is the only code that means "later", hence its use for UNAVAILABLE.
 ERRORS: dict[RefusalKind, int] = {
     RefusalKind.UNAUTHORISED: AUTHORISE,
+    RefusalKind.ADDRESS_NOT_ALLOWED: AUTHORISE,
+    RefusalKind.ADDRESS_BLOCKED: BLOCKED,
     RefusalKind.FORBIDDEN: DENIED,
     RefusalKind.BAD_PARAMETER: PARAMETERS,
     RefusalKind.BAD_NUMBER: BAD_NUMBER,

@@ -21,7 +21,8 @@ from modemgw.dialects.seam import (
     GetBalance,
     Handler,
     ListModems,
-    PlanText,
+    Quote,
+    Quoted,
     Submit,
     WireRequest,
 )
@@ -96,8 +97,8 @@ class DialectShell:
                     except Refusal as refusal:
                         return [refusal]
                 return await gateway.submit_many(command.account, command.submissions)
-            case PlanText():
-                return [self._plan(command, index) for index in range(len(command.submissions))]
+            case Quote():
+                return [self._quote(command, index) for index in range(len(command.submissions))]
             case FindMessage():
                 return await gateway.find_message(command.account, id=command.id, ref=command.ref, to=command.to)
             case GetBalance():
@@ -106,8 +107,8 @@ class DialectShell:
                 return gateway.modems()
         raise TypeError(f"the shell cannot run {type(command).__name__}")
 
-    def _plan(self, command: PlanText, index: int) -> int | Refusal:
+    def _quote(self, command: Quote, index: int) -> Quoted | Refusal:
         try:
-            return self._gateway.plan(command.account, command.submissions[index])[1]
+            return self._gateway.quote(command.account, command.submissions[index])
         except Refusal as refusal:
             return refusal

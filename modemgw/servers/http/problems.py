@@ -21,6 +21,8 @@ log = logging.getLogger(__name__)
 REFUSALS: dict[RefusalKind, tuple[int, str]] = {
     RefusalKind.UNAUTHORISED: (401, "Wrong or missing credentials"),
     RefusalKind.FORBIDDEN: (403, "Not allowed"),
+    RefusalKind.ADDRESS_NOT_ALLOWED: (403, "Address not allowed"),
+    RefusalKind.ADDRESS_BLOCKED: (429, "Address blocked"),
     RefusalKind.BAD_PARAMETER: (422, "Bad parameter"),
     RefusalKind.BAD_NUMBER: (422, "Not a phone number"),
     RefusalKind.EMPTY_TEXT: (422, "Empty text"),

@@ -7,8 +7,10 @@ import hashlib
 import hmac
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
+from decimal import Decimal
 from itertools import count
 
+from modemgw.dialects.seam import Quoted
 from modemgw.domain.account import Account
 from modemgw.domain.inbox import InboxKind, InboxView
 from modemgw.domain.line import LineState, ModemView, StorageView
@@ -119,6 +121,10 @@ class MemoryGateway(Gateway):
                 ):
                     return account
         raise Refusal(RefusalKind.UNAUTHORISED, "The login, password or key is wrong.")
+
+    def quote(self, account: Account, submission: Submission) -> Quoted:
+        encoding, parts = self.plan(account, submission)
+        return Quoted(encoding, parts, str(Decimal(account.price) * parts))
 
     def plan(self, account: Account, submission: Submission) -> tuple[str, int]:
         normalise(submission.to, account.country)

@@ -415,6 +415,13 @@ class Driver(Protocol):
         """
         ...
 
+    async def announces(self) -> bool:
+        """The modem still announces or hands over what arrives, as it was set up to.
+
+        False: it has forgotten, and is to be set up anew.
+        """
+        ...
+
     async def registration(self) -> Registration: ...
 
     async def signal(self) -> Signal: ...

@@ -12,7 +12,7 @@ from modemgw.at import commands
 from modemgw.at.commands import plain
 from modemgw.at.errors import AtResponseError, CmsError, CommandFailed
 from modemgw.at.parser import Urc
-from modemgw.at.responses import first, read_operator, read_signal
+from modemgw.at.responses import first, read_indications, read_operator, read_signal
 from modemgw.modem.channel import Channel, CommandTimeout
 from modemgw.modem.driver import (
     DriverCounters,
@@ -162,6 +162,16 @@ class AtDriver:
             log.info("%s: an acknowledgement was refused: %s", self.url, problem)
         if self._info is not None and self._info.cnmi:
             await self._quietly(commands.set_indications(self._info.cnmi))
+
+    async def announces(self) -> bool:
+        wanted = self._info.cnmi if self._info is not None else ()
+        if not wanted:
+            return True
+        try:
+            true = first((await self.channel.run(commands.INDICATIONS_ASK)).texts, read_indications, "indications")
+        except (AtResponseError, CommandFailed):
+            return True  # it does not tell
+        return true == wanted
 
     # ------------------------------------------------------------ state
 

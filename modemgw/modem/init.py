@@ -5,8 +5,8 @@ The steps as a table, each tolerant of what it can be tolerant of. Reads and set
 
 from __future__ import annotations
 
-import contextlib
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import logging
 from collections import deque
+from collections.abc import Callable
 
 from modemgw.at.errors import CommandFailed
 from modemgw.errors import ModemgwError
@@ -43,8 +44,11 @@ STORE_RETRY_S = 2.0
 class Receiver:
     """Fed with events, runs as a task beside the sender; they share `turn`."""
 
-    def __init__(self, driver: Driver, repository: Repository, turn: asyncio.Lock) -> None:
+    def __init__(
+        self, driver: Driver, repository: Repository, turn: asyncio.Lock, on_kept: Callable[[], None]
+    ) -> None:
         self._driver = driver
+        self._on_kept = on_kept  # something new was stored: a report may have freed parts that wait
         self._repository = repository
         self._turn = turn
         self._line: LineRecord | None = None
@@ -124,6 +128,16 @@ class Receiver:
                 async with self._turn:
                     await self._driver.acknowledge()
 
+    async def keep_direct(self) -> None:
+        """The end of the line's spell: what the modem handed over and keeps no copy of is stored."""
+        if self._direct and self._line is not None:
+            try:
+                await self._store(list(self._direct))
+            except _StoreTrouble as trouble:
+                log.error("%d messages that were handed over directly are not stored: %s", len(self._direct), trouble)
+            else:
+                self._direct.clear()
+
     async def _take_announced(self) -> None:
         places = list(self._places)[:TURN]
         async with self._turn:
@@ -176,9 +190,12 @@ class Receiver:
     async def _store(self, pdus: list[RawPdu]) -> None:
         assert self._line is not None
         try:
-            self.received += await take_in(self._repository, self._line, pdus)
+            new = await take_in(self._repository, self._line, pdus)
         except ModemgwError as error:
             raise _StoreTrouble(str(error)) from error
+        self.received += new
+        if new:
+            self._on_kept()
 
 
 class _StoreTrouble(ModemgwError):

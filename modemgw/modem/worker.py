@@ -143,7 +143,7 @@ class Worker:
         driver = self._ports.make_driver(transport, self.settings, on_event, on_lost)
         session = Session(driver, self.settings, self._ports, self._ladder, self._set)
         try:
-            await self._do_pending_rung(driver, transport)
+            await self._stoppable(self._do_pending_rung(driver, transport))
             self._set(LineState.STARTING, None)
             self._info = await self._stoppable(driver.initialise(self.settings.driver))
             self._check_identity(self._info)

@@ -499,7 +499,7 @@ async def test_a_modem_without_acknowledgement() -> None:
         await r.driver.acknowledge()
         assert r.peer.heard[-2:] == [b"AT+CSMS=0", b"AT+CNMI=2,1,0,1,0"]
         await r.driver.acknowledge()
-        assert r.count(r"AT\+CNMA.*") == 2
+        assert r.count(r"AT\+CNMA(=0)?") == 2
 
 
 async def test_keep_link() -> None:

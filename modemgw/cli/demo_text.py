@@ -5,8 +5,11 @@ from __future__ import annotations
 from urllib.parse import urlencode
 
 
-def demo_text(base_url: str, login: str, password: str, api_key: str, number_a: str, number_b: str) -> str:
-    """The announcement. `number_a` and `number_b` are the numbers of the two simulated SIMs."""
+def demo_text(
+    base_url: str, login: str, password: str, api_key: str, number_a: str, number_b: str, program: str = "modemgw"
+) -> str:
+    """The announcement. `number_a` and `number_b` are the numbers of the two simulated SIMs; `program` is how the
+    command is called in another terminal."""
     auth = f"-H 'Authorization: Bearer {api_key}'"
     smsc = urlencode(
         {
@@ -40,8 +43,8 @@ Send as a program written for SMSC.ru does:
 Or use the command line in another terminal:
 
   export MODEMGW_URL={base_url} MODEMGW_API_KEY={api_key}
-  modemgw send {number_b} 'Hello' --wait
-  modemgw inbox
+  {program} send {number_b} 'Hello' --wait
+  {program} inbox
 
 Login {login}, password {password}. The API is described at {base_url}/docs
 """  # noqa: E501

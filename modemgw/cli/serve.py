@@ -82,7 +82,8 @@ def demo(listen: str, latency: float, seed: int, directory: Path | None, verbose
     from modemgw.runtime import demo as serve_demo
 
     def announce(base_url: str, login: str, password: str, api_key: str, number_a: str, number_b: str) -> None:
-        click.echo(demo_text(base_url, login, password, api_key, number_a, number_b))
+        text = demo_text(base_url, login, password, api_key, number_a, number_b, _program())
+        click.echo(text)
 
     options = DemoOptions(listen=listen, latency_s=latency, seed=seed, directory=directory)
     try:
@@ -117,6 +118,18 @@ def check(file: Path | None) -> None:
     click.echo(
         f"{path} is in order: {modems}, {accounts}, database {settings.store_path}, HTTP {settings.http.listen}."
     )
+
+
+def _program() -> str:
+    """What calls this same program in another terminal: the bare name where the PATH has it, else the path."""
+    import shutil
+    import sys
+
+    here = Path(sys.argv[0])
+    found = shutil.which("modemgw")
+    if found is not None and here.exists() and Path(found).samefile(here):
+        return "modemgw"
+    return str(here.resolve()) if here.name == "modemgw" and here.exists() else "modemgw"
 
 
 def _load(path: Path | None) -> Config:

@@ -132,6 +132,8 @@ class Session:
         self._turn = asyncio.Lock()
         self._trouble: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._registered = asyncio.Event()
+        self._unregistered = asyncio.Event()
+        self._winding_down = False
         self._receiver = Receiver(driver, ports.repository, self._turn, self._something_kept)
         self._sender: LineSender | None = None
         self._line: LineRecord | None = None
@@ -236,7 +238,7 @@ class Session:
     ) -> None:
         """Stop sending without cutting off the part in the air, then all else."""
         assert self._sender is not None
-        self._sender.stopping = True
+        self._winding_down = self._sender.stopping = True
         while self._sender.in_air and not sender.done():
             # a lost port or a result ends the send; the limit is for a modem that says nothing
             done, _ = await asyncio.wait({sender}, timeout=min(limit_s, 0.25))
@@ -269,13 +271,30 @@ class Session:
             if self._driver_ready():
                 self._set_state(LineState.READY, None)
             try:
-                await sender.run()
+                await self._run_registered(sender)
             except LineTrouble as trouble:
                 if sender.sent > self._sent_before:
                     self._network_troubles = self._modem_troubles = 0
                     self._ladder.proved()
                 self._sent_before = sender.sent
                 await self._mend(trouble)
+
+    async def _run_registered(self, sender: LineSender) -> None:
+        """The sender, until the network is lost: what is in the air is finished, the rest stays in the queue."""
+        running = asyncio.ensure_future(sender.run())
+        lost = asyncio.ensure_future(self._unregistered.wait())
+        try:
+            await asyncio.wait({running, lost}, return_when=asyncio.FIRST_COMPLETED)
+            if not running.done() and sender.in_air:
+                sender.stopping = True
+                await asyncio.wait({running})
+                sender.stopping = self._winding_down
+            if running.done():
+                running.result()
+        finally:
+            for task in (running, lost):
+                task.cancel()
+            await asyncio.gather(running, lost, return_exceptions=True)
 
     def _driver_ready(self) -> bool:
         return self._registered.is_set()
@@ -359,8 +378,10 @@ class Session:
         self.registration = registration
         if registration.usable:
             self._registered.set()
+            self._unregistered.clear()
         else:
             self._registered.clear()
+            self._unregistered.set()
         if before is not None and before.stat != registration.stat:
             self._note("line.registration", modem=self._settings.name, text=registration.text)
 

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from modemgw.at.errors import CommandFailed
 from modemgw.errors import ModemgwError
+from modemgw.modem.profile import Profile
 
 # ---------------------------------------------------------------- what is sent
 
@@ -114,6 +115,7 @@ class DriverSettings:
     pin: str | None = None
     pin_memory: PinMemory | None = None  # None: remembered as long as this process lives
     direct_delivery: bool | None = None  # None: as the profile says
+    indications: tuple[int, ...] | None = None  # of AT+CNMI; None: the best of those offered
     sim_wait_s: float = 30.0  # how long a busy SIM is waited for
     extra_init: tuple[str, ...] = ()  # AT commands of the owner, run last; a refusal is noted, not fatal
 
@@ -345,8 +347,9 @@ ModemEvent = (
 
 
 class ResetKind(StrEnum):
-    """How hard a reset is (the recovery ladder's rungs 4 and 5)."""
+    """How hard a reset is (the recovery ladder's rungs 3 to 5)."""
 
+    SOFT = "soft"  # ATZ or AT&F, where the profile asks for it
     RADIO = "radio"  # AT+CFUN=4 (or 0), then 1
     FULL = "full"  # AT+CFUN=1,1 or the maker's own; the port may vanish
 
@@ -376,6 +379,15 @@ class Driver(Protocol):
 
     @property
     def info(self) -> ModemInfo | None: ...
+
+    @property
+    def profile(self) -> Profile:
+        """The ways of the model, as far as it was identified."""
+        ...
+
+    def assume(self, profile: Profile) -> None:
+        """Until it is identified, the modem is taken for one of these: it was one before."""
+        ...
 
     @property
     def sending(self) -> bool:

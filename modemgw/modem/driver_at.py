@@ -79,6 +79,9 @@ class AtDriver:
     def profile(self) -> Profile:
         return self._profile
 
+    def assume(self, profile: Profile) -> None:
+        self._profile = profile
+
     @property
     def sending(self) -> bool:
         return self.channel.sending
@@ -93,8 +96,11 @@ class AtDriver:
         initialiser = Initialiser(
             self.channel, self._storage, self._registrations, settings, self._fixed_profile, self._usb
         )
-        info = await initialiser.run()
-        self._profile = initialiser.profile
+        try:
+            info = await initialiser.run()
+        finally:
+            if initialiser.found.model or initialiser.found.manufacturer:
+                self._profile = initialiser.profile
         self._link_modes = initialiser.found.link_modes
         self._acknowledges = info.needs_ack
         self._info = info
@@ -206,11 +212,15 @@ class AtDriver:
     async def reset(self, kind: ResetKind) -> None:
         """Waits for a send that is under way.
 
-        RADIO switches off and on, FULL starts the modem anew: its port may vanish.
+        SOFT forgets settings, RADIO switches off and on, FULL starts the modem anew: its port may vanish.
         """
         self._storage.forget()
         self._link_kept = False
-        texts = self._profile.radio_reset if kind is ResetKind.RADIO else self._profile.full_reset
+        texts = {
+            ResetKind.SOFT: self._profile.soft_reset,
+            ResetKind.RADIO: self._profile.radio_reset,
+            ResetKind.FULL: self._profile.full_reset,
+        }[kind]
         problem: CommandFailed | None = None
         for text in texts:
             try:
@@ -219,7 +229,7 @@ class AtDriver:
                 problem = exc
                 continue
             except CommandTimeout:
-                if kind is ResetKind.RADIO:
+                if kind is not ResetKind.FULL:
                     raise
                 return  # it went down without a word
             if kind is ResetKind.FULL:

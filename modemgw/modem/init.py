@@ -380,6 +380,8 @@ async def _indications(init: Initialiser) -> None:
         (values[0], 2 if init.direct else values[1], *values[2:]) if len(values) > 1 else values
         for values in init.profile.indications
     ]
+    if init.settings.indications is not None:
+        offers.insert(0, init.settings.indications)
     for values in dict.fromkeys(offers):
         try:
             await init.channel.run(commands.set_indications(values))

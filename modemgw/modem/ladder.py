@@ -1,12 +1,13 @@
 """The recovery ladder of a line (quirks 2.2): which rung comes next, and how often each may be used.
 
-Decides; does nothing. Gentle rungs first, each with a budget an hour; a rung that did not help for long is
-followed by the next one. Time is passed in.
+Decides; does nothing. Gentle rungs first, each with a budget an hour. As long as the line has not been well since,
+a rung that was climbed is followed by a higher one. Time is passed in.
 """
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from enum import IntEnum
 
@@ -25,7 +26,10 @@ class Rung(IntEnum):
     QUARANTINE = 9  # left alone for a while, with an alert
 
 
-#: Uses an hour.
+#: What every line has. Which of the others it has depends on the model, the host and the configuration.
+ALWAYS = frozenset({Rung.RESYNC, Rung.REOPEN, Rung.REINIT})
+
+#: Uses an hour. There is no limit to quarantine: it is what is left.
 BUDGETS: dict[Rung, int] = {
     Rung.RESYNC: 30,
     Rung.REOPEN: 20,
@@ -48,36 +52,53 @@ QUARANTINE_S, QUARANTINE_MOST_S = 120.0, 3600.0
 
 @dataclass(slots=True)
 class Ladder:
-    """One line's way up. `allowed` are the rungs that this line has at all."""
+    """One line's way up. `allowed` are the rungs that this line has at all; times are monotonic seconds."""
 
-    allowed: frozenset[Rung] = frozenset({Rung.RESYNC, Rung.REOPEN, Rung.REINIT, Rung.RADIO, Rung.RESET})
+    allowed: frozenset[Rung] = ALWAYS | {Rung.RADIO, Rung.RESET}
     budgets: dict[Rung, int] = field(default_factory=lambda: dict(BUDGETS))
+    climbs: dict[Rung, int] = field(default_factory=dict)  # since the start
     _used: dict[Rung, deque[float]] = field(default_factory=dict)
     _last: Rung | None = None
     _last_at: float = 0.0
     _quarantines: int = 0
-    climbs: dict[Rung, int] = field(default_factory=dict)
 
-    def next(self, now: float, *, at_least: Rung = Rung.RESYNC) -> Rung:
-        """The rung to try now (monotonic seconds); QUARANTINE when nothing gentler is left."""
+    def find(self, now: float, *, at_least: Rung = Rung.RESYNC, without: Collection[Rung] = ()) -> Rung:
+        """The rung to try now; QUARANTINE when nothing gentler is left. Uses nothing up."""
         start = at_least
-        if self._last is not None and now - self._last_at < WELL_S:
+        if self._last is not None:
             start = max(start, Rung(min(self._last + 1, Rung.QUARANTINE)))
-        rung = Rung.QUARANTINE
-        for candidate in Rung:
-            if candidate >= start and candidate in self.allowed and self._left(candidate, now) > 0:
-                rung = candidate
-                break
-        self._used.setdefault(rung, deque()).append(now)
-        self.climbs[rung] = self.climbs.get(rung, 0) + 1
+        for rung in Rung:
+            if rung >= start and rung not in without and self.has(rung, now):
+                return rung
+        return Rung.QUARANTINE
+
+    def next(self, now: float, *, at_least: Rung = Rung.RESYNC, without: Collection[Rung] = ()) -> Rung:
+        """As `find`, and the rung counts as climbed."""
+        rung = self.find(now, at_least=at_least, without=without)
+        self._count(rung, now)
         self._last, self._last_at = rung, now
         return rung
 
+    def take(self, rung: Rung, now: float) -> bool:
+        """Climb this rung and no other, if there is budget for it. What comes next is not higher for it."""
+        if not self.has(rung, now):
+            return False
+        self._count(rung, now)
+        return True
+
+    def has(self, rung: Rung, now: float) -> bool:
+        """The line has this rung, and budget for it."""
+        if rung not in self.allowed:
+            return False
+        used = self._used.get(rung)
+        while used and now - used[0] >= HOUR_S:
+            used.popleft()
+        return len(used or ()) < self.budgets.get(rung, 0)
+
     def well(self, now: float) -> None:
-        """The line works: a message went out, or it has answered all along."""
+        """The line answers and has a network; it is over the trouble if that lasts."""
         if self._last is not None and now - self._last_at >= WELL_S:
-            self._last = None
-            self._quarantines = 0
+            self.proved()
 
     def proved(self) -> None:
         """A message went out: whatever was wrong is over."""
@@ -85,14 +106,12 @@ class Ladder:
         self._quarantines = 0
 
     def quarantine_s(self) -> float:
-        """How long to leave the line alone this time."""
+        """How long to leave the line alone this time. After it the line starts from below."""
         stay: float = min(QUARANTINE_S * 2**self._quarantines, QUARANTINE_MOST_S)
         self._quarantines += 1
         self._last = None
         return stay
 
-    def _left(self, rung: Rung, now: float) -> int:
-        used = self._used.get(rung)
-        while used and now - used[0] >= HOUR_S:
-            used.popleft()
-        return self.budgets.get(rung, 0) - (len(used) if used else 0)
+    def _count(self, rung: Rung, now: float) -> None:
+        self._used.setdefault(rung, deque()).append(now)
+        self.climbs[rung] = self.climbs.get(rung, 0) + 1

@@ -56,8 +56,9 @@ class Profile:
     early: tuple[str, ...] = ()  # before the SIM is looked at
     late: tuple[str, ...] = ()  # after the settings of messages
     keep_link: bool = True
-    radio_reset: tuple[str, ...] = ("AT+CFUN=4", "AT+CFUN=1")
-    full_reset: tuple[str, ...] = ("AT+CFUN=1,1",)
+    soft_reset: tuple[str, ...] = ()  # ATZ or AT&F, for firmware that wants it; most are better off without
+    radio_reset: tuple[str, ...] = ("AT+CFUN=4", "AT+CFUN=1")  # none: it must not be switched off
+    full_reset: tuple[str, ...] = ("AT+CFUN=1,1",)  # the first that is taken counts; none: no such command helps
     ready_urcs: tuple[str, ...] = ("SMS READY", "SMS DONE")
     notes: tuple[str, ...] = field(default=())
 
@@ -92,7 +93,7 @@ _LAYOUT: Mapping[str, Mapping[str, str]] = {
     "delivery": {"service": "service", "direct": "direct", "reports": "reports", "indications": "indications"},
     "init": {"early": "early", "late": "late", "ready_urcs": "ready_urcs"},
     "send": {"keep_link": "keep_link"},
-    "reset": {"radio": "radio_reset", "full": "full_reset"},
+    "reset": {"soft": "soft_reset", "radio": "radio_reset", "full": "full_reset"},
 }
 _TOP = {"title": "title", "notes": "notes"}
 _TYPES: Mapping[str, type] = {"service": int, "direct": bool, "keep_link": bool}

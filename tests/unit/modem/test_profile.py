@@ -16,6 +16,7 @@ CHOICES = [
     ("SIEMENS", "MC35i", "", None, "siemens"),
     ("Cinterion", "EHS6", "", None, "siemens"),
     ("ZTE CORPORATION", "MF180", "", None, "zte"),
+    ("NEOWAY", "M590", "", None, "neoway-m590"),
     ("Unheard of", "X1", "", "abcd:0001", "generic"),
     ("", "", "", None, "generic"),
 ]
@@ -67,13 +68,15 @@ def test_every_key_reads() -> None:
         [send]
         keep_link = false
         [reset]
+        soft = ["ATZ"]
+        radio = []
         full = ["AT+CRESET"]
         """,
     )
     assert profile.usb == ("12d1:*",)
     assert profile.indications == ((1, 1), (2, 1, 0, 1, 0))
     assert (profile.service, profile.direct, profile.keep_link) == (0, True, False)
-    assert profile.full_reset == ("AT+CRESET",)
+    assert (profile.soft_reset, profile.radio_reset, profile.full_reset) == (("ATZ",), (), ("AT+CRESET",))
 
 
 MISTAKES = [

@@ -24,7 +24,7 @@ from typing import Any
 import aiohttp
 
 from tests.durability.verdict import TOKEN, Order, Verdict, judge, on_air, text_of
-from tests.durability.world import Gateway, Simulator, config_text, free_port
+from tests.durability.world import Gateway, Simulator, Zygote, config_text, free_port
 
 #: What the network does with reports, by the first digits of the recipient; all others are delivered once.
 PLANS = {"+79162": "never", "+79163": "doubled", "+79164": "failed", "+79165": "trying"}
@@ -225,11 +225,12 @@ async def prepared(plan: Plan, directory: Path) -> AsyncIterator[Run]:
         "--modems", str(plan.modems), "--seed", str(plan.seed), "--latency", str(plan.latency_s),
         "--report-delay", "0.05", "--personality", plan.personality,
     ]  # fmt: skip
-    async with (
-        Simulator(directory, *arguments) as sim,
-        Gateway(directory, config, port) as gateway,
-    ):
-        yield Run(plan, gateway, sim, rng)
+    zygote = Zygote()
+    try:
+        async with Simulator(directory, *arguments) as sim, Gateway(directory, config, port, zygote) as gateway:
+            yield Run(plan, gateway, sim, rng)
+    finally:
+        zygote.close()
 
 
 async def crash(plan: Plan, directory: Path) -> tuple[Verdict, str]:

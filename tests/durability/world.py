@@ -12,10 +12,11 @@ import os
 import signal
 import socket
 import sqlite3
+import subprocess
 import sys
 import time
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,15 @@ RUN = "import sys; from modemgw.cli import main; sys.argv[0] = 'modemgw'; main()
 
 #: A real service is up in about a second on a quiet machine.
 UP_LIMIT_S = 30.0
+
+
+async def until(look: Callable[[], Any], what: str, limit_s: float = 10.0) -> Any:
+    """The first true value of `look`; fails the test after `limit_s`."""
+    end = time.monotonic() + limit_s
+    while not (value := look()):
+        assert time.monotonic() < end, f"not within {limit_s:g} s: {what}"
+        await asyncio.sleep(0.005)
+    return value
 
 
 def free_port() -> int:
@@ -48,10 +58,43 @@ def config_text(directory: Path, modems: dict[str, str], port: int, *, on_doubt:
     )
 
 
+class Zygote:
+    """See `tests.durability.zygote`: forks gateways that need not import anything. Blocks, for milliseconds."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[str] | None = None
+
+    def start(self, config: Path, log: Path) -> int:
+        """Fork a gateway; its pid."""
+        if self._process is None:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "tests.durability.zygote"],
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1, cwd=Path(__file__).parents[2],
+            )  # fmt: skip
+        return self._ask(f"start {config} {log}")
+
+    def wait(self, pid: int) -> int:
+        """The status of a gateway that has ended."""
+        return self._ask(f"wait {pid}")
+
+    def _ask(self, line: str) -> int:
+        assert self._process is not None
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(line + "\n")
+        return int(self._process.stdout.readline().split()[1])
+
+    def close(self) -> None:
+        """End it. The gateways that it forked are not touched."""
+        if self._process is not None:
+            self._process.communicate()
+            self._process = None
+
+
 class Gateway:
     """A gateway process that is started, killed and started again on one configuration."""
 
-    def __init__(self, directory: Path, config: str, port: int) -> None:
+    def __init__(self, directory: Path, config: str, port: int, zygote: Zygote) -> None:
         self.directory = directory
         self.url = f"http://127.0.0.1:{port}"
         self.config = directory / "modemgw.toml"
@@ -62,7 +105,7 @@ class Gateway:
         self.started = 0.0
         self.up = asyncio.Event()
         self._cold: Process | None = None
-        self._zygote: Process | None = None
+        self._zygote = zygote
         self._http: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Gateway:
@@ -76,9 +119,6 @@ class Gateway:
             await self.kill()
         if self._http is not None:
             await self._http.close()
-        if self._zygote is not None and self._zygote.stdin is not None:
-            self._zygote.stdin.close()
-            await self._zygote.wait()
 
     # -- the process
 
@@ -95,22 +135,7 @@ class Gateway:
                 os.close(log)
             self.pid = self._cold.pid
             return
-        if self._zygote is None:
-            self._zygote = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "tests.durability.zygote", stdin=PIPE, stdout=PIPE,
-                cwd=Path(__file__).parents[2],
-            )  # fmt: skip
-        word, pid = await self._ask(f"start {self.config} {self.log}")
-        assert word == "pid"
-        self.pid = int(pid)
-
-    async def _ask(self, line: str) -> tuple[str, str]:
-        assert self._zygote is not None
-        assert self._zygote.stdin is not None
-        assert self._zygote.stdout is not None
-        self._zygote.stdin.write(line.encode() + b"\n")
-        word, value = (await self._zygote.stdout.readline()).split()
-        return word.decode(), value.decode()
+        self.pid = self._zygote.start(self.config, self.log)
 
     async def kill(self) -> None:
         """SIGKILL, and wait until it is gone."""
@@ -137,8 +162,7 @@ class Gateway:
         if self._cold is not None and self._cold.pid == pid:
             process, self._cold = self._cold, None
             return await process.wait()
-        _, status = await self._ask(f"wait {pid}")
-        return int(status)
+        return self._zygote.wait(pid)
 
     async def until_up(self) -> None:
         """The API answers."""
@@ -293,10 +317,3 @@ class Simulator:
             answer: Json = json.loads(await self._reader.readline())
         assert answer.pop("ok"), answer
         return answer
-
-
-@contextlib.asynccontextmanager
-async def simulator(directory: Path, *arguments: str) -> AsyncIterator[Simulator]:
-    """A running simulator."""
-    async with Simulator(directory, *arguments) as sim:
-        yield sim

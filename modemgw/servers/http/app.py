@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 
 from aiohttp import web
 from aiohttp.log import access_logger
@@ -37,9 +38,13 @@ LINGERING_S = 2.0
 
 
 def make_app(
-    gateway: Gateway, settings: HttpSettings | None = None, dialects: Sequence[Dialect] = ALL
+    gateway: Gateway,
+    settings: HttpSettings | None = None,
+    dialects: Sequence[Dialect] = ALL,
+    *,
+    clock: Callable[[], float] = time.time,
 ) -> web.Application:
-    """The application. Hand it to `start_http`, or to aiohttp's test client."""
+    """The application. Hand it to `start_http`, or to aiohttp's test client. `clock` is the dialects' time, Unix s."""
     settings = settings or HttpSettings()
     app = web.Application(middlewares=[as_problems], client_max_size=settings.max_body_bytes)
     keyring = Keyring(gateway)
@@ -56,7 +61,7 @@ def make_app(
             app.router.add_get(operation.path, operation.handler)  # HEAD as well
         else:
             app.router.add_route(operation.method, operation.path, operation.handler)
-    shell = DialectShell(gateway, settings)
+    shell = DialectShell(gateway, settings, clock=clock)
     for dialect in dialects:
         shell.register(app.router, dialect)
     app.on_shutdown.append(events.close)

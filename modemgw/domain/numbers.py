@@ -13,7 +13,7 @@ _PLAIN = re.compile(r"\+?[0-9]+\Z", re.ASCII)
 E164_MIN, E164_MAX, SHORT_MAX = 5, 15, 6
 
 #: Trunk prefix of national numbers by country code, where it is not "0"; and the length of a national number.
-_TRUNK = {"7": ("8", 10), "375": ("8", 9), "380": ("0", 9), "1": ("1", 10)}
+_TRUNK = {"7": ("8", 10), "375": ("80", 9), "380": ("0", 9), "1": ("1", 10)}
 
 
 def normalise(number: str, country: str | None = None) -> str:

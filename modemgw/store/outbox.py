@@ -372,12 +372,14 @@ class AdoptLateCmgs:
 
     def __call__(self, tx: Transaction) -> tuple[int, int] | None:
         row = tx.execute(
-            "SELECT id, message_id, seq, outcome FROM attempts WHERE line_id = ? ORDER BY id DESC LIMIT 1",
+            "SELECT id, message_id, seq FROM attempts WHERE id = "
+            "(SELECT max(id) FROM attempts WHERE line_id = ?1 AND outcome = 'unknown') "
+            "AND NOT EXISTS (SELECT 1 FROM attempts later WHERE later.id > attempts.id AND later.line_id = ?1)",
             (self.line_id,),
         ).fetchone()
-        if row is None or row[3] != "unknown":
+        if row is None:
             return None
-        attempt, message_id, seq, _ = row
+        attempt, message_id, seq = row
         changed = tx.execute(
             "UPDATE parts SET state = 'sent', mr = ?, error = NULL "
             "WHERE message_id = ? AND seq = ? AND state IN ('unknown', 'queued')",

@@ -57,7 +57,7 @@ def job(con: sqlite3.Connection, message_id: int) -> Job | None:
 
 def _job(con: sqlite3.Connection, row: Sequence[Any]) -> Job:
     parts = con.execute(
-        "SELECT seq, line_id FROM parts WHERE message_id = ? AND state = 'queued'", (row[0],)
+        "SELECT seq, line_id FROM parts WHERE message_id = ? AND state = 'queued' ORDER BY seq", (row[0],)
     ).fetchall()
     resend: frozenset[int] = frozenset()
     if any(line_id is not None for _, line_id in parts):
@@ -104,7 +104,8 @@ def find_message(
     con: sqlite3.Connection, account_id: int, id: int | None, ref: str | None, tail: str | None
 ) -> MessageView | None:
     """The newest message that fits all that is given."""
-    where: list[str] = ["m.account_id = ?"]
+    # newest first by the key, unless a reference narrows it down: no sorting of all that an account ever sent
+    where: list[str] = ["m.account_id = ?" if ref is not None else "+m.account_id = ?"]
     found: list[Any] = [account_id]
     if id is not None:
         where.append("m.id = ?")

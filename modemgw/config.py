@@ -103,8 +103,43 @@ class ModemSettings(_Section):
     enabled: bool = True
     smsc: PhoneNumber | None = None
     driver: Literal["at"] = "at"
+    profile: str | None = None
     cnmi: str | None = Field(default=None, pattern=r"^[0-9](,[0-9]){0,4}$")
-    profile: str | None = Field(default=None, min_length=1)
+    direct: bool | None = None
+    number: PhoneNumber | None = None
+    usb_reset: bool = False
+    power_cycle: list[str] | None = None
+    health_interval_s: int = Field(default=60, ge=5, le=3600)
+    canary_interval_s: int = Field(default=0, ge=0, le=604_800)
+    canary_limit_s: int = Field(default=300, ge=10, le=3600)
+
+    @field_validator("profile")
+    @classmethod
+    def _profile(cls, value: str | None) -> str | None:
+        from modemgw.modem.profile import known_profiles  # only where it is used: commands start fast
+
+        known = [profile.name for profile in known_profiles()]
+        if value is not None and value not in known:
+            raise PydanticCustomError(
+                "profile", "there is no such profile; there are: {names}", {"names": ", ".join(known)}
+            )
+        return value
+
+    @field_validator("power_cycle", mode="before")
+    @classmethod
+    def _power_cycle(cls, value: object) -> object:
+        if value is None or (isinstance(value, list) and value and all(isinstance(v, str) and v for v in value)):
+            return value
+        raise PydanticCustomError(
+            "power_cycle", 'must be the words of a command, such as ["uhubctl", "-l", "1-1", "-p", "2", "-a", "cycle"]'
+        )
+
+    @field_validator("canary_interval_s")
+    @classmethod
+    def _canary(cls, value: int) -> int:
+        if 0 < value < 60:
+            raise PydanticCustomError("canary", "must be 0 (no canary) or at least 60")
+        return value
 
 
 class AccountSettings(_Section):
@@ -150,6 +185,7 @@ class SendingSettings(_Section):
     doubt_window_s: Seconds = 600
     drain_limit_s: Seconds = 75
     pause_after: int = Field(default=3, ge=1, le=1000)
+    registration_limit_s: Seconds = 600
 
 
 class ReceivingSettings(_Section):
@@ -346,6 +382,7 @@ _PATTERN_HINTS = {
     "imei": "must be the 14 to 16 digits of the IMEI",
     "pin": "must be 4 to 8 digits",
     "smsc": "must be a phone number, such as +79990000001",
+    "number": "must be a phone number, such as +79990000001",
     "cnmi": 'must be the arguments of AT+CNMI, such as "2,1,0,2,0"',
     "login": "must be 1 to 64 characters without spaces and colons",
     "api_key": "must be 1 to 256 printable ASCII characters without spaces",

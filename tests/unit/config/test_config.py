@@ -172,3 +172,28 @@ def test_warnings_name_ports_that_are_not_there_and_readable_secrets(tmp_path: P
 )
 def test_split_listen(listen: str, expected: tuple[str, int]) -> None:
     assert split_listen(listen) == expected
+
+
+SURVIVING = [
+    ('profile = "huawai"', "modem[0].profile: there is no such profile; there are: generic, huawei"),
+    ('power_cycle = "uhubctl -a cycle"', "modem[0].power_cycle: must be the words of a command"),
+    ("power_cycle = []", "modem[0].power_cycle: must be the words of a command"),
+    ("power_cycle = [1]", "modem[0].power_cycle: must be the words of a command"),
+    ("canary_interval_s = 59", "modem[0].canary_interval_s: must be 0 (no canary) or at least 60"),
+    ('number = "mine"', "modem[0].number: must be a phone number"),
+    ("usb_reset = 1", "modem[0].usb_reset: must be true or false"),
+]
+
+
+@pytest.mark.parametrize(("line", "complaint"), SURVIVING)
+def test_settings_of_recovery_are_checked(line: str, complaint: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse(f'[[modem]]\nname = "a"\nport = "/dev/x"\n{line}\n')
+    assert any(complaint in str(found) for found in caught.value.complaints), str(caught.value)
+
+
+def test_settings_of_recovery() -> None:
+    text = 'profile = "quectel"\npower_cycle = ["uhubctl", "-a", "cycle"]\ncanary_interval_s = 3600\ndirect = true\n'
+    (modem,) = parse(f'[[modem]]\nname = "a"\nport = "/dev/x"\n{text}').modems
+    assert modem.power_cycle == ["uhubctl", "-a", "cycle"]
+    assert (modem.profile, modem.canary_interval_s, modem.direct, modem.usb_reset) == ("quectel", 3600, True, False)

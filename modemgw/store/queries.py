@@ -37,8 +37,11 @@ _INBOX = (
 
 _JOB = (
     "SELECT id, account_id, recipient, text, data, udh, encoding, locking, single, flash, pid, dcs, line, report, "
-    "on_doubt, parts, priority, expires_at, validity_s, tries FROM messages "
+    "on_doubt, parts, priority, expires_at, validity_s, tries, "
+    "NOT EXISTS (SELECT 1 FROM attempts WHERE message_id = messages.id) FROM messages "
 )
+
+_NONE: frozenset[int] = frozenset()
 
 #: The claim: the head of the queue of one line. Guarded by an EXPLAIN test.
 CLAIM = _JOB + "WHERE queue = 1 AND line = ? ORDER BY priority DESC, id LIMIT ?"
@@ -56,21 +59,29 @@ def job(con: sqlite3.Connection, message_id: int) -> Job | None:
 
 
 def _job(con: sqlite3.Connection, row: Sequence[Any]) -> Job:
-    parts = con.execute(
-        "SELECT seq, line_id FROM parts WHERE message_id = ? AND state = 'queued' ORDER BY seq", (row[0],)
-    ).fetchall()
-    resend: frozenset[int] = frozenset()
-    if any(line_id is not None for _, line_id in parts):
-        doubtful = con.execute(
-            "SELECT DISTINCT seq FROM attempts WHERE message_id = ? AND outcome = 'unknown'", (row[0],)
-        )
-        resend = frozenset(seq for (seq,) in doubtful)
+    queued, resend = tuple(range(1, row[15] + 1)), _NONE
+    if not row[20]:  # it was tried before
+        queued, resend = _open_parts(con, row[0])
     return Job(
         id=row[0], account_id=row[1], recipient=row[2], text=row[3], data=row[4], udh=row[5] or b"", encoding=row[6],
         locking=row[7], single=row[8], flash=bool(row[9]), pid=row[10], dcs=row[11], line=row[12],
         report=bool(row[13]), on_doubt=row[14], parts=row[15], priority=row[16], expires_at=row[17],
-        validity_s=row[18], tries=row[19], queued=tuple(seq for seq, _ in parts), resend=resend,
+        validity_s=row[18], tries=row[19], queued=queued, resend=resend,
     )  # fmt: skip
+
+
+def _open_parts(con: sqlite3.Connection, message_id: int) -> tuple[tuple[int, ...], frozenset[int]]:
+    """Parts still to go, and those of them that were in doubt before."""
+    parts = con.execute(
+        "SELECT seq, line_id FROM parts WHERE message_id = ? AND state = 'queued' ORDER BY seq", (message_id,)
+    ).fetchall()
+    resend = _NONE
+    if any(line_id is not None for _, line_id in parts):
+        doubtful = con.execute(
+            "SELECT DISTINCT seq FROM attempts WHERE message_id = ? AND outcome = 'unknown'", (message_id,)
+        )
+        resend = frozenset(seq for (seq,) in doubtful)
+    return tuple(seq for seq, _ in parts), resend
 
 
 def next_times(con: sqlite3.Connection) -> tuple[int | None, int | None, int | None, int | None]:

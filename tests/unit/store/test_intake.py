@@ -1,0 +1,313 @@
+"""What comes in: kept raw, once, whole or with its gaps, labelled (DESIGN rule 3)."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+
+import pytest
+from modemgw.domain.inbox import InboxKind, InboxView
+from modemgw.sms import Address, SmsDeliver, Udh, encode_pdu
+from modemgw.sms.dcs import Dcs
+from modemgw.sms.udh import InformationElement
+from modemgw.store import intake, queries
+from modemgw.store.intake import ShowPartials
+
+from tests.unit.store.desk import HOUR, LONG, MINUTE, START, Desk
+from tests.unit.store.pdus import SENDER, at, binary, deliver, parts, report
+
+
+@pytest.fixture
+def desk() -> Iterator[Desk]:
+    desk = Desk()
+    yield desk
+    desk.close()
+
+
+def inbox(desk: Desk) -> list[InboxView]:
+    return queries.inbox(desk.con, 0, 1000)
+
+
+def kinds(desk: Desk) -> list[str]:
+    return desk.rows("SELECT kind FROM events WHERE kind LIKE 'inbox.%' ORDER BY id")
+
+
+def test_a_text(desk: Desk) -> None:
+    assert desk.take([deliver("Привет 👋")]) == 1
+    (view,) = inbox(desk)
+    assert (view.line, view.sender, view.recipient, view.text) == ("a", SENDER, "+79990000000", "Привет 👋")
+    assert (view.kind, view.parts, view.missing, view.complete) == (InboxKind.TEXT, 1, (), True)
+    assert (view.scts, view.scts_offset_s, view.received_at) == (START, 0, START)
+    assert view.pdus == (deliver("Привет 👋"),)
+    assert queries.inbox_item(desk.con, view.id) == view
+    assert kinds(desk) == ["inbox.received"]
+
+
+# -- copies -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("delay", [0, MINUTE, 400 * 24 * HOUR])
+def test_a_copy_is_known_whenever_it_comes(desk: Desk, delay: int) -> None:
+    assert desk.take([deliver("one")]) == 1
+    desk.now += delay
+    assert desk.take([deliver("one")]) == 0
+    assert len(inbox(desk)) == 1
+
+
+@pytest.mark.parametrize("difference", ["case", "centre", "more messages to send"])
+def test_a_copy_may_look_a_little_different(desk: Desk, difference: str) -> None:
+    original = deliver("one")
+    copy = {
+        "case": original.lower(),
+        "centre": "0791" + "9761989901F0" + original[2:],
+        "more messages to send": deliver("one", mms=True),
+    }[difference]
+    assert desk.take([original, copy]) == 1
+
+
+def test_two_equal_texts_at_two_times_are_two(desk: Desk) -> None:
+    assert desk.take([deliver("ok", seconds=0), deliver("ok", seconds=1)]) == 2
+    assert [view.text for view in inbox(desk)] == ["ok", "ok"]
+
+
+def test_two_lines_may_each_get_the_same(desk: Desk) -> None:
+    assert desk.take([deliver("to all")], "a") + desk.take([deliver("to all")], "b") == 2
+
+
+def test_without_a_time_only_what_comes_soon_is_a_copy(desk: Desk) -> None:
+    pdu = encode_pdu(SmsDeliver(oa=Address.parse(SENDER), ud=b"\x4f\x4b")).hex  # its SCTS is all zeros: no date
+    assert desk.take([pdu, pdu]) == 1
+    desk.now += 15 * MINUTE
+    assert desk.take([pdu]) == 0
+    desk.now += 1
+    assert desk.take([pdu]) == 1
+    assert [view.scts for view in inbox(desk)] == [None, None]
+
+
+# -- what does not decode ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("pdu", ["", "00", "07", "zz", "0004FF", "00" + "04" + "0B919761" + "00" * 4, "FF" * 200])
+def test_what_does_not_decode_is_kept_raw(desk: Desk, pdu: str) -> None:
+    assert desk.take([deliver("before"), pdu, deliver("after")]) == 3
+    broken = inbox(desk)[1]
+    assert (broken.kind, broken.text, broken.pdus, broken.complete) == (InboxKind.UNDECODABLE, None, (pdu,), True)
+    assert desk.rows("SELECT note FROM pdus WHERE kind = 'undecodable'")[0]
+
+
+def test_a_submit_read_from_the_memory_is_no_message_to_us(desk: Desk) -> None:
+    desk.take(["0001000B919761111222F30000024F4B"])
+    assert [view.kind for view in inbox(desk)] == [InboxKind.UNDECODABLE]
+
+
+def test_what_we_stumble_over_is_kept_and_stops_nobody(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = intake.kind_of
+
+    def stumble(message: SmsDeliver) -> InboxKind:
+        if message.text == "stumble":
+            raise KeyError("a bug of ours")
+        return real(message)
+
+    monkeypatch.setattr(intake, "kind_of", stumble)
+    assert desk.take([deliver("before"), deliver("stumble"), deliver("after")]) == 3
+    assert [(view.kind, view.text) for view in inbox(desk)] == [
+        (InboxKind.TEXT, "before"), (InboxKind.UNDECODABLE, None), (InboxKind.TEXT, "after"),
+    ]  # fmt: skip
+    assert kinds(desk) == ["inbox.received", "inbox.undecodable", "inbox.received"]
+    assert desk.rows("SELECT hex FROM pdus WHERE note LIKE 'Internal%'") == [deliver("stumble")]
+    assert desk.take([deliver("stumble")]) == 0  # and the modem's copy of it is known
+
+
+def test_random_octets_are_all_kept(desk: Desk) -> None:
+    chance = random.Random(7)
+    sound = [deliver("some text"), *parts(LONG), report(1), binary(b"\1\2\3", Udh())]
+    pdus = []
+    for _ in range(1500):
+        octets = bytearray.fromhex(chance.choice(sound))
+        for _ in range(chance.randrange(1, 6)):
+            octets[chance.randrange(len(octets))] = chance.randrange(256)
+        pdus.append(octets[: chance.randrange(1, len(octets) + 1)].hex())
+    new = desk.take(pdus)
+    assert desk.rows("SELECT count(*) FROM pdus") == [new]
+    desk.now += 25 * HOUR
+    while desk.do(ShowPartials(desk.now)):
+        pass
+    assert desk.rows("SELECT count(*) FROM pdus WHERE kind <> 'report' AND inbox_id IS NULL") == [0]
+    assert len(inbox(desk)) > 500
+    assert not desk.rows("SELECT note FROM pdus WHERE note LIKE 'Internal%'")
+
+
+# -- labels -----------------------------------------------------------------------------------------------
+
+PORTS = Udh((InformationElement(0x05, bytes((0x0B, 0x84, 0x23, 0xF0))),))
+VOICE = Udh((InformationElement(0x01, bytes((0x80, 3))),))
+
+
+@pytest.mark.parametrize(
+    ("pdu", "kind"),
+    [
+        (deliver("text"),                         InboxKind.TEXT),
+        (deliver("flash", flash=True),            InboxKind.FLASH),
+        (deliver("вспышка", flash=True),          InboxKind.FLASH),
+        (deliver("silent", pid=0x40),             InboxKind.TYPE0),
+        (deliver("3 calls", dcs=Dcs.decode(0xC8)), InboxKind.VOICEMAIL),
+        (deliver("3 calls", dcs=Dcs.decode(0xD8)), InboxKind.VOICEMAIL),
+        (deliver("3 calls", udh=VOICE),           InboxKind.VOICEMAIL),
+        (binary(b"\x01\x02", Udh()),              InboxKind.BINARY),
+        (binary(b"\x01\x02", PORTS),              InboxKind.BINARY),
+        (deliver("BEGIN:VCARD", udh=PORTS),       InboxKind.BINARY),
+    ],
+)  # fmt: skip
+def test_labels(desk: Desk, pdu: str, kind: InboxKind) -> None:
+    desk.take([pdu])
+    (view,) = inbox(desk)
+    assert view.kind is kind
+    assert view.pdus == (pdu,)
+    if kind is InboxKind.BINARY:
+        assert view.data is not None or view.text is not None
+    assert view.ports == ((0x0B84, 0x23F0) if "0B8423F0" in pdu else None)
+
+
+# -- several parts ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0), (2, 0, 1)])
+def test_parts_in_any_order(desk: Desk, order: tuple[int, ...]) -> None:
+    pdus = parts(LONG)
+    for number in order:
+        assert inbox(desk) == []
+        assert desk.take([pdus[number]]) == 1
+        desk.now += HOUR
+    (view,) = inbox(desk)
+    assert (view.text, view.parts, view.complete) == (LONG, 3, True)
+    assert view.pdus == tuple(pdus)
+    assert view.received_at == START
+
+
+def test_parts_twice_are_parts_once(desk: Desk) -> None:
+    pdus = parts(LONG)
+    assert desk.take([pdus[0], pdus[0], pdus[2], pdus[2], pdus[0], pdus[1], pdus[1]]) == 3
+    assert [view.text for view in inbox(desk)] == [LONG]
+
+
+def test_a_16_bit_reference_is_another_message_than_an_8_bit_one(desk: Desk) -> None:
+    narrow, wide = parts("a" * 200), parts("b" * 200, seconds=60, reference_bits=16)
+    desk.take([narrow[0], wide[1], wide[0], narrow[1]])
+    assert [view.text for view in inbox(desk)] == ["b" * 200, "a" * 200]
+
+
+def test_two_senders_may_use_one_reference(desk: Desk) -> None:
+    one, two = parts("a" * 200), parts("b" * 200, sender="+79169998877")
+    desk.take([one[0], two[1], one[1], two[0]])
+    assert [(view.sender, view.text) for view in inbox(desk)] == [(SENDER, "a" * 200), ("+79169998877", "b" * 200)]
+
+
+def test_one_sender_may_use_one_reference_for_two_messages(desk: Desk) -> None:
+    one, two = parts("a" * 200), parts("b" * 200, seconds=600)
+    desk.take([one[0], two[0], two[1], one[1]])
+    assert sorted(view.text or "" for view in inbox(desk)) == ["a" * 200, "b" * 200]
+
+
+def test_a_part_is_not_made_to_fit_a_message_of_yesterday(desk: Desk) -> None:
+    one, two = parts("a" * 400), parts("b" * 400, seconds=24 * 3600)
+    desk.take([one[0], one[2]])
+    desk.now += 24 * HOUR
+    desk.take([two[1], two[0], two[2]])
+    assert [view.text for view in inbox(desk)] == ["b" * 400]
+    desk.do(ShowPartials(desk.now))
+    assert [(view.text or "")[0] + str(view.missing) for view in inbox(desk)] == ["b()", "a(2,)"]
+
+
+def test_a_wrong_total_is_another_message(desk: Desk) -> None:
+    pdus = parts("a" * 400)
+    wrong = pdus[1].replace("0500030703", "0500030704")
+    assert wrong != pdus[1]
+    desk.take([pdus[0], wrong, pdus[2]])
+    assert inbox(desk) == []
+    assert desk.take([pdus[1]]) == 1
+    assert [view.text for view in inbox(desk)] == ["a" * 400]
+    desk.do(ShowPartials(desk.now))
+    assert [(view.parts, view.missing) for view in inbox(desk)] == [(3, ()), (4, (1, 3, 4))]
+
+
+@pytest.mark.parametrize("element", ["0003070200", "0003070203", "0003070000"])
+def test_a_number_outside_the_total_makes_a_message_of_its_own(desk: Desk, element: str) -> None:
+    pdu = parts("a" * 200)[0].replace("0003070201", element)
+    desk.take([pdu])
+    (view,) = inbox(desk)
+    assert (view.parts, view.complete) == (1, True)
+    assert view.text is not None
+    assert "aaaa" in view.text
+
+
+def test_partial_is_shown_with_its_gap_and_completed_in_place(desk: Desk) -> None:
+    pdus = parts(LONG)
+    desk.take([pdus[0], pdus[2]])
+    first_at = desk.now
+    desk.now += 24 * HOUR
+    assert desk.do(ShowPartials(first_at - 1)) == []
+    assert len(desk.do(ShowPartials(first_at))) == 1
+    assert desk.do(ShowPartials(first_at)) == []
+    (shown,) = inbox(desk)
+    assert (shown.complete, shown.missing, shown.parts) == (False, (2,), 3)
+    assert shown.text is not None
+    assert "[…]" in shown.text
+    desk.take([deliver("something between")])
+    desk.take([pdus[1]])
+    whole = inbox(desk)[0]
+    assert (whole.id, whole.text, whole.complete, whole.missing) == (shown.id, LONG, True, ())
+    assert whole.pdus == tuple(pdus)
+    assert kinds(desk) == ["inbox.partial", "inbox.received", "inbox.completed"]
+
+
+def test_a_part_that_leaves_gaps_is_added_to_what_is_shown(desk: Desk) -> None:
+    pdus = parts(LONG)
+    desk.take([pdus[2]])
+    desk.do(ShowPartials(desk.now))
+    desk.take([pdus[0]])
+    (view,) = inbox(desk)
+    assert (view.missing, view.complete, len(view.pdus)) == ((2,), False, 2)
+    assert kinds(desk) == ["inbox.partial", "inbox.part_added"]
+
+
+def test_half_a_surrogate_at_the_edge_of_a_gap_is_stored(desk: Desk) -> None:
+    """A sender that cuts emoji in two, and a part that never comes."""
+    emoji = "😀".encode("utf-16-be")
+    for seq, payload in ((1, "я".encode("utf-16-be") + emoji[:2]), (2, emoji[2:])):
+        udh = Udh((InformationElement(0x00, bytes((9, 3, seq))),))
+        desk.take([
+            encode_pdu(SmsDeliver(oa=Address.parse(SENDER), ud=payload, udh=udh, dcs=Dcs.decode(8), scts=at(seq))).hex
+        ])  # fmt: skip
+        desk.do(ShowPartials(desk.now))
+    (view,) = inbox(desk)
+    assert view.text == "я😀[…]"
+
+
+def test_binary_in_parts(desk: Desk) -> None:
+    pdus = []
+    for seq, payload in ((1, b"\x00" * 100), (2, b"\xff" * 3)):
+        udh = Udh((*PORTS.elements, InformationElement(0x00, bytes((9, 2, seq)))))
+        pdus.append(binary(payload, udh, seconds=seq))
+    desk.take(pdus)
+    (view,) = inbox(desk)
+    assert (view.kind, view.data, view.text) == (InboxKind.BINARY, b"\x00" * 100 + b"\xff" * 3, None)
+    assert view.ports == (0x0B84, 0x23F0)
+
+
+def test_an_alphanumeric_sender(desk: Desk) -> None:
+    desk.take([deliver("code 1234", sender="SberBank")])
+    assert inbox(desk)[0].sender == "SberBank"
+
+
+def test_a_report_is_not_shown_as_a_message(desk: Desk) -> None:
+    assert desk.take([report(5)]) == 1
+    assert inbox(desk) == []
+    assert desk.rows("SELECT kind FROM pdus") == ["report"]
+
+
+def test_the_inbox_is_read_by_pages(desk: Desk) -> None:
+    desk.take([deliver(str(number), seconds=number) for number in range(5)])
+    first = queries.inbox(desk.con, 0, 2)
+    second = queries.inbox(desk.con, first[-1].id, 10)
+    assert [view.text for view in first + second] == ["0", "1", "2", "3", "4"]
+    assert queries.inbox_item(desk.con, 99) is None

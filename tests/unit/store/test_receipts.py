@@ -1,0 +1,278 @@
+"""Status reports: matched by line, recipient, reference and time, or called what they are (DESIGN rule 4)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from modemgw.store import queries
+from modemgw.store.outbox import AdoptLateCmgs, Promote, SettleDoubt
+
+from tests.unit.store.desk import DAY, HOUR, MINUTE, Desk
+from tests.unit.store.pdus import report
+
+
+@pytest.fixture
+def desk() -> Iterator[Desk]:
+    desk = Desk()
+    yield desk
+    desk.close()
+
+
+def matched(desk: Desk) -> list[int]:
+    """0 nobody's, 1 one part's, 2 ambiguous; of each receipt in order."""
+    return desk.rows("SELECT matched FROM receipts ORDER BY id")
+
+
+@pytest.mark.parametrize(
+    ("st", "state"),
+    [
+        (0x00, "delivered"),
+        (0x20, "sent"),
+        (0x25, "sent"),
+        (0x30, "sent"),
+        (0x40, "undeliverable"),
+        (0x41, "undeliverable"),
+        (0x46, "expired"),
+        (0x49, "undeliverable"),
+        (0x60, "undeliverable"),
+        (0x65, "undeliverable"),
+        (0x80, "undeliverable"),
+        (0xFF, "undeliverable"),
+    ],
+)
+def test_what_a_status_makes_of_a_part(desk: Desk, st: int, state: str) -> None:
+    message = desk.accept()
+    desk.send(message, mr=9)
+    desk.take([report(9, st=st)])
+    assert desk.state(message) == state
+    assert matched(desk) == [1]
+    assert desk.rows("SELECT st FROM parts") == [st]
+    assert desk.rows("SELECT st FROM messages") == [st]
+
+
+def test_still_trying_and_then_delivered(desk: Desk) -> None:
+    message = desk.accept()
+    desk.send(message, mr=9)
+    desk.take([report(9, st=0x22)])
+    desk.take([report(9, st=0x00, done=60)])
+    assert desk.state(message) == "delivered"
+    assert matched(desk) == [1, 1]
+
+
+@pytest.mark.parametrize(("first", "second", "state"), [(0, 0x41, "delivered"), (0x41, 0, "undeliverable"),
+                                                        (0, 0x22, "delivered"), (0, 0, "delivered")])  # fmt: skip
+def test_the_last_word_stands_and_a_later_one_is_kept(desk: Desk, first: int, second: int, state: str) -> None:
+    message = desk.accept()
+    desk.send(message, mr=9)
+    desk.take([report(9, st=first)])
+    desk.take([report(9, st=second, done=90)])
+    assert desk.state(message) == state
+    assert desk.rows("SELECT st FROM parts") == [first]
+    assert desk.rows("SELECT count(*) FROM receipt_parts") == [2]
+
+
+def test_the_same_report_twice_is_one(desk: Desk) -> None:
+    message = desk.accept()
+    desk.send(message, mr=9)
+    assert desk.take([report(9), report(9)]) == 1
+    desk.now += DAY
+    assert desk.take([report(9)]) == 0
+    assert matched(desk) == [1]
+
+
+@pytest.mark.parametrize("other", ["line", "recipient", "reference", "too late", "no report wanted", "rejected"])
+def test_a_report_of_something_else_is_nobodys(desk: Desk, other: str) -> None:
+    message = desk.accept(report=other != "no report wanted")
+    desk.send(message, outcome="rejected" if other == "rejected" else "sent", mr=None if other == "rejected" else 9)
+    before = desk.state(message)
+    line = "b" if other == "line" else "a"
+    if other == "too late":
+        desk.now += 5 * DAY
+    desk.take(
+        [report(10 if other == "reference" else 9, "+79160000002" if other == "recipient" else "+79160000001")], line
+    )
+    assert (desk.state(message), matched(desk)) == (before, [0])
+    assert desk.rows("SELECT kind FROM events WHERE kind LIKE 'receipt.%'") == ["receipt.unmatched"]
+
+
+@pytest.mark.parametrize("spelling", ["+79160000001", "89160000001", "9160000001"])
+def test_the_network_may_spell_the_number_in_its_own_way(desk: Desk, spelling: str) -> None:
+    message = desk.accept()
+    desk.send(message, mr=9)
+    desk.take([report(9, spelling)])
+    assert desk.state(message) == "delivered"
+
+
+def test_each_part_has_its_own_report(desk: Desk) -> None:
+    message = desk.accept_long()
+    for seq in (1, 2, 3):
+        desk.send(message, seq, mr=100 + seq)
+    desk.take([report(103), report(101)])
+    assert (desk.state(message), desk.parts(message)) == ("sent", ["delivered", "sent", "delivered"])
+    desk.take([report(102)])
+    assert desk.state(message) == "delivered"
+
+
+# -- references that come round ---------------------------------------------------------------------------
+
+
+def test_more_than_256_parts_in_flight_to_one_recipient(desk: Desk) -> None:
+    messages = [desk.accept() for _ in range(300)]
+    for number, message in enumerate(messages):
+        desk.send(message, mr=number % 256)
+    for number in reversed(range(300)):  # last sent, first delivered
+        desk.take([report(number % 256, seconds=number, done=400 - number)])
+    twice = set(range(44)) | set(range(256, 300))
+    for number, message in enumerate(messages):
+        assert desk.state(message) == ("sent" if number in twice else "delivered"), number
+    assert desk.rows("SELECT count(*) FROM receipts WHERE matched = 2") == [88]
+    view = queries.message(desk.con, 1, messages[3])
+    assert view is not None
+    assert [(r.ambiguous, r.meaning) for r in view.parts[0].receipts] == [(True, "delivered")] * 2
+    assert "receipt.ambiguous" in desk.events(messages[3])
+
+
+def test_a_reference_that_has_come_round_after_its_last_word_is_not_ambiguous(desk: Desk) -> None:
+    first, second = desk.accept(), desk.accept()
+    desk.send(first, mr=9)
+    desk.take([report(9, st=0x41)])
+    desk.send(second, mr=9)
+    desk.take([report(9, st=0, seconds=50, done=60)])
+    assert (desk.state(first), desk.state(second)) == ("undeliverable", "delivered")
+
+
+# -- before the answer ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("delay", [0, 30_000, 170_000])
+def test_a_report_before_the_answer(desk: Desk, delay: int) -> None:
+    message = desk.accept()
+    attempt = desk.begin(message)
+    desk.now += 1000
+    desk.take([report(9)])
+    assert matched(desk) == [0]
+    desk.now += delay
+    desk.end(attempt, message, mr=9)
+    assert (desk.state(message), matched(desk)) == ("delivered", [1])
+
+
+def test_a_report_before_the_answer_goes_to_its_own_attempt_only(desk: Desk) -> None:
+    first, second = desk.accept(), desk.accept()
+    attempt = desk.begin(first)
+    desk.take([report(9), report(10)])
+    desk.end(attempt, first, mr=10)
+    desk.now += MINUTE
+    desk.send(second, mr=9)  # the other report came before this was tried at all
+    assert (desk.state(first), desk.state(second), matched(desk)) == ("delivered", "sent", [0, 1])
+    assert desk.rows("SELECT count(*) FROM events WHERE kind = 'receipt.unmatched'") == [2]
+
+
+# -- doubt ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("st", "state"), [(0, "delivered"), (0x22, "sent"), (0x41, "undeliverable"), (0x46, "expired")]
+)
+def test_a_report_resolves_a_doubt(desk: Desk, st: int, state: str) -> None:
+    message = desk.accept()
+    desk.doubt(message)
+    desk.take([report(200, st=st)])
+    assert desk.state(message) == state
+    assert desk.rows("SELECT mr FROM parts") == [200]
+    assert desk.rows("SELECT mr FROM attempts") == [200]
+    assert "part.resolved" in desk.events(message)
+    assert desk.rows("SELECT doubt_at FROM messages") == [None]
+
+
+@pytest.mark.parametrize("rule", ["hold", "resend"])
+def test_a_report_after_the_window_resolves_it_too(desk: Desk, rule: str) -> None:
+    message = desk.accept(on_doubt=rule)
+    desk.doubt(message)
+    desk.now += HOUR
+    desk.do(SettleDoubt())
+    desk.take([report(200)])
+    assert (desk.state(message), desk.queue(message)) == ("delivered", 0)
+    assert desk.begin(message) is None
+
+
+def test_the_rest_of_a_message_goes_on_when_a_report_resolves_its_doubt(desk: Desk) -> None:
+    message = desk.accept_long(priority=3)
+    desk.send(message, 1, mr=1)
+    desk.doubt(message, 2)
+    desk.take([report(2)])
+    assert (desk.state(message), desk.parts(message)) == ("sending", ["sent", "delivered", "queued"])
+    assert desk.do(Promote()) == [(message, 3, "a")]  # the timer tells the dispatcher
+    assert desk.begin(message, 3) is not None
+
+
+def test_two_doubts_that_a_report_fits_are_ambiguous(desk: Desk) -> None:
+    first, second = desk.accept(), desk.accept()
+    desk.doubt(first)
+    desk.doubt(second)
+    desk.take([report(9)])
+    assert (desk.state(first), desk.state(second), matched(desk)) == ("unknown", "unknown", [2])
+
+
+def test_a_doubt_does_not_make_the_reports_of_its_neighbours_ambiguous(desk: Desk) -> None:
+    """References count up: the doubtful part cannot have the one that its neighbour was given."""
+    doubtful, sure = desk.accept(), desk.accept()
+    desk.doubt(doubtful)
+    desk.send(sure, mr=18)
+    desk.take([report(18)])
+    assert (desk.state(doubtful), desk.state(sure)) == ("unknown", "delivered")
+    desk.take([report(18, done=77)])  # repeated: still not that of the doubtful one
+    assert desk.state(doubtful) == "unknown"
+    desk.take([report(17)])
+    assert desk.state(doubtful) == "delivered"
+
+
+def test_a_doubt_a_whole_round_away_makes_a_report_ambiguous(desk: Desk) -> None:
+    doubtful = desk.accept()
+    desk.doubt(doubtful)
+    for number in range(255):
+        desk.send(desk.accept(recipient="+79160000099"), mr=number)
+    sure = desk.accept()
+    desk.send(sure, mr=18)
+    desk.take([report(18)])
+    assert (desk.state(doubtful), desk.state(sure), matched(desk)) == ("unknown", "sent", [2])
+
+
+def test_a_doubt_about_a_message_that_wanted_no_report_is_not_resolved_by_one(desk: Desk) -> None:
+    message = desk.accept(report=False)
+    desk.doubt(message)
+    desk.take([report(9)])
+    assert (desk.state(message), matched(desk)) == ("unknown", [0])
+
+
+def test_the_report_of_the_first_copy_is_not_taken_for_that_of_the_second(desk: Desk) -> None:
+    message = desk.accept(on_doubt="resend")
+    desk.doubt(message)
+    desk.now += 10 * MINUTE
+    desk.do(SettleDoubt())
+    desk.send(message, mr=50)
+    desk.take([report(17, st=0x41)])
+    assert (desk.state(message), matched(desk)) == ("sent", [0])
+    desk.take([report(50)])
+    assert desk.state(message) == "delivered"
+
+
+def test_a_late_answer_finds_the_report_that_was_here_first(desk: Desk) -> None:
+    first, second = desk.accept(), desk.accept(recipient="89160000001")
+    desk.doubt(first, window=HOUR)
+    desk.doubt(second, line="b", window=HOUR)
+    assert desk.do(AdoptLateCmgs(1, 8)) == (first, 1)
+    desk.take([report(8)])
+    assert (desk.state(first), desk.state(second)) == ("delivered", "unknown")
+
+
+def test_a_part_known_to_be_there_without_a_reference(desk: Desk) -> None:
+    """CMS 197: the centre knows the second copy, and nobody knows its reference."""
+    message = desk.accept(on_doubt="resend")
+    desk.doubt(message)
+    desk.now += 10 * MINUTE
+    desk.do(SettleDoubt())
+    desk.send(message, outcome="sent", error="Duplicate.")
+    assert desk.state(message) == "sent"
+    desk.take([report(77)])
+    assert desk.state(message) == "delivered"

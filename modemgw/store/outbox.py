@@ -172,9 +172,9 @@ class EndAttempt:
         else:
             execute(
                 "UPDATE parts SET "
-                "state = CASE WHEN ?1 = 'rejected' AND sent_at IS NOT NULL THEN 'unknown' ELSE ?1 END, "
-                "error = ?2, error_code = ?3 WHERE message_id = ?4 AND seq = ?5 AND state = 'sending'",
-                (part, self.error, self.error_code, self.message_id, self.seq),
+                "state = CASE WHEN ? AND sent_at IS NOT NULL THEN 'unknown' ELSE ? END, "
+                "error = ?, error_code = ? WHERE message_id = ? AND seq = ? AND state = 'sending'",
+                (part == "rejected", part, self.error, self.error_code, self.message_id, self.seq),
             )
         account, parts, line = execute(
             "SELECT account_id, parts, line FROM messages WHERE id = ?", (self.message_id,)
@@ -373,9 +373,9 @@ class AdoptLateCmgs:
     def __call__(self, tx: Transaction) -> tuple[int, int] | None:
         row = tx.execute(
             "SELECT id, message_id, seq FROM attempts WHERE id = "
-            "(SELECT max(id) FROM attempts WHERE line_id = ?1 AND outcome = 'unknown') "
-            "AND NOT EXISTS (SELECT 1 FROM attempts later WHERE later.id > attempts.id AND later.line_id = ?1)",
-            (self.line_id,),
+            "(SELECT max(id) FROM attempts WHERE line_id = ? AND outcome = 'unknown') "
+            "AND NOT EXISTS (SELECT 1 FROM attempts later WHERE later.id > attempts.id AND later.line_id = ?)",
+            (self.line_id, self.line_id),
         ).fetchone()
         if row is None:
             return None

@@ -44,7 +44,8 @@ log = logging.getLogger(__name__)
 #: Asked again while there is no network; a +CREG that comes by itself is quicker.
 REGISTRATION_S = 10.0
 
-#: Pauses of a line whose network refuses message after message, while it says that it is registered.
+#: Pauses of a line whose network refuses message after message to one recipient after the other, while it says that
+#: it is registered.
 NETWORK_PAUSES_S = (0.0, 5.0, 15.0, 30.0, 60.0, 120.0)
 
 #: Time between looks through the memories of a modem that cannot be made to tell of arriving messages.
@@ -138,7 +139,7 @@ class Session:
         self._sender: LineSender | None = None
         self._line: LineRecord | None = None
         self._background: set[asyncio.Task[None]] = set()
-        self._network_troubles = 0
+        self._network_refused: set[str | None] = set()  # recipients, since something was sent
         self._modem_troubles = 0
         self._sent_before = 0
         self._late: list[int] = []  # references that came before the line was known
@@ -274,7 +275,8 @@ class Session:
                 await self._run_registered(sender)
             except LineTrouble as trouble:
                 if sender.sent > self._sent_before:
-                    self._network_troubles = self._modem_troubles = 0
+                    self._network_refused.clear()
+                    self._modem_troubles = 0
                     self._ladder.proved()
                 self._sent_before = sender.sent
                 await self._mend(trouble)
@@ -312,7 +314,7 @@ class Session:
         elif trouble.action is ErrorAction.USE_CONFIGURED_SMSC:
             await self._missing_smsc(reason)
         elif trouble.scope is ErrorScope.NETWORK:
-            await self._network_trouble(reason)
+            await self._network_trouble(reason, trouble.recipient)
         elif trouble.action is ErrorAction.REINIT_RETRY_ONCE:
             raise Climb(self._next_rung(Rung.REOPEN), reason)
         else:
@@ -330,11 +332,12 @@ class Session:
         if smsc is None:
             await self._pause_line(f"{reason} Set smsc of this modem in the configuration.")
 
-    async def _network_trouble(self, reason: str) -> None:
+    async def _network_trouble(self, reason: str, recipient: str | None) -> None:
         self._note_registration(await self._driver.registration())
         if self._registered.is_set():
-            pause = NETWORK_PAUSES_S[min(self._network_troubles, len(NETWORK_PAUSES_S) - 1)]
-            self._network_troubles += 1
+            again = recipient is not None and recipient in self._network_refused
+            self._network_refused.add(recipient)
+            pause = 0.0 if again else NETWORK_PAUSES_S[min(len(self._network_refused), len(NETWORK_PAUSES_S)) - 1]
             if pause:
                 self._set_state(LineState.RECOVERING, reason)
                 await asyncio.sleep(pause)

@@ -71,12 +71,16 @@ class SendingSettings:
 
 
 class LineTrouble(ModemgwError):
-    """The line cannot go on sending by itself. `scope` says whose fault, `action` what is asked of the worker."""
+    """The line cannot go on sending by itself. `scope` says whose fault, `action` what is asked of the worker.
 
-    def __init__(self, scope: ErrorScope, action: ErrorAction, reason: str) -> None:
+    `recipient` is whom the refused message was for: what is refused for one number only says little of the line.
+    """
+
+    def __init__(self, scope: ErrorScope, action: ErrorAction, reason: str, recipient: str | None = None) -> None:
         super().__init__(reason)
         self.scope = scope
         self.action = action
+        self.recipient = recipient
 
 
 class LineSender:
@@ -265,7 +269,7 @@ class LineSender:
             due_at = self._clock() + self._backoff_ms(job)
             await self._ended(attempt, job, seq, "refused", error=text, error_code=code, due_at=due_at)
             self._timers.wake_by(due_at)
-        raise LineTrouble(policy.scope, action, text)
+        raise LineTrouble(policy.scope, action, text, job.recipient)
 
     def _backoff_ms(self, job: Job) -> int:
         wait = min(BACKOFF_FIRST_S * 2 ** min(job.tries, 10), BACKOFF_MOST_S)

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from modemgw.at.commands import AT, PROMPT_S, SUBMIT_OK_S, SUBMIT_S, Command, submit
-from modemgw.at.errors import AtResponseError
+from modemgw.at.errors import AtResponseError, CmsError, CommandFailed
 from modemgw.at.parser import (
     UNKNOWN,
     AtParser,
@@ -43,6 +43,8 @@ GO_AHEAD_S = 30.0  # the journal's COMMIT; a prompt is kept open no longer
 QUIET_S = 0.1  # a modem that says nothing for so long has said what it had to
 DRAIN_LIMIT_S = 2.0
 HOLD_S = 3.0  # the second line of a URC comes with the first
+LONE_OK_S = 3.0  # a `+CMGS` may yet follow an OK
+VAGUE_S = 30.0  # an error without a meaning after so long may be a timer's: TR1M is 35-45 s (TS 24.011 10)
 RESYNC_PROBE_S = (2.0, 3.0, 5.0)
 RESYNC_REFUSED_S = 0.5  # after an ERROR: was it a late one, or does the modem not know the question?
 
@@ -296,16 +298,26 @@ class Channel:
             self._in_air = False
             self._end()
             raise SendAborted(f"Nothing was sent. {exc}") from exc
+        written = self._loop.time()
         try:
             outcome = await self._wait()
+            if isinstance(outcome, Final) and outcome.error is None and not self._lines:
+                outcome = await self._after_lone_ok(outcome)
         except asyncio.CancelledError:
             self._abandon()
             raise
+        took_s = self._loop.time() - written
         self._in_air = False
         self._end()
-        return self._judge(outcome)
+        return self._judge(outcome, took_s)
 
-    def _judge(self, outcome: _Outcome) -> int:
+    async def _after_lone_ok(self, ok: Final) -> _Outcome:
+        """An OK without `+CMGS` may be the late result of something before: the true one follows it, or nothing."""
+        self._await_outcome(LONE_OK_S)
+        outcome = await self._wait()
+        return ok if isinstance(outcome, _Timeout) and not self._lines else outcome
+
+    def _judge(self, outcome: _Outcome, took_s: float) -> int:
         """What a result after the payload means. A reference that was read is success, whatever silence follows."""
         answered, reference = bool(self._lines), self._reference()
         if isinstance(outcome, Final):
@@ -313,6 +325,10 @@ class Channel:
                 if answered:
                     raise SendInDoubt(
                         f"The modem gave a reference and then {outcome.error.result}.", reference
+                    ) from outcome.error
+                if took_s > VAGUE_S and _is_vague(outcome.error):
+                    raise SendInDoubt(
+                        f"The modem said {outcome.error.result} after {took_s:.0f} s, which may mean anything."
                     ) from outcome.error
                 raise SendRejected(str(outcome.error), outcome.error)
             if reference is not None:
@@ -491,6 +507,11 @@ class Channel:
         if self._lost is None:
             self._lost = lost
         self._deliver(lost)
+
+
+def _is_vague(error: CommandFailed) -> bool:
+    """The error says nothing of what became of the message."""
+    return error.code in (None, 300, 500) if isinstance(error, CmsError) else True
 
 
 def _discard(go_ahead: GoAhead) -> None:

@@ -26,6 +26,9 @@ log = logging.getLogger(__name__)
 #: Pages of WAL after which the writer checkpoints; 4 KiB each.
 CHECKPOINT_PAGES = 4_000
 
+#: A database smaller than this is checked at every start; a larger one would take seconds.
+QUICK_CHECK_BYTES = 64 << 20
+
 
 class Store:
     """The open database. `write` and `read` are the only ways to it; `problem` says why it cannot be written."""
@@ -67,40 +70,27 @@ class Store:
 
     @staticmethod
     def _prepare(path: Path) -> sqlite3.Connection:
+        """The writer's connection to a database that is sound and up to date."""
         existed = path.exists() and path.stat().st_size > 0
-        if not existed:
-            # texts and numbers: nobody else's business
-            os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
-        connection = connect(path, read_only=False)
+        connection: sqlite3.Connection | None = None
         try:
+            if not existed:
+                # texts and numbers: nobody else's business
+                os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+            connection = connect(path, read_only=False)
             if existed:
-                row = connection.execute("PRAGMA quick_check(1)").fetchone() if path.stat().st_size < 64 << 20 else None
-                if row is not None and row[0] != "ok":
-                    raise sqlite3.DatabaseError(str(row[0]))
-                schema.check(Database(connection))
+                _check(connection, path)
             mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
             if mode != "wal":
-                raise StoreError(f"The file system of {path} does not support SQLite's WAL mode ({mode}).")
+                raise StoreError(f"The file system does not support SQLite's WAL mode ({mode}).")
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
             schema.apply(Database(connection))
-        except StoreError as error:
-            connection.close()
-            raise type(error)(f"The database {path} cannot be used. {error}") from error
-        except sqlite3.OperationalError as error:
-            connection.close()
-            raise StoreError(
-                f"The database {path} cannot be opened for writing: {error}. "
-                "Check the owner and mode of the file and its directory, and that the disk is not full."
-            ) from error
-        except sqlite3.DatabaseError as error:
-            connection.close()
-            raise StoreCorrupt(
-                f"The database {path} is damaged or not a database of modemgw: {error}. Nothing was changed. "
-                f"Check it with `modemgw db check {path}` and bring back a copy with `modemgw db restore`."
-            ) from error
-        except BaseException:
-            connection.close()
+        except BaseException as error:
+            if connection is not None:
+                connection.close()
+            if (said := _sentence(path, error)) is not None:
+                raise said from error
             raise
         return connection
 
@@ -146,3 +136,29 @@ class Store:
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         self._connection.close()
         self._lock.release()
+
+
+def _check(connection: sqlite3.Connection, path: Path) -> None:
+    """Raises DatabaseError or StoreError for what must not be touched."""
+    if path.stat().st_size < QUICK_CHECK_BYTES:
+        row = connection.execute("PRAGMA quick_check(1)").fetchone()
+        if row[0] != "ok":
+            raise sqlite3.DatabaseError(str(row[0]))
+    schema.check(Database(connection))
+
+
+def _sentence(path: Path, error: BaseException) -> StoreError | None:
+    """What a person can do about a database that does not open; None if it is not about that."""
+    if isinstance(error, StoreError):
+        return type(error)(f"The database {path} cannot be used. {error}")
+    if isinstance(error, sqlite3.OperationalError | OSError):
+        return StoreError(
+            f"The database {path} cannot be opened for writing: {error}. "
+            "Check the owner and mode of the file and its directory, and that the disk is not full."
+        )
+    if isinstance(error, sqlite3.DatabaseError):
+        return StoreCorrupt(
+            f"The database {path} is damaged or not a database of modemgw: {error}. Nothing was changed. "
+            f"Check it with `modemgw db check {path}` and bring back a copy with `modemgw db restore`."
+        )
+    return None

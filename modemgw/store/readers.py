@@ -21,12 +21,16 @@ def connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
     connection = sqlite3.connect(
         path, isolation_level=None, check_same_thread=False, cached_statements=256, timeout=5.0
     )
-    connection.execute("PRAGMA foreign_keys = ON")
-    connection.execute("PRAGMA cache_size = -4000")
-    if read_only:
-        connection.execute("PRAGMA query_only = ON")
-        # only the writer checkpoints: before SQLite 3.51.3 two connections that do can damage the WAL
-        connection.execute("PRAGMA wal_autocheckpoint = 0")
+    try:
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA cache_size = -4000")
+        if read_only:
+            connection.execute("PRAGMA query_only = ON")
+            # only the writer checkpoints: before SQLite 3.51.3 two connections that do can damage the WAL
+            connection.execute("PRAGMA wal_autocheckpoint = 0")
+    except sqlite3.Error:
+        connection.close()
+        raise
     return connection
 
 

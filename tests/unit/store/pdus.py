@@ -34,9 +34,7 @@ def parts(text: str, sender: str = SENDER, seconds: float = 0, reference: int = 
     outline = plan(text, **options)
     return [
         encode_pdu(
-            SmsDeliver(
-                oa=Address.parse(sender), ud=part.ud, udh=part.udh, dcs=outline.dcs(), scts=at(seconds + number)
-            )
+            SmsDeliver(oa=Address.parse(sender), ud=part.ud, udh=part.udh, dcs=outline.dcs(), scts=at(seconds + number))
         ).hex
         for number, part in enumerate(segment(text, outline, reference=reference))
     ]
@@ -51,6 +49,4 @@ def binary(data: bytes, udh: Udh, seconds: float = 0) -> str:
 
 def report(mr: int, recipient: str = "+79160000001", st: int = 0, seconds: float = 5, done: float = 6) -> str:
     """A status report, hex."""
-    return encode_pdu(
-        SmsStatusReport(mr=mr, ra=Address.parse(recipient), st=st, scts=at(seconds), dt=at(done))
-    ).hex
+    return encode_pdu(SmsStatusReport(mr=mr, ra=Address.parse(recipient), st=st, scts=at(seconds), dt=at(done))).hex

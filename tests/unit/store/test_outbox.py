@@ -382,7 +382,11 @@ def test_a_late_answer_resolves_the_doubt_and_the_rest_goes_on(desk: Desk) -> No
     message = desk.accept_long()
     desk.doubt(message, 1)
     assert desk.do(AdoptLateCmgs(1, 44)) == (message, 1)
-    assert (desk.state(message), desk.parts(message), desk.queue(message)) == ("sending", ["sent", "queued", "queued"], 1)
+    assert (desk.state(message), desk.parts(message), desk.queue(message)) == (
+        "sending",
+        ["sent", "queued", "queued"],
+        1,
+    )
     assert desk.rows("SELECT mr FROM parts WHERE seq = 1") == [44]
     assert desk.rows("SELECT doubt_at FROM messages") == [None]
     assert desk.rows("SELECT account_id FROM events WHERE kind = 'part.resolved'") == [1]

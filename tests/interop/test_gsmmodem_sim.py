@@ -24,9 +24,9 @@ def _quietly(handle: Callable[..., None]) -> Callable[..., None]:
     """The library's notification threads outlive close(): one that ends with an exception must not be blamed on
     whatever test runs by then."""
 
-    def handled(*args: Any) -> None:
+    def handled(*args: Any, **kwargs: Any) -> None:
         with contextlib.suppress(Exception):
-            handle(*args)
+            handle(*args, **kwargs)
 
     return handled
 

@@ -32,7 +32,7 @@ class Accounts:
                 return account
             raise Refusal(RefusalKind.UNAUTHORISED, "The API key is not known.")
         account = self._by_login.get(login or "", self._nobody)
-        given = (password or "").encode()
+        given = (password or "").encode("utf-8", "surrogatepass")
         right = hmac.compare_digest(given, account.password.encode())
         if md5:
             digest = hashlib.md5(account.password.encode(), usedforsecurity=False).hexdigest()
@@ -43,4 +43,4 @@ class Accounts:
 
 
 def _digest(key: str) -> bytes:
-    return hashlib.sha256(key.encode("utf-8", "replace")).digest()
+    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).digest()

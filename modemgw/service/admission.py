@@ -38,11 +38,19 @@ def admit(account: Account, submission: Submission, now: int) -> NewMessage:
             f"A validity of {validity} s is outside {MIN_VALIDITY_S} s to {MAX_VALIDITY_S} s (63 weeks).",
             field="validity_s",
         )
-    if s.send_at is not None and s.send_at > now + MAX_AHEAD_MS:
-        raise Refusal(RefusalKind.BAD_TIME, "The time to send is more than a year ahead.", field="send_at")
+    if s.send_at is not None and not -MAX_AHEAD_MS <= s.send_at <= now + MAX_AHEAD_MS:
+        raise Refusal(RefusalKind.BAD_TIME, "The time to send is more than a year ahead, or none.", field="send_at")
     if not -100 <= s.priority <= 100:
         raise Refusal(RefusalKind.BAD_PARAMETER, "The priority is a number from -100 to 100.", field="priority")
     ref = s.extra.get("ref")
+    extra = json.dumps(s.extra, ensure_ascii=False) if s.extra else None
+    for field, value in (("client_ref", s.client_ref), ("modem", s.line), (None, extra)):
+        if value is not None and not _storable(value):
+            raise Refusal(
+                RefusalKind.BAD_PARAMETER,
+                f"The {field or 'request'} has half a surrogate pair in it, which is no character.",
+                field=field,
+            )
     return NewMessage(
         account_id=account.id,
         recipient=recipient,
@@ -62,11 +70,20 @@ def admit(account: Account, submission: Submission, now: int) -> NewMessage:
         client_ref=s.client_ref,
         ref=str(ref) if ref is not None else None,
         dialect=s.dialect,
-        extra=json.dumps(s.extra, ensure_ascii=False) if s.extra else None,
+        extra=extra,
         parts=outline.parts,
         send_at=s.send_at,
         validity_s=validity,
     )
+
+
+def _storable(text: str) -> bool:
+    """What is no Unicode text has no UTF-8 form, and so no place in the database."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def outline_of(account: Account, submission: Submission) -> Plan:

@@ -28,8 +28,8 @@ from modemgw.modem.driver import Driver, DriverSettings
 from modemgw.modem.driver_at import AtDriver
 from modemgw.modem.finder import FoundModem
 from modemgw.modem.init_sim import RefusedPins
+from modemgw.modem.line import WorkerPorts, WorkerSettings
 from modemgw.modem.profile import known_profiles
-from modemgw.modem.session import WorkerPorts, WorkerSettings
 from modemgw.modem.supervisor import Supervisor
 from modemgw.modem.transport import PortLost, Transport
 from modemgw.servers.http.app import HttpServer, make_app, start_http

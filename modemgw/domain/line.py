@@ -54,3 +54,5 @@ class ModemView:
     sent: int  # parts since start
     received: int
     in_air: bool
+    paused: bool = False  # by hand: nothing is sent until it is resumed
+    recoveries: tuple[tuple[str, int], ...] = ()  # rung of the ladder, times climbed since start

@@ -21,8 +21,8 @@ from modemgw.modem.transport import open_transport
 
 log = logging.getLogger(__name__)
 
-#: A port that did not answer is asked again after this; one that has been plugged anew at once.
-SILENT_S = 60.0
+#: A port that did not answer is asked again after these; one that has been plugged anew at once.
+SILENT_S = (2.0, 5.0, 10.0, 30.0, 60.0)
 
 #: All questions to one port together.
 ASKING_S = 6.0
@@ -43,6 +43,13 @@ class _Known:
     mark: tuple[int, int]  # device number and birth of the node: another after a replug
     modem: FoundModem | None
     asked_at: float
+    silent: int = 0  # times it was asked in vain
+
+    def stands(self, mark: tuple[int, int], now: float) -> bool:
+        """What is known needs not be asked again."""
+        if self.mark != mark:
+            return False
+        return self.modem is not None or now - self.asked_at < SILENT_S[min(self.silent, len(SILENT_S)) - 1]
 
 
 class Finder:
@@ -60,6 +67,13 @@ class Finder:
             if modem.imei is not None and modem.imei[:14] == imei[:14]:
                 return modem.port
         return None
+
+    async def siblings(self, port: str) -> list[str]:
+        """The other AT ports of the device behind `port` that are not in use, the best first."""
+        ports = await asyncio.to_thread(self._ports)
+        device = next((found.device for found in ports if _node(found.url) == _node(port)), None)
+        busy = {_node(used) for used in self._in_use()}
+        return [found.url for found in ports if found.device == device and _node(found.url) not in busy]
 
     async def find(self) -> list[FoundModem]:
         """The modems that are not in use, one port each."""
@@ -84,11 +98,12 @@ class Finder:
             return None
         mark, now = (status.st_rdev, status.st_ctime_ns), time.monotonic()
         known = self._known.get(port.url)
-        if known is not None and known.mark == mark and (known.modem is not None or now - known.asked_at < SILENT_S):
+        if known is not None and known.stands(mark, now):
             return known.modem
+        silent = known.silent if known is not None and known.mark == mark else 0
         answered, imei = await ask_imei(port.url)
         modem = FoundModem(port.url, imei, port.usb, port.description) if answered else None
-        self._known[port.url] = _Known(mark, modem, now)
+        self._known[port.url] = _Known(mark, modem, now, 0 if answered else silent + 1)
         return modem
 
 

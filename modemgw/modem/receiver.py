@@ -45,9 +45,15 @@ class Receiver:
     """Fed with events, runs as a task beside the sender; they share `turn`."""
 
     def __init__(
-        self, driver: Driver, repository: Repository, turn: asyncio.Lock, on_kept: Callable[[], None]
+        self,
+        driver: Driver,
+        repository: Repository,
+        turn: asyncio.Lock,
+        on_kept: Callable[[], None],
+        on_fill: Callable[[tuple[StorageFill, ...]], None],
     ) -> None:
         self._driver = driver
+        self._on_fill = on_fill  # the memories were looked at
         self._on_kept = on_kept  # something new was stored: a report may have freed parts that wait
         self._repository = repository
         self._turn = turn
@@ -67,6 +73,7 @@ class Receiver:
         self._memories = info.memories
         self._needs_ack = info.needs_ack
         self.fill = info.storage
+        self._on_fill(self.fill)
         self._news.set()
 
     def on_event(self, event: object) -> bool:
@@ -157,11 +164,9 @@ class Receiver:
         """List what lies in the memories and take it in. Memories that say they are empty are not listed."""
         self._sweep_wanted = False
         async with self._turn:
-            try:
-                self.fill = tuple(await self._driver.storage())
-            except CommandFailed:
-                self.fill = ()
+            await self._measure()
             used = {fill.memory: fill.used for fill in self.fill}
+            emptied = False
             for memory in self._memories:
                 if used.get(memory, 1) == 0:
                     continue
@@ -174,6 +179,16 @@ class Receiver:
                 arrived = [pdu for pdu in stored if pdu.status in (0, 1)]
                 for start in range(0, len(arrived), 4 * TURN):
                     await self._keep(arrived[start : start + 4 * TURN])
+                    emptied = True
+            if emptied:
+                await self._measure()
+
+    async def _measure(self) -> None:
+        try:
+            self.fill = tuple(await self._driver.storage())
+        except CommandFailed:
+            self.fill = ()
+        self._on_fill(self.fill)
 
     async def _keep(self, stored: list[StoredPdu]) -> None:
         """COMMIT, then delete."""
@@ -190,11 +205,11 @@ class Receiver:
     async def _store(self, pdus: list[RawPdu]) -> None:
         assert self._line is not None
         try:
-            new = await take_in(self._repository, self._line, pdus)
+            taken = await take_in(self._repository, self._line, pdus)
         except ModemgwError as error:
             raise _StoreTrouble(str(error)) from error
-        self.received += new
-        if new:
+        self.received += taken.messages
+        if taken.new:
             self._on_kept()
 
 

@@ -10,16 +10,16 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from modemgw.at.errors import CommandFailed
 from modemgw.at.policy import ErrorAction, ErrorScope
 from modemgw.domain.line import LineState
 from modemgw.errors import ModemgwError
+from modemgw.modem.canary import Canary
+from modemgw.modem.channel import CommandTimeout, ModemSilent
 from modemgw.modem.driver import (
     Driver,
-    DriverSettings,
     LateCmgs,
     ModemInfo,
     PowerWarning,
@@ -29,15 +29,15 @@ from modemgw.modem.driver import (
     Signal,
     SimChanged,
     StorageFill,
+    StorageFull,
 )
-from modemgw.modem.ladder import Ladder, Rung
+from modemgw.modem.ladder import Rung
+from modemgw.modem.line import LAST_SEND_S, Climb, Vitals, WorkerPorts, WorkerSettings
 from modemgw.modem.radio import DriverRadio
 from modemgw.modem.receiver import Receiver
-from modemgw.modem.transport import PortLost, Transport
-from modemgw.service.dispatch import Dispatcher
-from modemgw.service.ports import Clock, LineRecord, Repository
-from modemgw.service.sending import LineSender, LineTrouble, SendingSettings
-from modemgw.service.timers import Timers
+from modemgw.modem.transport import PortLost
+from modemgw.service.ports import LineRecord
+from modemgw.service.sending import LineSender, LineTrouble
 
 log = logging.getLogger(__name__)
 
@@ -51,67 +51,20 @@ NETWORK_PAUSES_S = (0.0, 5.0, 15.0, 30.0, 60.0, 120.0)
 #: Time between looks through the memories of a modem that cannot be made to tell of arriving messages.
 UNTOLD_SWEEP_S = 10.0
 
-#: Longer than any result of AT+CMGS takes (the channel gives up after 180 s).
-LAST_SEND_S = 200.0
-
 #: A modem that says that it has started anew says no result of a send any more, unless it was under way already.
 REBOOTED_SEND_S = 3.0
 
 #: How long the outcome of a send takes to be kept once its port was closed.
 OUTCOME_S = 5.0
 
+#: Pause after a sweep that the store could not take.
+STORE_RETRY_S = 2.0
+
+#: A modem that leaves two questions about its messages unanswered within so long needs more than a resync.
+STALLED_S = 120.0
+
 #: How soon parts go on that a report freed from their doubt; reports that come together share one look.
 RESUME_MS = 250
-
-
-@dataclass(frozen=True, slots=True)
-class WorkerSettings:
-    """What the operator wants of one modem."""
-
-    name: str
-    port: str | None = None  # None: wherever the modem with `imei` is
-    imei: str | None = None
-    baudrate: int = 115_200
-    smsc: str | None = None
-    driver: DriverSettings = field(default_factory=DriverSettings)
-    profile: str | None = None
-    sending: SendingSettings = field(default_factory=SendingSettings)
-    sweep_interval_s: float = 300.0
-    health_interval_s: float = 60.0
-    drain_limit_s: float = 75.0
-
-
-@dataclass(frozen=True, slots=True)
-class WorkerPorts:
-    """What a worker is given of the rest of the gateway."""
-
-    repository: Repository
-    dispatcher: Dispatcher
-    timers: Timers
-    clock: Clock
-    make_driver: MakeDriver
-
-
-class MakeDriver(Protocol):
-    """A driver over an open port. `on_event` gets what the modem says unasked, `on_lost` the end of the port."""
-
-    def __call__(
-        self,
-        transport: Transport,
-        settings: WorkerSettings,
-        on_event: Callable[[object], None],
-        on_lost: Callable[[PortLost], None],
-    ) -> Driver: ...
-
-
-class Climb(ModemgwError):
-    """The session ends for a rung that needs the port opened anew."""
-
-    def __init__(self, rung: Rung, reason: str, *, send_limit_s: float = LAST_SEND_S) -> None:
-        super().__init__(reason)
-        self.rung = rung
-        self.reason = reason
-        self.send_limit_s = send_limit_s  # how long a part in the air is waited for before
 
 
 class Session:
@@ -122,20 +75,22 @@ class Session:
         driver: Driver,
         settings: WorkerSettings,
         ports: WorkerPorts,
-        ladder: Ladder,
+        vitals: Vitals,
         set_state: Callable[[LineState, str | None], None],
     ) -> None:
         self._driver = driver
         self._settings = settings
         self._ports = ports
-        self._ladder = ladder
+        self._vitals = vitals
+        self._ladder = vitals.ladder
+        self._switch = vitals.switch
         self._set_state = set_state
         self._turn = asyncio.Lock()
         self._trouble: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._registered = asyncio.Event()
-        self._unregistered = asyncio.Event()
+        self._halted = asyncio.Event()  # no network, or paused by hand: nothing more is to be sent
         self._winding_down = False
-        self._receiver = Receiver(driver, ports.repository, self._turn, self._something_kept)
+        self._receiver = Receiver(driver, ports.repository, self._turn, self._something_kept, self._note_fill)
         self._sender: LineSender | None = None
         self._line: LineRecord | None = None
         self._background: set[asyncio.Task[None]] = set()
@@ -143,6 +98,8 @@ class Session:
         self._modem_troubles = 0
         self._sent_before = 0
         self._late: list[int] = []  # references that came before the line was known
+        self._stalled_at = -STALLED_S
+        self.rebooted = False  # since the last look: what was set up is forgotten
         self.registration: Registration | None = None
         self.signal: Signal | None = None
 
@@ -176,8 +133,9 @@ class Session:
         if isinstance(event, RegistrationChanged):
             self._note_registration(event.registration)
         elif isinstance(event, Rebooted):
-            reason = f"The modem has started anew by itself ({event.text})."
-            self._fail(Climb(Rung.REINIT, reason, send_limit_s=REBOOTED_SEND_S))
+            self.rebooted = True
+            if self._line is not None:  # while it is set up the worker sees to it
+                self._fail_rebooted(f"The modem has started anew by itself ({event.text}).")
         elif isinstance(event, LateCmgs):
             if self._line is None:
                 self._late.append(event.mr)
@@ -185,7 +143,7 @@ class Session:
                 self._spawn(self._adopt(self._line, event.mr))
         elif isinstance(event, SimChanged):
             if event.state.upper() not in ("READY", "SMS READY"):
-                self._fail(Climb(Rung.REINIT, f"The SIM changed: {event.state}."))
+                self._fail(Climb(Rung.REINIT, f"The SIM changed: {event.state}.", again=True))
         elif isinstance(event, PowerWarning):
             log.warning("%s: the modem complains of its power: %s", self._settings.name, event.text)
             self._note("line.power", text=event.text)
@@ -196,31 +154,46 @@ class Session:
         """The port is gone."""
         self._fail(error)
 
+    def switched(self) -> None:
+        """The operator paused or resumed the line."""
+        self._halt_or_go()
+
     # -- running ------------------------------------------------------------------------------------------
 
     async def run(self, info: ModemInfo, stop: asyncio.Event) -> None:
         """Until `stop`, or what ends the spell: PortLost, CommandTimeout, Climb."""
+        try:
+            await self._run(info, stop)
+        finally:
+            for task in self._background:
+                task.cancel()
+            await asyncio.gather(*self._background, return_exceptions=True)
+
+    async def _run(self, info: ModemInfo, stop: asyncio.Event) -> None:
         ports, name = self._ports, self._settings.name
+        number = info.number or self._settings.number
         line_id = await ports.repository.ensure_line(
-            name, imsi=info.imsi, iccid=info.iccid, imei=info.imei, number=info.number
+            name, imsi=info.imsi, iccid=info.iccid, imei=info.imei, number=number
         )
-        self._line = LineRecord(line_id, name, info.imsi, info.number, self._settings.smsc)
-        self._receiver.start(self._line, info)
+        self._line = line = LineRecord(line_id, name, info.imsi, number, self._settings.smsc)
+        self._receiver.start(line, info)
         self._note_registration(info.registration)
         self.signal = info.signal
         self._note("line.up", modem=name, imei=info.imei, model=info.model)
         for mr in self._late:
-            await self._adopt(self._line, mr)
+            await self._adopt(line, mr)
         self._sender = LineSender(
-            self._line, DriverRadio(self._driver, self._turn), ports.repository, ports.dispatcher, ports.timers,
+            line, DriverRadio(self._driver, self._turn), ports.repository, ports.dispatcher, ports.timers,
             ports.clock, self._settings.sending,
         )  # fmt: skip
         stopping: asyncio.Future[Any] = asyncio.ensure_future(stop.wait())
         sender: asyncio.Future[Any] = asyncio.ensure_future(self._send(self._sender))
         others: list[asyncio.Future[Any]] = [
-            asyncio.ensure_future(self._receiver.run(self._sweep_interval_s(info))),
+            asyncio.ensure_future(self._receive(self._sweep_interval_s(info))),
             asyncio.ensure_future(self._watch()),
         ]
+        if self._settings.canary_interval_s > 0:
+            others.append(asyncio.ensure_future(self._canary(line).run()))
         try:
             await asyncio.wait({stopping, sender, self._trouble, *others}, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -229,6 +202,9 @@ class Session:
         for task in (self._trouble, sender, *others):
             if task.done() and not task.cancelled() and (error := task.exception()) is not None:
                 raise error
+
+    def _canary(self, line: LineRecord) -> Canary:
+        return Canary(self._settings, self._ports, line, self._driver_ready, self._make_room, self._note)
 
     def _sweep_interval_s(self, info: ModemInfo) -> float:
         tells = len(info.cnmi) > 1 and info.cnmi[0] != 0 and info.cnmi[1] != 0
@@ -268,25 +244,29 @@ class Session:
             async with self._turn:
                 await self._driver.keep_link(True)
         while not sender.stopping:
-            await self._wait_registered()
-            if self._driver_ready():
-                self._set_state(LineState.READY, None)
+            await self._until_may_send()
+            self._set_state(LineState.READY, None)
             try:
-                await self._run_registered(sender)
+                await self._run_unhalted(sender)
             except LineTrouble as trouble:
-                if sender.sent > self._sent_before:
-                    self._network_refused.clear()
-                    self._modem_troubles = 0
-                    self._ladder.proved()
-                self._sent_before = sender.sent
+                self._count_sent(sender)
+                if self._trouble.done():
+                    await self._trouble  # the modem is gone already: nothing of this is worth a rung
                 await self._mend(trouble)
 
-    async def _run_registered(self, sender: LineSender) -> None:
-        """The sender, until the network is lost: what is in the air is finished, the rest stays in the queue."""
+    def _count_sent(self, sender: LineSender) -> None:
+        if sender.sent > self._sent_before:
+            self._network_refused.clear()
+            self._modem_troubles = 0
+            self._ladder.proved()
+        self._sent_before = sender.sent
+
+    async def _run_unhalted(self, sender: LineSender) -> None:
+        """The sender, until it is to halt: what is in the air is finished, the rest stays in the queue."""
         running = asyncio.ensure_future(sender.run())
-        lost = asyncio.ensure_future(self._unregistered.wait())
+        halted = asyncio.ensure_future(self._halted.wait())
         try:
-            await asyncio.wait({running, lost}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({running, halted}, return_when=asyncio.FIRST_COMPLETED)
             if not running.done() and sender.in_air:
                 sender.stopping = True
                 await asyncio.wait({running})
@@ -294,12 +274,12 @@ class Session:
             if running.done():
                 running.result()
         finally:
-            for task in (running, lost):
+            for task in (running, halted):
                 task.cancel()
-            await asyncio.gather(running, lost, return_exceptions=True)
+            await asyncio.gather(running, halted, return_exceptions=True)
 
     def _driver_ready(self) -> bool:
-        return self._registered.is_set()
+        return not self._halted.is_set()
 
     async def _mend(self, trouble: LineTrouble) -> None:
         name, reason = self._settings.name, str(trouble)
@@ -308,24 +288,33 @@ class Session:
         if trouble.action is ErrorAction.FAIL_COUNT:
             await self._pause_line(reason)
         elif trouble.action is ErrorAction.STOP_LINE:
-            raise Climb(Rung.REINIT, reason)
+            raise Climb(Rung.REINIT, reason, again=True)
         elif trouble.action is ErrorAction.SWEEP_RETRY:
-            await self._receiver.sweep()
+            await self._make_room()
         elif trouble.action is ErrorAction.USE_CONFIGURED_SMSC:
             await self._missing_smsc(reason)
         elif trouble.scope is ErrorScope.NETWORK:
             await self._network_trouble(reason, trouble.recipient)
         elif trouble.action is ErrorAction.REINIT_RETRY_ONCE:
-            raise Climb(self._next_rung(Rung.REOPEN), reason)
+            raise Climb(Rung.REOPEN, reason)
         else:
             await self._modem_trouble(reason)
 
     async def _pause_line(self, reason: str) -> None:
         pause_s = self._settings.sending.pause_ms / 1000
-        self._set_state(LineState.PAUSED, reason)
+        self._set_state(LineState.PAUSED, f"{reason} Paused for {pause_s / 60:g} minutes, or until it is resumed.")
         self._note("line.paused", modem=self._settings.name, reason=reason, seconds=pause_s)
-        await asyncio.sleep(pause_s)
-        self._note("line.resumed", modem=self._settings.name)
+        by_hand = await self._switch.rest(pause_s)
+        self._note("line.resumed", modem=self._settings.name, by="hand" if by_hand else "time")
+
+    async def _make_room(self) -> None:
+        try:
+            await self._receiver.sweep()
+        except (PortLost, CommandTimeout):
+            raise
+        except ModemgwError as error:
+            log.warning("%s: the memories could not be emptied: %s", self._settings.name, error)
+            await asyncio.sleep(STORE_RETRY_S)
 
     async def _missing_smsc(self, reason: str) -> None:
         smsc = self._settings.smsc
@@ -344,18 +333,38 @@ class Session:
 
     async def _modem_trouble(self, reason: str) -> None:
         """The first rung is climbed in place; the others need a fresh start."""
-        rung = self._next_rung(Rung.RESYNC) if self._modem_troubles else Rung.RESYNC
         self._modem_troubles += 1
-        if rung is not Rung.RESYNC:
-            raise Climb(rung, reason)
+        if self._modem_troubles > 1:
+            raise Climb(Rung.REOPEN, reason)
+        await self._resync(reason)
+
+    async def _resync(self, reason: str) -> None:
+        """The ladder's first rung, in place. Raises ModemSilent if it does not help."""
+        if not self._ladder.take(Rung.RESYNC, time.monotonic()):
+            raise Climb(Rung.REOPEN, reason)
+        self._note("line.recovering", modem=self._settings.name, rung=Rung.RESYNC.name.lower(), reason=reason)
         async with self._turn:
             await self._driver.resync()
 
-    def _next_rung(self, at_least: Rung) -> Rung:
-        return self._ladder.next(time.monotonic(), at_least=at_least)
+    # -- receiving and watching ---------------------------------------------------------------------------
+
+    async def _receive(self, sweep_interval_s: float) -> None:
+        """The receiver; a question that it got no answer to is asked again once, after a resync."""
+        while True:
+            try:
+                await self._receiver.run(sweep_interval_s)
+            except ModemSilent:
+                raise
+            except CommandTimeout as error:
+                now = time.monotonic()
+                if now - self._stalled_at < STALLED_S:
+                    raise Climb(Rung.REOPEN, str(error)) from error
+                self._stalled_at = now
+                await self._resync(str(error))
+                self._receiver.on_event(StorageFull(None))
 
     async def _watch(self) -> None:
-        """A health question now and then; a modem that does not answer ends the session by CommandTimeout."""
+        """A health question now and then; a modem that does not answer ends the session by ModemSilent."""
         while True:
             await asyncio.sleep(self._settings.health_interval_s)
             if self._driver.sending:
@@ -368,11 +377,29 @@ class Session:
             except CommandFailed as error:
                 log.debug("%s: %s", self._settings.name, error)
                 continue
-            if not announces:
+            except ModemSilent:
+                raise
+            except CommandTimeout as error:
+                await self._resync(str(error))
+                continue
+            now = time.monotonic()
+            if not announces and self._ladder.has(Rung.REINIT, now):
                 # it has started anew in silence, or given up on a message that was not acknowledged in time
-                raise Climb(Rung.REINIT, "The modem has forgotten that it should announce messages (AT+CNMI).")
+                reason = "The modem has forgotten that it should announce messages (AT+CNMI)."
+                raise Climb(Rung.REINIT, reason, again=True)
             self._note_registration(registration)
-            self._ladder.well(time.monotonic())
+            if registration.usable:
+                self._ladder.well(now)
+
+    def _note_fill(self, fills: Sequence[StorageFill]) -> None:
+        """A memory that gets full, and one that is no longer, is told once."""
+        for fill, full in self._vitals.storage.note(fills):
+            kind = "line.storage" if full else "line.storage_relieved"
+            if full:
+                log.warning(
+                    "%s: memory %s holds %d of %d messages", self._settings.name, fill.memory, fill.used, fill.total
+                )
+            self._note(kind, modem=self._settings.name, memory=fill.memory, used=fill.used, total=fill.total)
 
     # -- registration -------------------------------------------------------------------------------------
 
@@ -381,15 +408,29 @@ class Session:
         self.registration = registration
         if registration.usable:
             self._registered.set()
-            self._unregistered.clear()
+            self._vitals.unregistered_since = None
         else:
             self._registered.clear()
-            self._unregistered.set()
+            if self._vitals.unregistered_since is None:
+                self._vitals.unregistered_since = time.monotonic()
+        self._halt_or_go()
         if before is not None and before.stat != registration.stat:
             self._note("line.registration", modem=self._settings.name, text=registration.text)
 
-    async def _wait_registered(self) -> None:
-        while not self._registered.is_set():
+    def _halt_or_go(self) -> None:
+        if self._registered.is_set() and self._switch.paused_by is None:
+            self._halted.clear()
+        else:
+            self._halted.set()
+
+    async def _until_may_send(self) -> None:
+        """Until there is a network and the operator lets the line send. Climbs where there is none for too long."""
+        while self._halted.is_set():
+            if self._switch.paused_by is not None:
+                self._set_state(LineState.PAUSED, f"Paused by {self._switch.paused_by}.")
+                await self._switch.rest(None)
+                self._halt_or_go()
+                continue
             text = self.registration.text if self.registration else "unknown"
             self._set_state(LineState.SEARCHING, f"Network: {text}.")
             with contextlib.suppress(TimeoutError):
@@ -398,6 +439,21 @@ class Session:
                     continue
             async with self._turn:
                 self._note_registration(await self._driver.registration())
+            self._check_registration(text)
+
+    def _check_registration(self, text: str) -> None:
+        since, now = self._vitals.unregistered_since, time.monotonic()
+        limit = self._settings.registration_limit_s
+        if since is None or now - since < limit:
+            return
+        self._vitals.unregistered_since = now
+        reason = f"No network for {limit:g} s: {text}."
+        self._note("line.no_network", modem=self._settings.name, reason=reason)
+        # another port does not help, and a line in quarantine would not see the network come back
+        without = (Rung.OTHER_PORT,)
+        if self._ladder.find(now, at_least=Rung.RADIO, without=without) is not Rung.QUARANTINE:
+            raise Climb(Rung.RADIO, reason, without=without)
+        log.warning("%s: %s", self._settings.name, reason)
 
     # -- small things -------------------------------------------------------------------------------------
 
@@ -409,6 +465,10 @@ class Session:
 
     def _something_kept(self) -> None:
         self._ports.timers.wake_by(self._ports.clock() + RESUME_MS)
+
+    def _fail_rebooted(self, reason: str) -> None:
+        hint = self._vitals.reboots.note(time.monotonic())
+        self._fail(Climb(Rung.REINIT, hint or reason, again=True, send_limit_s=REBOOTED_SEND_S))
 
     def _fail(self, error: Exception) -> None:
         if not self._trouble.done():

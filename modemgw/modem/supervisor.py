@@ -4,6 +4,7 @@ touch the others."""
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 from collections.abc import Callable, Sequence
@@ -11,7 +12,7 @@ from collections.abc import Callable, Sequence
 from modemgw.domain.line import ModemView
 from modemgw.modem.discovery import FoundPort, find_ports
 from modemgw.modem.finder import Finder, FoundModem
-from modemgw.modem.session import WorkerPorts, WorkerSettings
+from modemgw.modem.line import WorkerPorts, WorkerSettings
 from modemgw.modem.worker import Worker
 
 log = logging.getLogger(__name__)
@@ -45,6 +46,20 @@ class Supervisor:
         """Every modem, in the order in which they were named or found."""
         return [worker.view() for worker in self._workers.values()]
 
+    def pause(self, name: str, by: str) -> bool:
+        """Let a modem send nothing until `resume`; False if there is none of that name."""
+        worker = self._workers.get(name)
+        if worker is not None:
+            worker.pause(by)
+        return worker is not None
+
+    def resume(self, name: str) -> bool:
+        """End a pause, a stay in quarantine, or the wait for a person to see to the SIM; False as above."""
+        worker = self._workers.get(name)
+        if worker is not None:
+            worker.resume()
+        return worker is not None
+
     def start(self) -> None:
         """Start the configured workers and the discovery."""
         for settings in self._settings:
@@ -53,7 +68,7 @@ class Supervisor:
             self._discovery = asyncio.create_task(self._discover(self._adopt), name="discovery")
 
     def _start(self, settings: WorkerSettings) -> None:
-        worker = Worker(settings, self._ports, self._finder.locate)
+        worker = Worker(settings, self._ports, self._finder.locate, self._finder.siblings)
         self._workers[settings.name] = worker
         self._tasks.append(asyncio.create_task(worker.run(), name=f"modem {settings.name}"))
 
@@ -63,7 +78,7 @@ class Supervisor:
     async def _discover(self, adopt: Callable[[str, FoundModem], WorkerSettings]) -> None:
         told = False
         while not self._stopping.is_set():
-            for modem in await self._finder.find():
+            for modem in await self._look():
                 name = f"modem-{modem.imei[-6:]}" if modem.imei else os.path.basename(modem.port)
                 if name not in self._workers:
                     log.warning("Found %s at %s: it is called %s", modem.description, modem.port, name)
@@ -77,11 +92,20 @@ class Supervisor:
             except TimeoutError:
                 continue
 
+    async def _look(self) -> list[FoundModem]:
+        try:
+            return await self._finder.find()
+        except Exception:  # a device that goes while it is looked at, say; the next look is soon
+            log.exception("Looking for modems failed.")
+            return []
+
     async def stop(self) -> None:
         """Let every worker finish the part in the air, up to its limit."""
         self._stopping.set()
         if self._discovery is not None:
-            await self._discovery
+            self._discovery.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._discovery
         for worker in self._workers.values():
             await worker.stop()
         await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -15,18 +15,35 @@ from modemgw.at.errors import CommandFailed
 from modemgw.domain.line import LineState, ModemView, StorageView
 from modemgw.errors import ModemgwError
 from modemgw.modem.channel import CommandTimeout
-from modemgw.modem.driver import Driver, InitialiseFailed, ModemInfo, ResetKind, SimProblem
-from modemgw.modem.ladder import Ladder, Rung
-from modemgw.modem.session import Climb, Session, WorkerPorts, WorkerSettings
-from modemgw.modem.transport import PortError, PortLost, PortMissing, Transport, open_transport
+from modemgw.modem.driver import Driver, InitialiseFailed, ModemInfo, ResetKind, SimProblem, SimReason
+from modemgw.modem.ladder import ALWAYS, Rung
+from modemgw.modem.line import Climb, Vitals, WorkerPorts, WorkerSettings
+from modemgw.modem.power import PowerError, power_cycle, usb_device, usb_reset, why_no_usb_reset
+from modemgw.modem.profile import known_profiles
+from modemgw.modem.session import Session
+from modemgw.modem.transport import (
+    PortBusy,
+    PortDenied,
+    PortError,
+    PortLost,
+    PortMissing,
+    Transport,
+    open_transport,
+)
 
 log = logging.getLogger(__name__)
 
 #: How soon a missing port is looked for again; a look is one stat(2).
-MISSING_S = 0.5
+MISSING_S = 0.25
 
 #: How soon a modem that is known by its IMEI is looked for again.
-LOCATE_S = 2.0
+LOCATE_S = 0.5
+
+#: How soon a port on the network that nothing answers at is tried again.
+NETWORK_PORT_S = 1.0
+
+#: After so many looks they are fewer.
+SOON, LOCATE_LATER_S, NETWORK_PORT_LATER_S = 120, 2.0, 5.0
 
 #: Pauses between tries at a port that is there and cannot be used.
 TROUBLE_S = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0)
@@ -36,6 +53,20 @@ SIM_S = 60.0
 
 #: After a full reset the device goes and comes back; a port that never went is opened again after this.
 RESET_GRACE_S = 5.0
+
+#: For so long after it was plugged in, reset or powered a modem that does not answer is starting, not in trouble.
+BOOT_S = 30.0
+
+#: Longest pause between tries at a modem that is starting.
+PATIENT_PAUSE_S = 1.0
+
+#: Set-ups in a row for a modem that starts anew while it is set up.
+SET_UPS = 3
+
+#: The profile of a modem that nobody has described.
+GENERIC = "generic"
+
+_RESETS = {Rung.REINIT: ResetKind.SOFT, Rung.RADIO: ResetKind.RADIO, Rung.RESET: ResetKind.FULL}
 
 T = TypeVar("T")
 
@@ -48,18 +79,25 @@ class Worker:
         settings: WorkerSettings,
         ports: WorkerPorts,
         locate: Callable[[str], Awaitable[str | None]] | None = None,
+        siblings: Callable[[str], Awaitable[list[str]]] | None = None,
     ) -> None:
-        """`locate` finds the port of the modem with an IMEI; for modems that are not bound to a port."""
+        """`locate` finds the port of the modem with an IMEI; for modems that are not bound to a port. `siblings`
+        finds the other AT ports of the device behind a port."""
         self.settings = settings
         self.port = settings.port
         self._locate = locate
+        self._siblings = siblings
         self._ports = ports
         self._state = LineState.ABSENT
         self._reason: str | None = None
         self._since = ports.clock()
         self._info: ModemInfo | None = None
         self._session: Session | None = None
-        self._ladder = Ladder()
+        self._vitals = Vitals()
+        self._profile = next((p for p in known_profiles() if p.name == settings.profile), None)
+        self._tried: set[str] = set()  # ports of the device that were left for another
+        self._told: str | None = None
+        self._patient_until = 0.0
         self._stop = asyncio.Event()
         self._failures = 0
         self._pending_rung: Rung | None = None
@@ -81,7 +119,7 @@ class Worker:
             imei=info.imei if info else None,
             imsi=info.imsi if info else None,
             iccid=info.iccid if info else None,
-            number=info.number if info else None,
+            number=(info.number if info else None) or self.settings.number,
             manufacturer=info.manufacturer if info else None,
             model=info.model if info else None,
             firmware=info.firmware if info else None,
@@ -94,6 +132,8 @@ class Worker:
             sent=self._totals[0] + (session.sent if session else 0),
             received=self._totals[1] + (session.received if session else 0),
             in_air=bool(session and session.in_air),
+            paused=self._vitals.switch.paused_by is not None,
+            recoveries=tuple((_name(rung), count) for rung, count in sorted(self._vitals.ladder.climbs.items())),
         )
 
     # -- life ---------------------------------------------------------------------------------------------
@@ -102,21 +142,85 @@ class Worker:
         """Ask `run` to return: the part in the air is waited for up to the limit, nothing new goes out."""
         self._stop.set()
 
+    def pause(self, by: str) -> None:
+        """Send nothing more until `resume`; what is in the air is finished, and receiving goes on."""
+        self._vitals.switch.pause(by)
+        if self._session is not None:
+            self._session.switched()
+
+    def resume(self) -> None:
+        """End a pause of either kind, a stay in quarantine, and the wait for a person to see to the SIM."""
+        self._vitals.switch.resume()
+        if self._session is not None:
+            self._session.switched()
+
     async def run(self) -> None:
         """Until `stop`."""
         while not self._stop.is_set():
             try:
-                transport = await self._open()
-            except PortMissing as error:
-                self._set(LineState.ABSENT, str(error))
-                await self._wait_for_port()
-                continue
-            except PortError as error:
-                self._set(LineState.ABSENT, str(error))
+                await self._after(await self._spell())
+            except _Stopped:
+                break
+            except Exception as error:  # a bug of ours must not take the line down for good
+                log.exception("%s: unexpected", self.settings.name)
+                self._set(LineState.RECOVERING, f"Internal error: {error!r}")
                 await self._pause(self._next_pause())
-                continue
-            await self._with_driver(transport)
         self._set(LineState.STOPPED, None)
+
+    async def _spell(self) -> Exception | None:
+        """Everything between opening a port and closing it again: what ended it, None for `stop`."""
+        driver: Driver | None = None
+        try:
+            transport = await self._stoppable(self._open())
+            driver, session = self._make(transport)
+            if await self._stoppable(self._do_pending_rung(driver, transport)):
+                return None
+            self._set(LineState.STARTING, self._reason)
+            info = await self._initialise(driver, session)
+            self._session = session
+            self._failures = 0
+            await session.run(info, self._stop)
+        except ModemgwError as error:
+            return error
+        finally:
+            self._end_session()
+            if driver is not None:
+                await self._close(driver)
+        return None
+
+    async def _after(self, ending: Exception | None) -> None:
+        """What the end of a spell asks for, with the port closed."""
+        if isinstance(ending, PortMissing):
+            self._pending_rung = None
+            self._set(LineState.ABSENT, str(ending))
+            await self._wait_for_port()
+        elif isinstance(ending, PortLost):
+            self._lost(ending)
+            self._failures += 1
+            await self._pause(MISSING_S if self._failures == 1 else self._next_pause())
+        elif isinstance(ending, PortDenied | PortBusy):
+            self._set(LineState.BLOCKED, str(ending))
+            await self._pause(self._next_pause())
+        elif isinstance(ending, PortError):
+            self._set(LineState.ABSENT, str(ending))
+            await self._pause(self._next_pause())
+        elif isinstance(ending, SimProblem):
+            passing = ending.reason in (SimReason.BUSY, SimReason.FAILURE)
+            self._set(LineState.BLOCKED, str(ending))
+            await self._rest(self._next_pause() if passing else SIM_S)
+        elif isinstance(ending, Climb):
+            await self._climb(ending)
+        elif isinstance(ending, CommandTimeout | CommandFailed | InitialiseFailed):
+            if time.monotonic() < self._patient_until:  # it has just come, and may still be starting
+                self._set(LineState.STARTING, str(ending))
+                await self._pause(min(self._next_pause(), PATIENT_PAUSE_S))
+            else:
+                await self._climb(Climb(Rung.REOPEN, str(ending)))
+        elif ending is not None:
+            self._set(LineState.RECOVERING, str(ending))
+            await self._pause(self._next_pause())
+
+    # -- one spell ----------------------------------------------------------------------------------------
 
     async def _open(self) -> Transport:
         port = self.port
@@ -128,8 +232,7 @@ class Worker:
         self._set(LineState.OPENING, self._reason)
         return await open_transport(port, baudrate=self.settings.baudrate)
 
-    async def _with_driver(self, transport: Transport) -> None:
-        """Everything between opening a port and closing it again."""
+    def _make(self, transport: Transport) -> tuple[Driver, Session]:
         session: Session | None = None
 
         def on_event(event: object) -> None:
@@ -141,93 +244,172 @@ class Worker:
                 session.on_lost(error)
 
         driver = self._ports.make_driver(transport, self.settings, on_event, on_lost)
-        session = Session(driver, self.settings, self._ports, self._ladder, self._set)
-        try:
-            await self._stoppable(self._do_pending_rung(driver, transport))
-            self._set(LineState.STARTING, None)
-            self._info = await self._stoppable(driver.initialise(self.settings.driver))
-            self._check_identity(self._info)
-            for note in self._info.notes:
-                log.info("%s: %s", self.settings.name, note)
-            self._session = session
-            self._failures = 0
-            await session.run(self._info, self._stop)
-        except _Stopped:
-            pass
-        except SimProblem as error:
-            self._set(LineState.BLOCKED, str(error))
-            await self._close(driver)
-            await self._pause(SIM_S)
-        except Climb as climb:
-            await self._climb(climb, driver)
-        except (PortLost, PortError) as error:
-            self._set(LineState.ABSENT, str(error))
-            await self._close(driver)
-            await self._pause(MISSING_S)
-        except (CommandTimeout, CommandFailed, InitialiseFailed) as error:
-            rung = self._ladder.next(time.monotonic(), at_least=Rung.REOPEN)
-            await self._climb(Climb(rung, str(error)), driver)
-        except ModemgwError as error:
-            self._set(LineState.RECOVERING, str(error))
-            await self._close(driver)
-            await self._pause(self._next_pause())
-        except Exception as error:  # a bug of ours must not take the line down for good
-            log.exception("%s: unexpected", self.settings.name)
-            self._set(LineState.RECOVERING, f"Internal error: {error!r}")
-            await self._close(driver)
-            await self._pause(self._next_pause())
-        finally:
-            if self._session is not None:
-                self._totals[0] += self._session.sent
-                self._totals[1] += self._session.received
-                self._session = None
-            await self._close(driver)
+        if self._profile is not None:
+            driver.assume(self._profile)
+        session = Session(driver, self.settings, self._ports, self._vitals, self._set)
+        return driver, session
+
+    async def _initialise(self, driver: Driver, session: Session) -> ModemInfo:
+        """Set the modem up; again where it started anew meanwhile."""
+        for _ in range(SET_UPS):
+            session.rebooted = False
+            try:
+                info = await self._stoppable(driver.initialise(self.settings.driver))
+            except ModemgwError:
+                if driver.profile.name != GENERIC:  # it got as far as saying what it is
+                    self._profile = driver.profile
+                raise
+            if not session.rebooted:
+                break
+        self._check_identity(info)
+        self._info, self._profile = info, driver.profile
+        for note in info.notes:
+            log.info("%s: %s", self.settings.name, note)
+        self._vitals.ladder.allowed = await self._rungs()
+        return info
 
     def _check_identity(self, info: ModemInfo) -> None:
         """A port that was found for an IMEI may have another modem by now."""
         wanted = self.settings.imei
         if wanted and info.imei and info.imei[:14] != wanted[:14]:
-            self.port = self.settings.port
-            raise PortError(self.port or "", f"There is a modem with IMEI {info.imei}, not {wanted}.")
+            port, self.port = self.port, self.settings.port
+            self._profile = None
+            raise PortError(port or "", f"There is a modem with IMEI {info.imei}, not {wanted}.")
 
-    async def _climb(self, climb: Climb, driver: Driver) -> None:
-        """Prepare the rung that was chosen; what needs a fresh driver is done after the port is open again."""
-        rung, reason = climb.rung, climb.reason
-        log.warning("%s: %s Trying: %s.", self.settings.name, reason, rung.name.lower())
+    def _end_session(self) -> None:
+        session, self._session = self._session, None
+        if session is not None:
+            self._totals[0] += session.sent
+            self._totals[1] += session.received
+            if session.line is not None:
+                self._line_id = session.line.id
+
+    async def _close(self, driver: Driver) -> None:
+        with contextlib.suppress(ModemgwError, OSError):
+            await driver.close()
+
+    # -- the ladder ---------------------------------------------------------------------------------------
+
+    async def _rungs(self) -> frozenset[Rung]:
+        """The rungs that this line has: by its model, its port, the host and the configuration."""
+        rungs = set(ALWAYS)
+        if self._profile is not None and self._profile.radio_reset:
+            rungs.add(Rung.RADIO)
+        if self._profile is not None and self._profile.full_reset:
+            rungs.add(Rung.RESET)
+        if await self._other_port() is not None:
+            rungs.add(Rung.OTHER_PORT)
+        if self.settings.usb_reset and self.port is not None:
+            problem = why_no_usb_reset(self.port)
+            if problem is None:
+                rungs.add(Rung.USB_RESET)
+            elif problem != self._told:
+                self._told = problem
+                log.warning("%s: %s", self.settings.name, problem)
+        if self.settings.power_cycle:
+            rungs.add(Rung.POWER)
+        return frozenset(rungs)
+
+    async def _other_port(self) -> str | None:
+        """Another AT port of the same device that was not tried lately."""
+        if self._siblings is None or self.port is None or "://" in self.port:
+            return None
+        ports = [port for port in await self._siblings(self.port) if port not in self._tried]
+        return ports[0] if ports else None
+
+    async def _climb(self, climb: Climb) -> None:
+        """Choose the rung and climb it, or prepare it: what needs an open port is done when it is open again."""
+        ladder, now, reason = self._vitals.ladder, time.monotonic(), climb.reason
+        ladder.allowed = await self._rungs()
+        if climb.again and ladder.take(climb.rung, now):
+            rung = climb.rung
+        else:
+            rung = ladder.next(now, at_least=climb.rung, without=climb.without)
         self._set(LineState.RECOVERING, reason)
-        with contextlib.suppress(ModemgwError):
-            await self._ports.repository.note(
-                "line.recovering", self._line_id, modem=self.settings.name, rung=rung.name.lower(), reason=reason
-            )
-        await self._close(driver)
         if rung is Rung.QUARANTINE:
-            stay = self._ladder.quarantine_s()
-            self._set(LineState.QUARANTINED, f"{reason} Nothing helped; left alone for {stay:g} s.")
-            with contextlib.suppress(ModemgwError):
-                await self._ports.repository.note(
-                    "line.quarantined", self._line_id, modem=self.settings.name, reason=reason
-                )
-            await self._pause(stay)
+            await self._quarantine(reason)
             return
+        log.warning("%s: %s Trying: %s.", self.settings.name, reason, _name(rung))
+        await self._note("line.recovering", rung=_name(rung), reason=reason)
+        try:
+            await self._stoppable(self._from_outside(rung))
+        except PowerError as error:
+            log.error("%s: %s", self.settings.name, error)
+            await self._note("line.recovery_failed", rung=_name(rung), reason=str(error))
         self._pending_rung = rung
         await self._pause(self._next_pause())
 
-    async def _do_pending_rung(self, driver: Driver, transport: Transport) -> None:
-        """The part of a rung that talks to the modem, before it is set up anew."""
+    async def _from_outside(self, rung: Rung) -> None:
+        """The rungs for which the port must be closed."""
+        port = self.port or ""
+        if rung is Rung.OTHER_PORT:
+            other = await self._other_port()
+            if other is not None:
+                log.warning("%s: from %s to %s", self.settings.name, port, other)
+                self._tried = {*self._tried, port}
+                self.port = other
+        elif rung is Rung.USB_RESET:
+            device = usb_device(port)
+            if device is None:
+                raise PowerError(f"{port} is not on USB any more.")
+            await usb_reset(device)
+            self._be_patient()
+        elif rung is Rung.POWER:
+            await power_cycle(self.settings.power_cycle, {"MODEMGW_MODEM": self.settings.name, "MODEMGW_PORT": port})
+            self._be_patient()
+
+    async def _do_pending_rung(self, driver: Driver, transport: Transport) -> bool:
+        """The part of a rung that talks to the modem, before it is set up. True: the port must be opened again."""
         rung, self._pending_rung = self._pending_rung, None
-        if rung is None or rung is Rung.RESYNC:
-            return
         if rung is Rung.REOPEN:
             await transport.toggle_dtr()
-            return
-        with contextlib.suppress(CommandTimeout):
-            await driver.resync()
-        if rung is Rung.RADIO:
-            await driver.reset(ResetKind.RADIO)
-        elif rung is Rung.RESET:
-            with contextlib.suppress(CommandTimeout):
-                await driver.reset(ResetKind.FULL)
-            await self._pause(RESET_GRACE_S)
+        kind = _RESETS.get(rung) if rung is not None else None
+        if kind is None or (kind is ResetKind.SOFT and not driver.profile.soft_reset):
+            return False
+        await driver.resync()
+        await driver.reset(kind)
+        if kind is not ResetKind.FULL:
+            return False
+        await self._close(driver)
+        self._be_patient()
+        await self._pause(RESET_GRACE_S)
+        return True
+
+    async def _quarantine(self, reason: str) -> None:
+        """Nothing helped. The line comes back after a while, when it is plugged anew, or when it is resumed."""
+        stay = self._vitals.ladder.quarantine_s()
+        log.error("%s: %s Nothing helped; left alone for %g s.", self.settings.name, reason, stay)
+        self._set(LineState.QUARANTINED, f"{reason} Nothing helped; left alone for {stay:g} s.")
+        await self._note("line.quarantined", reason=reason, seconds=stay)
+        self._tried = set()
+        resumed = asyncio.ensure_future(self._vitals.switch.rest(stay))
+        try:
+            before = _mark(self.port)
+            while not self._stop.is_set() and not resumed.done():
+                await self._pause(MISSING_S)
+                now = _mark(self.port)
+                if now is not None and now != before:
+                    self._be_patient()
+                    break
+                if now is None:
+                    before = None  # unplugged: it may come back under the same number
+        finally:
+            resumed.cancel()
+            await asyncio.gather(resumed, return_exceptions=True)
+        self._failures = 0
+        await self._note("line.released")
+
+    def _lost(self, error: PortLost) -> None:
+        hint = self._vitals.losses.note(time.monotonic())
+        self._set(LineState.ABSENT, f"{error} {hint}" if hint else str(error))
+        self._vitals.unregistered_since = None
+        self._be_patient()
+
+    def _be_patient(self) -> None:
+        """The modem has just been switched on: for a while its silence is no trouble."""
+        self._patient_until = time.monotonic() + BOOT_S
+
+    # -- waiting ------------------------------------------------------------------------------------------
 
     async def _stoppable(self, work: Coroutine[Any, Any, T]) -> T:
         """`work`, unless `stop` comes first; then it is cancelled and _Stopped raised."""
@@ -243,10 +425,6 @@ class Worker:
                 task.cancel()
             await asyncio.gather(task, stop, return_exceptions=True)
 
-    async def _close(self, driver: Driver) -> None:
-        with contextlib.suppress(ModemgwError, OSError):
-            await driver.close()
-
     def _next_pause(self) -> float:
         pause = TROUBLE_S[min(self._failures, len(TROUBLE_S) - 1)]
         self._failures += 1
@@ -258,17 +436,33 @@ class Worker:
             async with asyncio.timeout(seconds):
                 await self._stop.wait()
 
+    async def _rest(self, seconds: float) -> None:
+        """Sleep, or until `stop` or `resume`."""
+        with contextlib.suppress(_Stopped):
+            await self._stoppable(self._vitals.switch.rest(seconds))
+
     async def _wait_for_port(self) -> None:
         """Until the port is there, or `stop`. Network ports are simply tried again."""
         port = self.settings.port
+        self._failures += 1
         if port is None:
             self.port = None
-            await self._pause(LOCATE_S)
+            await self._pause(LOCATE_S if self._failures < SOON else LOCATE_LATER_S)
         elif "://" in port:
-            await self._pause(self._next_pause())
+            await self._pause(NETWORK_PORT_S if self._failures < SOON else NETWORK_PORT_LATER_S)
         else:
+            self.port = port
+            if _there(port):  # and yet it cannot be opened
+                await self._pause(self._next_pause())
             while not self._stop.is_set() and not _there(port):
                 await self._pause(MISSING_S)
+        self._be_patient()
+
+    # -- telling ------------------------------------------------------------------------------------------
+
+    async def _note(self, kind: str, **data: object) -> None:
+        with contextlib.suppress(ModemgwError):
+            await self._ports.repository.note(kind, self._line_id, modem=self.settings.name, **data)
 
     def _set(self, state: LineState, reason: str | None) -> None:
         if (state, reason) == (self._state, self._reason):
@@ -279,8 +473,23 @@ class Worker:
         self._state, self._reason = state, reason
 
 
+def _name(rung: Rung) -> str:
+    return rung.name.lower()
+
+
 def _there(path: str) -> bool:
     return os.path.exists(path)
+
+
+def _mark(path: str | None) -> tuple[str, int, int] | None:
+    """What tells a port from the one that has its name after a replug; None while there is none."""
+    if path is None or "://" in path:
+        return None
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return os.path.realpath(path), status.st_rdev, status.st_ino
 
 
 class _Stopped(Exception):

@@ -1,0 +1,136 @@
+"""The SMTP shell (extra `smtp`): takes mail for send@<any host> and hands its text to SMSC.ru's dialect.
+
+Owns sockets and limits. Anything else is refused while the mail is still with its sender: never an open relay.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from modemgw.dialects.seam import Command, Handler
+from modemgw.dialects.smsc.mail import MailReply, accepts, answer_mail
+from modemgw.domain.refusal import Refusal
+from modemgw.errors import ModemgwError
+from modemgw.servers.listen import listen
+
+log = logging.getLogger(__name__)
+
+#: What the provider takes.
+MAX_BYTES = 102_400
+
+#: A client that says nothing for so long is gone.
+IDLE_S = 60.0
+
+#: Mails at one time; more connections are told to come again.
+CONNECTIONS = 100
+
+RunCommand = Callable[[Command], Awaitable[Any]]
+
+
+class SmtpMissingError(ModemgwError):
+    """The extra is not installed."""
+
+
+class SmtpServer:
+    """A running SMTP server."""
+
+    def __init__(self, server: asyncio.Server, address: tuple[str, int]) -> None:
+        self._server = server
+        self.address = address
+
+    async def close(self) -> None:
+        """Take no more mail."""
+        self._server.close()
+        await self._server.wait_closed()
+
+
+class _Mailbox:
+    """aiosmtpd's hooks."""
+
+    def __init__(self, send: Handler, run: RunCommand) -> None:
+        self._send = send
+        self._run = run
+        self.open = 0
+
+    async def handle_RCPT(  # noqa: N802 (aiosmtpd's name)
+        self, server: Any, session: Any, envelope: Any, address: str, options: list[str]
+    ) -> str:
+        if not accepts(address):
+            return "550 5.7.1 Only mail for send@<this host> is taken; this is no relay"
+        envelope.rcpt_tos.append(address)
+        return "250 2.1.5 OK"
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802 (aiosmtpd's name)
+        remote = session.peer[0] if isinstance(session.peer, tuple) else ""
+        reply = await self._answer(bytes(envelope.original_content), remote)
+        # one line, in the characters that SMTP has
+        text = reply.text.encode("ascii", "replace").decode("ascii").replace("\r", " ").replace("\n", " ")
+        return f"{reply.status} {text[:400]}"
+
+    async def _answer(self, raw: bytes, remote: str) -> MailReply:
+        steps = answer_mail(raw, self._send, remote, time.time_ns() // 1_000_000)
+        try:
+            command = next(steps)
+            while True:
+                try:
+                    result = await self._run(command)
+                except Refusal as refusal:
+                    command = steps.throw(refusal)
+                else:
+                    command = steps.send(result)
+        except StopIteration as stop:
+            reply: MailReply = stop.value
+            return reply
+        except Exception:
+            log.exception("A mail from %s could not be handled", remote)
+            return MailReply(451, "4.3.0 The gateway has failed at this mail; it was not accepted")
+        finally:
+            steps.close()
+
+
+async def start_smtp(address: str, send: Handler, run: RunCommand, *, max_bytes: int = MAX_BYTES) -> SmtpServer:
+    """Serve on `host:port`. Raises ListenError, and SmtpMissingError without the extra."""
+    try:
+        from aiosmtpd.smtp import SMTP
+    except ImportError as error:
+        raise SmtpMissingError("[smtp] needs the extra: pip install 'modemgw[smtp]'.") from error
+    mailbox = _Mailbox(send, run)
+    loop = asyncio.get_running_loop()
+
+    class Connection(SMTP):
+        def connection_made(self, transport: Any) -> None:
+            if mailbox.open >= CONNECTIONS:
+                transport.write(b"421 4.3.2 Too many connections, come again\r\n")
+                transport.close()
+                self._refused = True
+                return
+            self._refused = False
+            mailbox.open += 1
+            super().connection_made(transport)
+
+        def connection_lost(self, error: Exception | None) -> None:
+            if not self._refused:
+                mailbox.open -= 1
+                super().connection_lost(error)
+
+        def data_received(self, data: bytes) -> None:
+            if not self._refused:
+                super().data_received(data)
+
+    def connection() -> Any:
+        return Connection(
+            mailbox, data_size_limit=max_bytes, enable_SMTPUTF8=True, decode_data=False, hostname="modemgw",
+            ident="modemgw", timeout=IDLE_S, loop=loop,
+        )  # fmt: skip
+
+    sock = listen(address)
+    try:
+        server = await loop.create_server(connection, sock=sock)
+    except BaseException:
+        sock.close()
+        raise
+    return SmtpServer(server, sock.getsockname()[:2])

@@ -1,0 +1,164 @@
+"""Certificates for standing in for a provider whose host a client has built in: a local CA and what it signs.
+
+Owns making the files (0600). Installs nothing and touches no system setting; needs the extra `standin`.
+"""
+
+from __future__ import annotations
+
+import datetime
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from modemgw.errors import ModemgwError
+
+if TYPE_CHECKING:
+    from cryptography import x509
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+
+#: Hosts of the providers that clients have built in.
+PROVIDERS: dict[str, tuple[str, ...]] = {
+    "smsc.ru": (
+        "smsc.ru", "www.smsc.ru", "www2.smsc.ru", "www3.smsc.ru", "www4.smsc.ru", "www5.smsc.ru", "m.smsc.ru",
+        "smpp.smsc.ru", "smpp2.smsc.ru", "send.smsc.ru", "smsc.kz", "www.smsc.kz", "www2.smsc.kz", "smsc.ua",
+        "www.smsc.ua", "www2.smsc.ua", "smsc.tj", "www.smsc.tj", "smscentre.com", "www.smscentre.com",
+        "www2.smscentre.com",
+    ),
+    "devino": (
+        "integrationapi.net", "www.integrationapi.net", "ws.devinosms.com", "gw1.devinosms.com",
+        "webservice.devinosms.com", "ws.devinotele.com", "xmlapi.devinotele.com",
+    ),
+    "bsg.world": ("app.bsg.hk", "app.bsg.world", "api.bsg.hk", "api.bsg.world", "one-api.bsg.world"),
+    "gatesms.ru": ("gatesms.ru", "www.gatesms.ru", "www2.gatesms.ru"),
+}  # fmt: skip
+
+#: Browsers and libraries refuse longer ones.
+LEAF_DAYS, CA_DAYS = 397, 3_650
+
+
+class StandInError(ModemgwError):
+    """The certificates cannot be made or read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Certificates:
+    """Where the files are. `made` tells that the CA is new and must be trusted anew."""
+
+    ca: Path
+    chain: Path
+    key: Path
+    hosts: tuple[str, ...]
+    made: bool
+
+
+def hosts_of(provider: str) -> tuple[str, ...]:
+    """The names a provider is known by; any other host name stands for itself."""
+    key = provider.strip().lower()
+    for name, hosts in PROVIDERS.items():
+        if key == name or key in hosts:
+            return hosts
+    if "." not in key or not all(c.isalnum() or c in "-." for c in key):
+        known = ", ".join(PROVIDERS)
+        raise StandInError(f"{provider!r} is neither a host name nor a provider; providers are {known}.")
+    return (key,)
+
+
+def make_certificates(directory: Path, hosts: tuple[str, ...]) -> Certificates:
+    """A CA in `directory` (made once) and a fresh certificate for `hosts`. Raises StandInError."""
+    try:
+        from cryptography import x509
+        from cryptography.hazmat.primitives import hashes, serialization
+        from cryptography.hazmat.primitives.asymmetric import ec
+        from cryptography.x509.oid import ExtendedKeyUsageOID
+    except ImportError as error:
+        raise StandInError("stand-in needs the extra: pip install 'modemgw[standin]'.") from error
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        ca_key, ca, made = _authority(directory)
+        now = datetime.datetime.now(datetime.UTC)
+        key = ec.generate_private_key(ec.SECP256R1())
+        leaf = (
+            x509.CertificateBuilder()
+            .subject_name(_name(hosts[0]))
+            .issuer_name(ca.subject)
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - datetime.timedelta(days=1))
+            .not_valid_after(now + datetime.timedelta(days=LEAF_DAYS))
+            .add_extension(x509.SubjectAlternativeName([x509.DNSName(host) for host in hosts]), critical=False)
+            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+            .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key()), critical=False)
+            .sign(ca_key, hashes.SHA256())
+        )
+        pem = serialization.Encoding.PEM
+        chain, key_path = directory / "server.crt", directory / "server.key"
+        _write(chain, leaf.public_bytes(pem) + ca.public_bytes(pem))
+        _write(
+            key_path,
+            key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()),
+        )
+    except OSError as error:
+        raise StandInError(f"The certificates cannot be written to {directory}: {error.strerror}.") from error
+    except ValueError as error:
+        raise StandInError(
+            f"The CA in {directory} cannot be read ({error}). Move that directory away to have a new one made."
+        ) from error
+    return Certificates(directory / "ca.crt", chain, key_path, hosts, made)
+
+
+def _authority(directory: Path) -> tuple[EllipticCurvePrivateKey, x509.Certificate, bool]:
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key_path, path = directory / "ca.key", directory / "ca.crt"
+    if key_path.exists() and path.exists():
+        key = serialization.load_pem_private_key(key_path.read_bytes(), None)
+        if not isinstance(key, ec.EllipticCurvePrivateKey):
+            raise ValueError("its key is of another kind")
+        return key, x509.load_pem_x509_certificate(path.read_bytes()), False
+    key = ec.generate_private_key(ec.SECP256R1())
+    now = datetime.datetime.now(datetime.UTC)
+    name = _name("modemgw stand-in CA of this machine")
+    ca = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=CA_DAYS))
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(
+            x509.KeyUsage(
+                digital_signature=True, key_cert_sign=True, crl_sign=True, content_commitment=False,
+                key_encipherment=False, data_encipherment=False, key_agreement=False, encipher_only=False,
+                decipher_only=False,
+            ),
+            critical=True,
+        )
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .sign(key, hashes.SHA256())
+    )  # fmt: skip
+    pem = serialization.Encoding.PEM
+    _write(key_path, key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
+    _write(path, ca.public_bytes(pem))
+    return key, ca, True
+
+
+def _name(common_name: str) -> x509.Name:
+    from cryptography import x509
+    from cryptography.x509.oid import NameOID
+
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name[:64])])
+
+
+def _write(path: Path, data: bytes) -> None:
+    draft = path.with_name(path.name + ".new")
+    draft.unlink(missing_ok=True)
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+    os.replace(draft, path)

@@ -34,6 +34,7 @@ from modemgw.modem.supervisor import Supervisor
 from modemgw.modem.transport import PortLost, Transport
 from modemgw.servers.http.app import HttpServer, make_app, start_http
 from modemgw.service.accounts import Accounts
+from modemgw.service.canary import CANARY_LOGIN
 from modemgw.service.core import GatewayCore
 from modemgw.service.dispatch import Dispatcher
 from modemgw.service.sending import SendingSettings
@@ -94,10 +95,11 @@ class Runtime:
             log.warning(
                 "After the last stop: %d parts may or may not have been sent; %d messages go on.", doubtful, resumed
             )
-        ids = await repository.ensure_accounts([account.login for account in accounts])
+        own = [CANARY_LOGIN] if any(modem.canary_interval_s for modem in config.modems) else []
+        ids = await repository.ensure_accounts([*(account.login for account in accounts), *own])
         dispatcher = Dispatcher(repository)
         timers = Timers(repository, dispatcher, now_ms, partial_after_ms=config.receiving.partial_after_s * 1000)
-        worker_ports = WorkerPorts(repository, dispatcher, timers, now_ms, make_driver)
+        worker_ports = WorkerPorts(repository, dispatcher, timers, now_ms, make_driver, ids.get(CANARY_LOGIN))
         self._supervisor = Supervisor(
             [self._worker_settings(modem) for modem in config.modems if modem.enabled],
             worker_ports,
@@ -139,13 +141,25 @@ class Runtime:
             imei=modem.imei,
             baudrate=modem.baudrate,
             smsc=modem.smsc,
-            driver=DriverSettings(pin=modem.pin, pin_memory=self._refused_pins),
+            number=modem.number,
+            driver=DriverSettings(
+                pin=modem.pin,
+                pin_memory=self._refused_pins,
+                direct_delivery=modem.direct,
+                indications=None if modem.cnmi is None else tuple(int(value) for value in modem.cnmi.split(",")),
+            ),
             profile=modem.profile,
             sending=SendingSettings(
                 doubt_window_ms=config.sending.doubt_window_s * 1000, pause_after=config.sending.pause_after
             ),
             sweep_interval_s=config.receiving.sweep_interval_s,
+            health_interval_s=modem.health_interval_s,
+            registration_limit_s=config.sending.registration_limit_s,
             drain_limit_s=config.sending.drain_limit_s,
+            usb_reset=modem.usb_reset,
+            power_cycle=tuple(modem.power_cycle or ()),
+            canary_interval_s=modem.canary_interval_s,
+            canary_limit_s=modem.canary_limit_s,
         )
 
     def _adopt(self, name: str, found: FoundModem) -> WorkerSettings:

@@ -59,6 +59,7 @@ class Accepted:
     encoding: str  # gsm7, ucs2 or data8
     parts: int
     created: bool  # False: the same client_ref was accepted before, this is that message
+    cost: str = "0.00"  # decimal text, for all parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +135,7 @@ class MessageView:
     error_code: int | None
     st: int | None
     parts: tuple[PartView, ...] = ()
+    cost: str = "0.00"  # decimal text, for all parts, as it was at acceptance
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from modemgw.domain.message import Encoding, Submission
 from modemgw.domain.numbers import normalise
 from modemgw.domain.refusal import Refusal, RefusalKind
 from modemgw.service.ports import NewMessage
+from modemgw.service.pricing import price_of, units
 from modemgw.sms import Plan, TpduDecodeError, TpduEncodeError, Udh, plan, plan_data
 
 #: Longest text that is looked at at all; 255 parts of UCS-2 have 17 085 characters.
@@ -74,6 +75,8 @@ def admit(account: Account, submission: Submission, now: int) -> NewMessage:
         parts=outline.parts,
         send_at=s.send_at,
         validity_s=validity,
+        cost=price_of(account, recipient) * outline.parts,
+        funds=units(account.balance) if account.balance_mode == "countdown" else None,
     )
 
 

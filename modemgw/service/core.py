@@ -19,7 +19,7 @@ from modemgw.service.dispatch import Dispatcher
 from modemgw.service.gateway import Health
 from modemgw.service.matching import tail
 from modemgw.service.ports import Clock, NewMessage, Repository, job_of
-from modemgw.service.pricing import plain, price_of
+from modemgw.service.pricing import money
 from modemgw.service.timers import Timers
 
 #: Events given to a follower at a time.
@@ -121,9 +121,8 @@ class GatewayCore:
                 self._timers.wake_by(message.send_at)
 
     def quote(self, account: Account, submission: Submission) -> Quoted:
-        message = admit(account, submission, self._clock())
-        cost = price_of(account, message.recipient) * message.parts
-        return Quoted(message.encoding, message.parts, plain(cost))
+        message = self._admit(account, submission)
+        return Quoted(message.encoding, message.parts, money(message.cost))
 
     async def cancel(self, account: Account, message_id: int) -> MessageView:
         try:

@@ -46,6 +46,8 @@ class NewMessage:
     parts: int
     send_at: int | None
     validity_s: int
+    cost: int = 0  # of all parts, in units (service/pricing)
+    funds: int | None = None  # what the account may spend altogether, in units; None: it is not counted
 
 
 @dataclass(frozen=True, slots=True)

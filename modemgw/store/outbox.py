@@ -5,8 +5,9 @@ Each is a callable for `Store.write`. What follows from what is decided by domai
 
 from __future__ import annotations
 
+import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,13 +15,15 @@ from modemgw.domain.message import Accepted
 from modemgw.domain.refusal import Refusal, RefusalKind
 from modemgw.domain.states import State, derive
 from modemgw.service.ports import NewMessage
+from modemgw.service.pricing import money
 from modemgw.store import receipts
+from modemgw.store.purse import NEVER_LEFT, Purse, give_back_money
 from modemgw.store.writer import Transaction
 
 _MESSAGE_COLUMNS = (
     "id, account_id, recipient, text, data, udh, encoding, locking, single, flash, pid, dcs, priority, line, "
     "report, on_doubt, client_ref, ref, dialect, extra, parts, state, queue, due_at, expires_at, send_at, "
-    "validity_s, created_at, updated_at"
+    "validity_s, created_at, updated_at, cost, charged"
 )
 _INSERT_MESSAGE = f"INSERT INTO messages ({_MESSAGE_COLUMNS}) VALUES "  # noqa: S608
 _INSERT_PART = "INSERT INTO parts (message_id, seq, state) VALUES "
@@ -28,7 +31,7 @@ _INSERT_PART = "INSERT INTO parts (message_id, seq, state) VALUES "
 
 @dataclass(frozen=True, slots=True)
 class Accept:
-    """-> Accepted. Many at a time become three statements, however many they are."""
+    """-> Accepted; Refusal(NO_MONEY). Many at a time become three statements, and one for each account that counts."""
 
     message: NewMessage
 
@@ -46,6 +49,7 @@ class Accept:
         parts: list[tuple[Any, ...]] = []
         results: list[Accepted | Exception] = []
         fresh: dict[tuple[int, str], Accepted] = {}
+        purse = Purse(tx)
         for op in ops:
             m = op.message
             if m.client_ref is not None:
@@ -53,6 +57,9 @@ class Accept:
                 if earlier is not None:
                     results.append(replace(earlier, created=False))
                     continue
+            if m.funds is not None and not purse.pay(m.account_id, m.cost, m.funds):
+                results.append(purse.refusal(m))
+                continue
             later = m.send_at is not None and m.send_at > now
             start = m.send_at if later and m.send_at is not None else now
             messages.append(
@@ -60,7 +67,8 @@ class Accept:
                     next_id, m.account_id, m.recipient, m.text, m.data, m.udh, m.encoding, m.locking, m.single,
                     m.flash, m.pid, m.dcs, m.priority, m.line, m.report, m.on_doubt, m.client_ref, m.ref,
                     m.dialect, m.extra, m.parts, "queued", 2 if later else 1, start if later else None,
-                    start + m.validity_s * 1000, m.send_at, m.validity_s, now, now,
+                    start + m.validity_s * 1000, m.send_at, m.validity_s, now, now, m.cost,
+                    0 if m.funds is None else m.cost,
                 )
             )  # fmt: skip
             if m.parts == 1:
@@ -68,22 +76,23 @@ class Accept:
             else:
                 parts.extend((next_id, seq, "queued") for seq in range(1, m.parts + 1))
             tx.events.append((now, "message.queued", m.account_id, next_id, None, None, None, None))
-            accepted = Accepted(next_id, State.QUEUED, m.encoding, m.parts, True)
+            accepted = Accepted(next_id, State.QUEUED, m.encoding, m.parts, True, money(m.cost))
             if m.client_ref is not None:
                 fresh[m.account_id, m.client_ref] = accepted
             results.append(accepted)
             next_id += 1
         tx.insert_many(_INSERT_MESSAGE, messages)
         tx.insert_many(_INSERT_PART, parts)
+        purse.keep()
         return results
 
 
 def _earlier(tx: Transaction, message: NewMessage) -> Accepted | None:
     row = tx.execute(
-        "SELECT id, state, encoding, parts FROM messages WHERE account_id = ? AND client_ref = ?",
+        "SELECT id, state, encoding, parts, cost FROM messages WHERE account_id = ? AND client_ref = ?",
         (message.account_id, message.client_ref),
     ).fetchone()
-    return None if row is None else Accepted(row[0], State(row[1]), row[2], row[3], False)
+    return None if row is None else Accepted(row[0], State(row[1]), row[2], row[3], False, money(row[4]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,15 +234,18 @@ def settle(tx: Transaction, message_id: int) -> State:
     """Derive the message's state from its parts and keep it; an event tells when it changed."""
     execute = tx.execute
     rows = execute(
-        "SELECT state, error, error_code, st FROM parts WHERE message_id = ? ORDER BY seq", (message_id,)
+        "SELECT state, error, error_code, st, sent_at FROM parts WHERE message_id = ? ORDER BY seq", (message_id,)
     ).fetchall()
     state = derive(State(row[0]) for row in rows)
     if state in _FAILED and any(row[0] == "queued" for row in rows):
         stop_rest(tx, message_id)
         return settle(tx, message_id)
-    old, queue, account = execute(
-        "SELECT state, queue, account_id FROM messages WHERE id = ?", (message_id,)
+    old, queue, account, cost, charged = execute(
+        "SELECT state, queue, account_id, cost, charged FROM messages WHERE id = ?", (message_id,)
     ).fetchone()
+    if charged:
+        kept = sum(row[0] not in NEVER_LEFT or row[4] is not None for row in rows)
+        give_back_money(tx, message_id, account, charged - cost * kept // len(rows))
     error, code = next(((row[1], row[2]) for row in rows if row[0] == state and row[1]), (None, None))
     st = next((row[3] for row in rows if row[0] == state and row[3] is not None), None)
     if state is State.QUEUED and queue == 0:
@@ -255,6 +267,31 @@ def settle(tx: Transaction, message_id: int) -> State:
     if old != state:
         tx.event(f"message.{state}", account=account, message=message_id)
     return state
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """-> None; Refusal(NOT_FOUND). Merge keys into a message's `extra`; "deleted" hides it from its dialect."""
+
+    account_id: int
+    message_id: int
+    extra: Mapping[str, object]
+
+    def __call__(self, tx: Transaction) -> None:
+        row = tx.execute(
+            "SELECT extra FROM messages WHERE id = ? AND account_id = ?", (self.message_id, self.account_id)
+        ).fetchone()
+        if row is None:
+            raise Refusal(RefusalKind.NOT_FOUND, f"There is no message {self.message_id}.")
+        extra = {**(json.loads(row[0]) if row[0] else {}), **self.extra}
+        ref = extra.get("ref")
+        tx.execute(
+            "UPDATE messages SET extra = ?, ref = ?, hidden = ? WHERE id = ?",
+            (
+                json.dumps(extra), None if ref is None else str(ref),
+                bool(extra.get("deleted")), self.message_id,
+            ),
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

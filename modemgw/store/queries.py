@@ -18,12 +18,14 @@ from modemgw.domain.message import (
 )
 from modemgw.domain.states import State
 from modemgw.service.ports import Job
+from modemgw.service.pricing import money
 from modemgw.sms import describe_status, status_meaning
 
 _MESSAGE = (
     "SELECT m.id, a.login, m.state, m.recipient, m.text, m.data, m.encoding, m.parts, m.flash, m.priority, "
     "m.client_ref, m.line, m.report, m.on_doubt, m.dialect, m.extra, m.created_at, m.updated_at, m.send_at, "
-    "m.expires_at, m.due_at, m.error, m.error_code, m.st FROM messages m JOIN accounts a ON a.id = m.account_id "
+    "m.expires_at, m.due_at, m.error, m.error_code, m.st, m.cost FROM messages m "
+    "JOIN accounts a ON a.id = m.account_id "
 )
 _EVENT = (
     "SELECT e.id, e.at, e.kind, e.message_id, e.part, l.name, e.inbox_id, e.data "
@@ -102,6 +104,7 @@ def _message(row: Sequence[Any], parts: tuple[PartView, ...] = ()) -> MessageVie
         report=bool(row[12]), on_doubt=OnDoubt(row[13]), dialect=row[14],
         extra=json.loads(row[15]) if row[15] else {}, created_at=row[16], updated_at=row[17], send_at=row[18],
         expires_at=row[19], due_at=row[20], error=row[21], error_code=row[22], st=row[23], parts=parts,
+        cost=money(row[24]),
     )  # fmt: skip
 
 

@@ -6,6 +6,8 @@ The partial indexes on it are what keeps a claim as fast with a million rows que
 
 from __future__ import annotations
 
+import sqlite3
+
 from sqlite_utils import Database, Migrations
 
 from modemgw.store.errors import StoreCorrupt, StoreError
@@ -159,6 +161,89 @@ CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT RO
 def m001_first(db: Database) -> None:
     """The schema of the first release."""
     for statement in _FIRST.split(";\n"):
+        if statement.strip():
+            db.execute(statement)
+
+
+_SECOND = """
+ALTER TABLE messages ADD COLUMN cost INTEGER NOT NULL DEFAULT 0;    -- of all parts, in 1/10000, as at acceptance
+ALTER TABLE messages ADD COLUMN charged INTEGER NOT NULL DEFAULT 0; -- what of it is in accounts.spent
+ALTER TABLE messages ADD COLUMN hidden INTEGER NOT NULL DEFAULT 0;  -- 1: its dialect was told to delete it
+CREATE INDEX messages_time ON messages (account_id, created_at);
+CREATE INDEX messages_tail ON messages (account_id, substr(recipient, -8));
+
+ALTER TABLE accounts ADD COLUMN spent INTEGER NOT NULL DEFAULT 0;   -- counted down from the balance, in 1/10000
+
+CREATE INDEX inbox_received ON inbox (received_at);
+CREATE INDEX inbox_tail ON inbox (substr(sender, -8));
+
+CREATE TABLE records (                 -- what dialects keep
+    id INTEGER PRIMARY KEY AUTOINCREMENT, -- may be shown: never given twice
+    account_id INTEGER NOT NULL REFERENCES accounts(id),
+    space TEXT NOT NULL,               -- smsc.template, devino.session, …
+    key TEXT NOT NULL,
+    data TEXT NOT NULL,                -- JSON object
+    created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL, expires_at INTEGER,
+    UNIQUE (account_id, space, key)
+) STRICT;
+CREATE INDEX records_list ON records (account_id, space, id);
+CREATE INDEX records_key ON records (space, key);
+CREATE INDEX records_expiry ON records (expires_at) WHERE expires_at IS NOT NULL;
+
+CREATE TABLE record_counts (
+    account_id INTEGER NOT NULL, space TEXT NOT NULL,
+    count INTEGER NOT NULL,
+    PRIMARY KEY (account_id, space)
+) STRICT, WITHOUT ROWID;
+CREATE TRIGGER records_made AFTER INSERT ON records BEGIN
+    INSERT INTO record_counts VALUES (new.account_id, new.space, 1)
+    ON CONFLICT DO UPDATE SET count = count + 1; END;
+CREATE TRIGGER records_gone AFTER DELETE ON records BEGIN
+    UPDATE record_counts SET count = count - 1 WHERE account_id = old.account_id AND space = old.space; END;
+"""
+
+
+@migrations()
+def m002_dialects(db: Database) -> None:
+    """Costs, what was spent, records of the dialects, and indexes for their lists."""
+    statement = ""
+    for line in _SECOND.splitlines():
+        statement += line.partition("--")[0] + "\n"
+        if sqlite3.complete_statement(statement):
+            db.execute(statement)
+            statement = ""
+
+
+_THIRD = """
+CREATE TABLE callbacks (               -- requests to clients' URLs, see store/callbacks.py
+    id INTEGER PRIMARY KEY AUTOINCREMENT, -- receivers know them by it: never given twice
+    account_id INTEGER NOT NULL REFERENCES accounts(id),
+    dialect TEXT NOT NULL,             -- that worded it
+    stream TEXT NOT NULL,              -- those of one go out in order
+    host TEXT NOT NULL,                -- host:port
+    follows INTEGER NOT NULL,          -- 1: the URL is the account's callback_url
+    event_id INTEGER NOT NULL, message_id INTEGER, inbox_id INTEGER,
+    method TEXT NOT NULL, url TEXT NOT NULL, headers TEXT NOT NULL, body BLOB NOT NULL,
+    context TEXT NOT NULL,             -- JSON, goes back to the dialect with the reply
+    state TEXT NOT NULL,               -- waiting, done, failed, dropped
+    created_at INTEGER NOT NULL,
+    since INTEGER NOT NULL,            -- when its time to be given up began: made, or replayed
+    due_at INTEGER,                    -- while it waits and is the first of its stream
+    ended_at INTEGER,
+    tries INTEGER NOT NULL,
+    status INTEGER, error TEXT         -- of the last try; no status: no answer
+) STRICT;
+CREATE INDEX callbacks_due ON callbacks (host, due_at, id) WHERE state = 'waiting' AND due_at IS NOT NULL;
+CREATE INDEX callbacks_stream ON callbacks (stream, id) WHERE state = 'waiting';
+CREATE INDEX callbacks_ended ON callbacks (state, ended_at) WHERE ended_at IS NOT NULL;
+CREATE INDEX callbacks_list ON callbacks (account_id, state);
+"""
+
+
+@migrations()
+def m003_callbacks(db: Database) -> None:
+    """The queue of callbacks."""
+    for statement in _THIRD.split(";\n"):
         if statement.strip():
             db.execute(statement)
 

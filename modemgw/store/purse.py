@@ -1,0 +1,57 @@
+"""What accounts have spent, as part of the transactions that accept and settle messages. Amounts in units (pricing)."""
+
+from __future__ import annotations
+
+from modemgw.domain.refusal import Refusal, RefusalKind
+from modemgw.domain.states import State
+from modemgw.service.ports import NewMessage
+from modemgw.service.pricing import money
+from modemgw.store.writer import Transaction
+
+#: Parts that ended so, and of which nothing can have gone out, cost nothing.
+NEVER_LEFT = frozenset({State.REJECTED, State.CANCELLED, State.EXPIRED})
+
+
+class Purse:
+    """What accounts have spent, while a transaction accepts messages of theirs."""
+
+    def __init__(self, tx: Transaction) -> None:
+        self._tx = tx
+        self._spent: dict[int, int] = {}
+        self._paid: dict[int, int] = {}
+
+    def spent(self, account_id: int) -> int:
+        """What an account has spent."""
+        if account_id not in self._spent:
+            row = self._tx.execute("SELECT spent FROM accounts WHERE id = ?", (account_id,)).fetchone()
+            self._spent[account_id] = row[0]
+        return self._spent[account_id] + self._paid.get(account_id, 0)
+
+    def pay(self, account_id: int, cost: int, funds: int) -> bool:
+        """Take the cost off, if the funds suffice. What costs nothing needs none."""
+        if cost and self.spent(account_id) + cost > funds:
+            return False
+        self._paid[account_id] = self._paid.get(account_id, 0) + cost
+        return True
+
+    def refusal(self, message: NewMessage) -> Refusal:
+        """Why a message is not accepted."""
+        assert message.funds is not None
+        left = money(message.funds - self.spent(message.account_id))
+        return Refusal(
+            RefusalKind.NO_MONEY,
+            f"The message costs {money(message.cost)} and {left} are left. Raise the balance of the account.",
+        )
+
+    def keep(self) -> None:
+        """Write what was paid: one statement for each account that paid."""
+        for account_id, paid in self._paid.items():
+            if paid:
+                self._tx.execute("UPDATE accounts SET spent = spent + ? WHERE id = ?", (paid, account_id))
+
+
+def give_back_money(tx: Transaction, message_id: int, account_id: int, amount: int) -> None:
+    """Parts of a message never left: what they cost is there again. Nothing for an amount of 0."""
+    if amount > 0:
+        tx.execute("UPDATE messages SET charged = charged - ? WHERE id = ?", (amount, message_id))
+        tx.execute("UPDATE accounts SET spent = spent - ? WHERE id = ?", (amount, account_id))

@@ -25,7 +25,8 @@ class _Window:
     """The head of the queue of one selector (a line's name, or empty for "any line").
 
     Every ready message up to `end` is in the heap; `end` None: every one there is. Those behind it are in the
-    store only, and `more` says that a refill would find some.
+    store only, and `more` says that a refill would find some. None of this holds while it is `stale`, before the
+    first look into the store and when something has changed there: then it is refilled before the next is taken.
     """
 
     def __init__(self) -> None:
@@ -33,11 +34,12 @@ class _Window:
         self.jobs: dict[int, Job | None] = {}  # None: to be read from the store
         self.end: _Entry | None = None
         self.more = True
+        self.stale = True
         self.refilling: asyncio.Task[None] | None = None
         self.touched: set[int] = set()  # taken while a refill reads the store: what it read of them is old
 
     def add(self, entry: _Entry, job: Job | None) -> None:
-        if self.end is not None and entry > self.end and self.refilling is None:
+        if self.refilling is None and (self.stale or (self.end is not None and entry > self.end)):
             self.more = True
         elif entry[1] not in self.jobs:
             self.jobs[entry[1]] = job
@@ -82,8 +84,20 @@ class Dispatcher:
     def refresh(self) -> None:
         """Something in the queue changed in a way that `offer` did not tell: look again."""
         for line, window in self._windows.items():
-            window.more = True
+            window.more = window.stale = True
             self._wake(line)
+
+    def withhold(self, message_id: int) -> bool:
+        """Give the message to no line until `release`, and forget what is known of it; False if a line has it."""
+        if message_id in self._taken:
+            return False
+        self._taken.add(message_id)
+        for window in self._windows.values():
+            if message_id in window.jobs:
+                window.jobs[message_id] = None
+            if window.refilling is not None:
+                window.touched.add(message_id)
+        return True
 
     async def take(self, line: str) -> Job:
         """The next message for `line`; waits until there is one. Give it back with `release`."""
@@ -91,7 +105,7 @@ class Dispatcher:
         while True:
             for selector in ("", line):
                 window = self._windows[selector]
-                if window.more and len(window.heap) <= WINDOW // 2:
+                if window.stale or (window.more and len(window.heap) <= WINDOW // 2):
                     await self._refill(selector, window)
             head = self._pop(line)
             if head is None:
@@ -141,7 +155,7 @@ class Dispatcher:
         await asyncio.shield(window.refilling)
 
     async def _fill(self, selector: str, window: _Window) -> None:
-        window.more = False  # a refresh from here on sets it again
+        window.more = window.stale = False  # a refresh from here on sets them again
         window.touched = set(self._taken)
         limit = WINDOW + len(self._taken)
         try:
@@ -154,7 +168,7 @@ class Dispatcher:
                 end = (-jobs[-1].priority, jobs[-1].id)
                 window.keep(sorted(entry for entry in window.heap if entry <= end), end)
         except BaseException:
-            window.more = True
+            window.more = window.stale = True
             raise
         finally:
             window.refilling = None

@@ -40,6 +40,7 @@ class Candidate:
     validity_ms: int
     st: int | None  # of a report that was matched before
     attempt: int  # id of its last attempt; ids grow by one with every attempt of any line
+    earlier: bool = False  # an earlier copy that was in doubt is meant; its reference is unknown
 
 
 @dataclass(frozen=True, slots=True)

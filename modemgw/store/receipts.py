@@ -86,21 +86,26 @@ def match_late(tx: Transaction, line_id: int, message_id: int, seq: int) -> bool
 
 _CANDIDATE = (
     "SELECT p.message_id, p.seq, p.state, p.mr, p.sent_at, m.validity_s * 1000, p.st, "
-    "(SELECT max(id) FROM attempts a WHERE a.message_id = p.message_id AND a.seq = p.seq) "
+    "(SELECT max(id) FROM attempts a WHERE a.message_id = p.message_id AND a.seq = p.seq), 0 "
     "FROM parts p JOIN messages m ON m.id = p.message_id WHERE p.line_id = ? AND p.tail = ? AND m.report "
 )
 
-#: Parts whose reference was read, and those whose reference nobody knows: in doubt now, or waiting to be sent again
-#: because of it. Guarded by an EXPLAIN test.
+#: Parts whose reference was read; those whose reference nobody knows, in doubt now or waiting to be sent again
+#: because of it; and those of which an earlier copy was in doubt and another is on its way, perhaps elsewhere.
+#: Guarded by an EXPLAIN test.
 CANDIDATES = (
     f"{_CANDIDATE} AND p.mr = ? AND p.sent_at IS NOT NULL UNION ALL "
-    f"{_CANDIDATE} AND p.mr IS NULL AND p.sent_at IS NOT NULL AND p.state IN ('unknown', 'sent', 'queued')"
+    f"{_CANDIDATE} AND p.mr IS NULL AND p.sent_at IS NOT NULL AND p.state IN ('unknown', 'sent', 'queued') UNION ALL "
+    "SELECT p.message_id, p.seq, p.state, NULL, a.started_at, m.validity_s * 1000, p.st, a.id, 1 "
+    "FROM attempts a JOIN parts p ON p.message_id = a.message_id AND p.seq = a.seq "
+    "JOIN messages m ON m.id = p.message_id WHERE a.line_id = ? AND a.outcome = 'unknown' AND a.mr IS NULL "
+    "AND p.tail = ? AND (p.mr IS NOT NULL OR p.line_id <> a.line_id OR p.state = 'sending') AND m.report"
 )
 
 
 def _match(tx: Transaction, line_id: int, receipt_id: int, tail: str, mr: int, st: int, at: int) -> bool:
     """Find the part of a report and apply it; False if there is none."""
-    rows = tx.execute(CANDIDATES, (line_id, tail, mr, line_id, tail)).fetchall()
+    rows = tx.execute(CANDIDATES, (line_id, tail, mr, line_id, tail, line_id, tail)).fetchall()
     verdict = choose([Candidate(*row) for row in rows], mr, at)
     if not verdict.candidates:
         return False
@@ -128,14 +133,16 @@ def _apply(tx: Transaction, line_id: int, part: Candidate, mr: int, st: int) -> 
         new = State.EXPIRED
     old = State(part.state)
     doubtful = old in (State.UNKNOWN, State.QUEUED)
-    if new is None and doubtful:
+    if part.earlier and new is not State.DELIVERED:
+        new = None  # of the earlier copy; the later one speaks for itself
+    elif new is None and doubtful:
         new = State.SENT  # the centre is trying: so it has the message
     account = _account(tx, part.message_id)
     tx.event(
         "receipt.matched", account=account, message=part.message_id, part=part.seq, line=line_id,
         data={"mr": mr, "st": st, "meaning": meaning.name.lower()},
     )  # fmt: skip
-    if doubtful:
+    if doubtful and not part.earlier:
         tx.execute("UPDATE parts SET mr = ? WHERE message_id = ? AND seq = ?", (mr, part.message_id, part.seq))
         tx.execute(
             "UPDATE attempts SET mr = ? WHERE id = (SELECT max(id) FROM attempts WHERE message_id = ? AND seq = ?)",
@@ -149,10 +156,12 @@ def _apply(tx: Transaction, line_id: int, part: Candidate, mr: int, st: int) -> 
             line=line_id,
             data={"by": "report", "mr": mr},
         )
+    if part.earlier:
+        tx.execute("UPDATE attempts SET mr = ? WHERE id = ?", (mr, part.attempt))
     if new is None or not may_become(old, new):
         changed = tx.execute(
-            "UPDATE parts SET st = ? WHERE message_id = ? AND seq = ? AND state = 'sent'",
-            (st, part.message_id, part.seq),
+            "UPDATE parts SET st = ? WHERE message_id = ? AND seq = ? AND state = 'sent' AND NOT ?",
+            (st, part.message_id, part.seq, part.earlier),
         ).rowcount
         if changed:
             outbox.settle(tx, part.message_id)

@@ -15,6 +15,7 @@ class Accounts:
 
     def __init__(self, accounts: Iterable[Account]) -> None:
         self._by_login = {account.login: account for account in accounts}
+        self._by_id = {account.id: account for account in self._by_login.values()}
         self._by_key = {_digest(a.api_key): a for a in self._by_login.values() if a.api_key}
         self._nobody = Account(0, "", password="\0nobody\0")  # noqa: S106 (what a wrong login is compared with)
 
@@ -22,6 +23,17 @@ class Accounts:
     def all(self) -> list[Account]:
         """Every account."""
         return list(self._by_login.values())
+
+    def of_id(self, account_id: int) -> Account | None:
+        """An account by its key in the store; None if it is not configured (any more)."""
+        return self._by_id.get(account_id)
+
+    def of_login(self, login: str) -> Account:
+        """An account that the configuration names for somebody without credentials. Refusal(UNAUTHORISED)."""
+        account = self._by_login.get(login)
+        if account is None:
+            raise Refusal(RefusalKind.UNAUTHORISED, f"There is no account {login!r} in the configuration.")
+        return account
 
     def authenticate(self, *, login: str | None, password: str | None, api_key: str | None, md5: bool) -> Account:
         """The account, or Refusal(UNAUTHORISED). With `md5` the lower-case MD5 of the password is as good."""

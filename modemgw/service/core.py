@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+import contextlib
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from typing import Protocol
 
-from modemgw.dialects.seam import Quoted
+from modemgw.dialects.seam import Balance, ListInbox, ListMessages, Quoted
 from modemgw.domain.account import Account
 from modemgw.domain.inbox import InboxView
 from modemgw.domain.line import ModemView
@@ -15,15 +17,23 @@ from modemgw.domain.states import State
 from modemgw.errors import ModemgwError
 from modemgw.service.accounts import Accounts
 from modemgw.service.admission import admit
+from modemgw.service.desk import Desk
 from modemgw.service.dispatch import Dispatcher
-from modemgw.service.gateway import Health
-from modemgw.service.matching import tail
+from modemgw.service.gateway import Figures, Health
 from modemgw.service.ports import Clock, NewMessage, Repository, job_of
-from modemgw.service.pricing import money
+from modemgw.service.pricing import money, units
 from modemgw.service.timers import Timers
 
 #: Events given to a follower at a time.
 EVENT_PAGE = 500
+
+
+class Lines(Protocol):
+    """The lines as the operator's hand reaches them; False where there is none of that name."""
+
+    def pause(self, name: str, by: str) -> bool: ...
+
+    def resume(self, name: str) -> bool: ...
 
 
 class GatewayCore:
@@ -37,13 +47,21 @@ class GatewayCore:
         accounts: Accounts,
         clock: Clock,
         modems: Callable[[], list[ModemView]],
+        lines: Lines | None = None,
+        desk: Desk | None = None,
     ) -> None:
+        self.desk = desk or Desk(repository, accounts, clock)
+        #: What the SIM of an account says is left; None where nobody asked it yet.
+        self.sim_balance: Callable[[Account], Balance | None] = lambda account: None
         self._repository = repository
         self._dispatcher = dispatcher
         self._timers = timers
         self._accounts = accounts
         self._clock = clock
         self._modems = modems
+        self._lines = lines
+        self._counted: int | None = None  # events up to this one are in the counters
+        self._events: dict[str, int] = {}
         self._followers: set[asyncio.Event] = set()
         self.closing = False
 
@@ -56,7 +74,17 @@ class GatewayCore:
         md5: bool = False,
         remote: str | None = None,
     ) -> Account:
-        return self._accounts.authenticate(login=login, password=password, api_key=api_key, md5=md5)
+        return self.desk.access.authenticate(login=login, password=password, api_key=api_key, md5=md5, remote=remote)
+
+    def check(self, account: Account, remote: str | None) -> None:
+        self.desk.access.check(account, remote)
+
+    async def balance(self, account: Account) -> Balance:
+        if account.balance_mode == "countdown":
+            left = units(account.balance) - await self._repository.spent(account.id)
+            return Balance(money(left), account.currency)
+        said = self.sim_balance(account) if account.balance_mode == "sim" else None
+        return said or Balance(account.balance, account.currency)
 
     # -- out ----------------------------------------------------------------------------------------------
 
@@ -79,6 +107,32 @@ class GatewayCore:
             except Refusal as refusal:
                 results.append(refusal)
         return results
+
+    def submit_soon(self, account: Account, submission: Submission, done: Callable[[Accepted | Refusal], None]) -> None:
+        """As `submit`, without a task for each: `done` is called after the COMMIT. Raises what the door refuses."""
+        message = self._admit(account, submission)
+        write = asyncio.ensure_future(self._repository.accept(message))
+        write.add_done_callback(lambda write: self._accepted(message, write, done))
+
+    def _accepted(
+        self, message: NewMessage, write: asyncio.Future[Accepted], done: Callable[[Accepted | Refusal], None]
+    ) -> None:
+        if write.cancelled():
+            done(Refusal(RefusalKind.UNAVAILABLE, "The gateway is shutting down."))
+            return
+        error = write.exception()
+        if error is None:
+            accepted = write.result()
+            self.offer(message, accepted)
+            done(accepted)
+        elif isinstance(error, Refusal):
+            done(error)
+        else:
+            done(Refusal(RefusalKind.UNAVAILABLE, f"The message was not accepted: {error}"))
+
+    def admitted(self, account: Account, submission: Submission) -> NewMessage:
+        """What a submission would be stored as; raises Refusal. For those that store it in a way of their own."""
+        return self._admit(account, submission)
 
     def _admit(self, account: Account, submission: Submission) -> NewMessage:
         if self.closing:
@@ -105,14 +159,15 @@ class GatewayCore:
             raise
         except ModemgwError as error:
             raise Refusal(RefusalKind.UNAVAILABLE, f"The message was not accepted: {error}") from error
-        self._offer(message, accepted)
+        self.offer(message, accepted)
         return accepted
 
     def _offer_orphan(self, message: NewMessage, write: asyncio.Future[Accepted]) -> None:
         if not write.cancelled() and write.exception() is None:
-            self._offer(message, write.result())
+            self.offer(message, write.result())
 
-    def _offer(self, message: NewMessage, accepted: Accepted) -> None:
+    def offer(self, message: NewMessage, accepted: Accepted) -> None:
+        """A message is durable: have it sent when its time has come."""
         if accepted.created:
             if message.send_at is None or message.send_at <= self._clock():
                 job = job_of(message, accepted.id, self._clock() + message.validity_s * 1000)
@@ -142,7 +197,18 @@ class GatewayCore:
     async def find_message(
         self, account: Account, *, id: int | None = None, ref: str | None = None, to: str | None = None
     ) -> MessageView | None:
-        return await self._repository.find_message(account.id, id=id, ref=ref, tail=tail(to) if to else None)
+        return await self._repository.find_message(account.id, id=id, ref=ref, tail=to or None)
+
+    async def list_messages(self, asked: ListMessages) -> list[MessageView]:
+        return await self._repository.list_messages(asked)
+
+    async def mark(self, account: Account, message_id: int, extra: Mapping[str, object]) -> None:
+        try:
+            await self._repository.mark(account.id, message_id, extra)
+        except Refusal:
+            raise
+        except ModemgwError as error:
+            raise Refusal(RefusalKind.UNAVAILABLE, str(error)) from error
 
     async def message_events(self, account: Account, message_id: int) -> list[EventView]:
         return await self._repository.message_events(message_id)
@@ -157,6 +223,9 @@ class GatewayCore:
     async def inbox(self, account: Account, *, after: int = 0, limit: int = 100) -> list[InboxView]:
         return await self._repository.inbox(after, limit)
 
+    async def list_inbox(self, asked: ListInbox) -> list[InboxView]:
+        return await self._repository.list_inbox(asked)
+
     async def inbox_item(self, account: Account, inbox_id: int) -> InboxView:
         view = await self._repository.inbox_item(inbox_id)
         if view is None:
@@ -167,6 +236,35 @@ class GatewayCore:
 
     def modems(self) -> list[ModemView]:
         return self._modems()
+
+    async def pause_modem(self, account: Account, name: str) -> ModemView:
+        await self._switch(
+            name, "line.paused", self._lines is not None and self._lines.pause(name, account.login), account
+        )
+        return self._modem(name)
+
+    async def resume_modem(self, account: Account, name: str) -> ModemView:
+        await self._switch(name, "line.resumed", self._lines is not None and self._lines.resume(name), account)
+        return self._modem(name)
+
+    async def _switch(self, name: str, kind: str, done: bool, account: Account) -> None:
+        if not done:
+            raise Refusal(RefusalKind.NOT_FOUND, f"There is no modem named {name!r}.", field="name")
+        with contextlib.suppress(ModemgwError):  # the switch works though the store does not
+            await self._repository.note(kind, None, modem=name, by=account.login)
+
+    def _modem(self, name: str) -> ModemView:
+        return next(modem for modem in self._modems() if modem.name == name)
+
+    async def figures(self) -> Figures:
+        if self._counted is None:
+            self._counted = await self._repository.last_event()
+        last, counts = await self._repository.count_events(self._counted)
+        self._counted = max(self._counted, last)
+        for kind, count in counts.items():
+            self._events[kind] = self._events.get(kind, 0) + count
+        latencies = await self._repository.report_latencies()
+        return Figures(dict(self._events), {line: ms / 1000 for line, ms in latencies.items()})
 
     async def events(self, account: Account, *, after: int = 0, limit: int = 100) -> list[EventView]:
         return await self._repository.events(account.id, after, limit)
@@ -186,6 +284,18 @@ class GatewayCore:
                     await news.wait()
         finally:
             self._followers.discard(news)
+
+    def wake_by(self, at: int) -> None:
+        """Something is durable that is due at `at` (Unix ms)."""
+        self._timers.wake_by(at)
+
+    def watch(self, news: asyncio.Event) -> None:
+        """Have `news` set after every commit, and at the end."""
+        self._followers.add(news)
+
+    def unwatch(self, news: asyncio.Event) -> None:
+        """Not any more."""
+        self._followers.discard(news)
 
     def notify(self) -> None:
         """Something was committed: followers look again."""

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from modemgw.dialects.seam import Quoted
+from modemgw.dialects.seam import Balance, ListInbox, ListMessages, Quoted
 from modemgw.domain.account import Account
 from modemgw.domain.inbox import InboxView
 from modemgw.domain.line import ModemView
 from modemgw.domain.message import Accepted, EventView, MessageView, Submission
 from modemgw.domain.refusal import Refusal
 from modemgw.domain.states import State
+from modemgw.service.desk import Desk
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,14 @@ class Health:
     store: str  # "ok", or the reason it cannot be written
     lines: tuple[tuple[str, str], ...]  # name, state
     queued: int
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What is counted, for metrics."""
+
+    events: Mapping[str, int]  # by kind, since the start
+    report_latency_s: Mapping[str, float]  # of the last report, by line
 
 
 class Gateway(Protocol):
@@ -48,6 +57,15 @@ class Gateway(Protocol):
         """As `submit`, for many in one commit; the result has one entry for each, in order."""
         ...
 
+    def check(self, account: Account, remote: str | None) -> None:
+        """That an account known from before may (still) come from this address. Refusal as of `authenticate`."""
+        ...
+
+    @property
+    def desk(self) -> Desk:
+        """What dialects are given besides messages."""
+        ...
+
     def quote(self, account: Account, submission: Submission) -> Quoted:
         """Encoding, parts and cost a submission would have; refuses what `submit` would refuse."""
         ...
@@ -60,6 +78,18 @@ class Gateway(Protocol):
         self, account: Account, *, id: int | None = None, ref: str | None = None, to: str | None = None
     ) -> MessageView | None:
         """The newest message that fits, with its parts."""
+        ...
+
+    async def list_messages(self, asked: ListMessages) -> list[MessageView]:
+        """Messages with parts. At most 1000 at a time, and as many refs."""
+        ...
+
+    async def mark(self, account: Account, message_id: int, extra: Mapping[str, object]) -> None:
+        """Merge keys into a message's `extra`; Refusal(NOT_FOUND)."""
+        ...
+
+    async def balance(self, account: Account) -> Balance:
+        """What is left: as configured, counted down, or as the SIM said, as the account is set."""
         ...
 
     async def message_events(self, account: Account, message_id: int) -> list[EventView]:
@@ -80,12 +110,28 @@ class Gateway(Protocol):
         """Incoming messages after the cursor, oldest first."""
         ...
 
+    async def list_inbox(self, asked: ListInbox) -> list[InboxView]:
+        """Incoming messages, at most 1000 at a time."""
+        ...
+
     async def inbox_item(self, account: Account, inbox_id: int) -> InboxView:
         """One incoming message; Refusal(NOT_FOUND)."""
         ...
 
     def modems(self) -> list[ModemView]:
         """Every modem the gateway knows of, with the state of its line."""
+        ...
+
+    async def pause_modem(self, account: Account, name: str) -> ModemView:
+        """Send nothing more through a modem until `resume_modem`, or a restart; Refusal(NOT_FOUND)."""
+        ...
+
+    async def resume_modem(self, account: Account, name: str) -> ModemView:
+        """End a pause of either kind, a quarantine, or the wait for a person; Refusal(NOT_FOUND)."""
+        ...
+
+    async def figures(self) -> Figures:
+        """Counters and latencies."""
         ...
 
     async def events(self, account: Account, *, after: int = 0, limit: int = 100) -> list[EventView]:

@@ -5,11 +5,12 @@ Implemented by store/repository and modem/worker; nothing here knows SQLite or a
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from modemgw.at.errors import CommandFailed
+from modemgw.dialects.seam import ListInbox, ListMessages, Record
 from modemgw.domain.inbox import InboxView
 from modemgw.domain.message import Accepted, EventView, MessageView
 from modemgw.domain.states import State
@@ -101,7 +102,27 @@ def job_of(message: NewMessage, message_id: int, expires_at: int) -> Job:
     )  # fmt: skip
 
 
-class Repository(Protocol):
+class RecordRepository(Protocol):
+    """What dialects keep. `now` is Unix ms; what has expired by then is not there."""
+
+    def put_record(
+        self, account_id: int, space: str, data: Mapping[str, Any], key: str | None, ttl_s: int | None, limit: int
+    ) -> Awaitable[Record]: ...
+
+    def delete_record(self, account_id: int, space: str, key: str) -> Awaitable[bool]: ...
+
+    def extend_record(self, record_id: int, expires_at: int) -> Awaitable[None]: ...
+
+    async def record(self, account_id: int, space: str, key: str, now: int) -> Record | None: ...
+
+    async def records(self, account_id: int, space: str, after: int, limit: int, now: int) -> list[Record]: ...
+
+    async def find_record(self, space: str, key: str, now: int) -> Record | None:
+        """The newest with this key, whosever it is."""
+        ...
+
+
+class Repository(RecordRepository, Protocol):
     """The store as the use cases see it. Writes return after their COMMIT; they may raise StoreUnavailable
     (a ModemgwError) unless said otherwise. "kept" writes record what has happened in the world: they are
     tried again until the disk takes them."""
@@ -160,6 +181,12 @@ class Repository(Protocol):
 
     def note(self, kind: str, line_id: int | None, **data: object) -> Awaitable[None]: ...
 
+    def mark(self, account_id: int, message_id: int, extra: Mapping[str, object]) -> Awaitable[None]: ...
+
+    def purge_records(self) -> Awaitable[int]:
+        """Remove some that have expired; how many."""
+        ...
+
     def ensure_line(
         self, name: str, *, imsi: str | None, iccid: str | None, imei: str | None, number: str | None
     ) -> Awaitable[int]: ...
@@ -180,6 +207,16 @@ class Repository(Protocol):
         self, account_id: int, *, id: int | None, ref: str | None, tail: str | None
     ) -> MessageView | None: ...
 
+    async def list_messages(self, asked: ListMessages) -> list[MessageView]: ...
+
+    async def list_inbox(self, asked: ListInbox) -> list[InboxView]: ...
+
+    async def spent(self, account_id: int) -> int:
+        """What was counted down from the balance of an account, in units (service/pricing)."""
+        ...
+
+    async def any_expired_record(self, now: int) -> bool: ...
+
     async def message_events(self, message_id: int) -> list[EventView]: ...
 
     async def messages(self, account_id: int, state: State | None, after: int, limit: int) -> list[MessageView]: ...
@@ -191,6 +228,14 @@ class Repository(Protocol):
     async def events(self, account_id: int, after: int, limit: int) -> list[EventView]: ...
 
     async def last_event(self) -> int: ...
+
+    async def count_events(self, after: int) -> tuple[int, dict[str, int]]:
+        """(the last event, how many of each kind came after the cursor)."""
+        ...
+
+    async def report_latencies(self) -> dict[str, int]:
+        """Milliseconds between a part's sending and its report, the last one of each line."""
+        ...
 
     async def queued_count(self) -> int: ...
 

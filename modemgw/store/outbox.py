@@ -25,7 +25,13 @@ _MESSAGE_COLUMNS = (
     "report, on_doubt, client_ref, ref, dialect, extra, parts, state, queue, due_at, expires_at, send_at, "
     "validity_s, created_at, updated_at, cost, charged"
 )
-_INSERT_MESSAGE = f"INSERT INTO messages ({_MESSAGE_COLUMNS}) VALUES "  # noqa: S608
+_INSERT_MESSAGE = f"INSERT INTO messages ({_MESSAGE_COLUMNS}) VALUES "
+
+#: Ids of messages ascend; pieces of long messages over SMPP have theirs of the same sequence.
+NEXT_ID = (
+    "SELECT 1 + max(coalesce((SELECT max(id) FROM messages), 0), coalesce((SELECT max(id) FROM smpp_pieces), 0))"
+)
+
 _INSERT_PART = "INSERT INTO parts (message_id, seq, state) VALUES "
 
 
@@ -42,8 +48,7 @@ class Accept:
         return result
 
     def many(self, tx: Transaction, ops: Sequence[Accept]) -> list[Accepted | Exception]:
-        row = tx.execute("SELECT max(id) FROM messages").fetchone()
-        next_id = (row[0] or 0) + 1
+        next_id: int = tx.execute(NEXT_ID).fetchone()[0]
         now = tx.now
         messages: list[tuple[Any, ...]] = []
         parts: list[tuple[Any, ...]] = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from modemgw.domain.inbox import InboxKind, InboxView
@@ -21,17 +22,17 @@ from modemgw.service.ports import Job
 from modemgw.service.pricing import money
 from modemgw.sms import describe_status, status_meaning
 
-_MESSAGE = (
+MESSAGE = (
     "SELECT m.id, a.login, m.state, m.recipient, m.text, m.data, m.encoding, m.parts, m.flash, m.priority, "
     "m.client_ref, m.line, m.report, m.on_doubt, m.dialect, m.extra, m.created_at, m.updated_at, m.send_at, "
-    "m.expires_at, m.due_at, m.error, m.error_code, m.st, m.cost FROM messages m "
+    "m.expires_at, m.due_at, m.error, m.error_code, m.st, m.cost, m.doubt_at, m.queue FROM messages m "
     "JOIN accounts a ON a.id = m.account_id "
 )
 _EVENT = (
     "SELECT e.id, e.at, e.kind, e.message_id, e.part, l.name, e.inbox_id, e.data "
     "FROM events e LEFT JOIN lines l ON l.id = e.line_id "
 )
-_INBOX = (
+INBOX = (
     "SELECT i.id, l.name, i.sender, i.recipient, i.text, i.kind, i.data, i.received_at, i.scts, i.scts_offset_s, "
     "i.parts, i.missing, i.complete, i.port_to, i.port_from "
     "FROM inbox i JOIN lines l ON l.id = i.line_id "
@@ -97,29 +98,34 @@ def next_times(con: sqlite3.Connection) -> tuple[int | None, int | None, int | N
     return row[0], row[1], row[2], row[3]
 
 
-def _message(row: Sequence[Any], parts: tuple[PartView, ...] = ()) -> MessageView:
+def message_view(row: Sequence[Any], parts: tuple[PartView, ...] = ()) -> MessageView:
+    """A row of MESSAGE."""
     return MessageView(
         id=row[0], account=row[1], state=State(row[2]), to=row[3], text=row[4], data=row[5], encoding=row[6],
         part_count=row[7], flash=bool(row[8]), priority=row[9], client_ref=row[10], line=row[11] or None,
         report=bool(row[12]), on_doubt=OnDoubt(row[13]), dialect=row[14],
         extra=json.loads(row[15]) if row[15] else {}, created_at=row[16], updated_at=row[17], send_at=row[18],
         expires_at=row[19], due_at=row[20], error=row[21], error_code=row[22], st=row[23], parts=parts,
-        cost=money(row[24]),
+        cost=money(row[24]), doubt_at=row[25],
     )  # fmt: skip
 
 
 def message(con: sqlite3.Connection, account_id: int, message_id: int) -> MessageView | None:
     """One message with everything that belongs to it."""
-    row = con.execute(_MESSAGE + "WHERE m.id = ? AND m.account_id = ?", (message_id, account_id)).fetchone()
-    return None if row is None else _message(row, _parts(con, message_id))
+    row = con.execute(MESSAGE + "WHERE m.id = ? AND m.account_id = ?", (message_id, account_id)).fetchone()
+    if row is None:
+        return None
+    view = message_view(row, parts_of(con, [message_id])[message_id])
+    return replace(view, ahead=ahead(con, row[11], row[9], message_id)) if row[26] == 1 else view
 
 
 def find_message(
     con: sqlite3.Connection, account_id: int, id: int | None, ref: str | None, tail: str | None
 ) -> MessageView | None:
-    """The newest message that fits all that is given."""
+    """The newest message that fits all that is given and is not hidden; `tail` are the last digits of its number."""
     # newest first by the key, unless a reference narrows it down: no sorting of all that an account ever sent
-    where: list[str] = ["m.account_id = ?" if ref is not None else "+m.account_id = ?"]
+    by_key = ref is None and (tail is None or id is not None)
+    where: list[str] = ["+m.account_id = ?" if by_key else "m.account_id = ?", "m.hidden = 0"]
     found: list[Any] = [account_id]
     if id is not None:
         where.append("m.id = ?")
@@ -128,10 +134,26 @@ def find_message(
         where.append("m.ref = ?")
         found.append(ref)
     if tail is not None:
-        where.append("m.recipient LIKE ?")
-        found.append("%" + tail)
-    row = con.execute(_MESSAGE + f"WHERE {' AND '.join(where)} ORDER BY m.id DESC LIMIT 1", found).fetchone()
-    return None if row is None else _message(row, _parts(con, row[0]))
+        condition, values = recipient_is(tail, searched=ref is None and id is None)
+        where.append(condition)
+        found += values
+    row = con.execute(MESSAGE + f"WHERE {' AND '.join(where)} ORDER BY m.id DESC LIMIT 1", found).fetchone()
+    return None if row is None else message_view(row, parts_of(con, [row[0]])[row[0]])
+
+
+def recipient_is(digits: str, *, searched: bool) -> tuple[str, list[str]]:
+    """The condition that a message went to a number; see number_is."""
+    return number_is("m.recipient", digits, searched=searched)
+
+
+def number_is(column: str, digits: str, *, searched: bool) -> tuple[str, list[str]]:
+    """The condition that a column has a number, in whichever of its spellings; `searched`: by the index of its tail."""
+    tail = f"{'' if searched else '+'}substr({column}, -8)"
+    digits = "".join(char for char in digits if char in "0123456789")
+    if len(digits) < 8:
+        # a short code is a number and not the end of one
+        return f"{tail} IN (?, ?)", [digits, "+" + digits]
+    return f"{tail} = ? AND {column} LIKE ?", [digits[-8:], "%" + digits[-10:]]
 
 
 def messages(
@@ -140,56 +162,52 @@ def messages(
     """Messages in the order of acceptance."""
     if state is None:
         rows = con.execute(
-            _MESSAGE + "WHERE +m.account_id = ? AND m.id > ? ORDER BY m.id LIMIT ?",
+            MESSAGE + "WHERE +m.account_id = ? AND m.id > ? ORDER BY m.id LIMIT ?",
             (account_id, after, limit),
         )
     else:
         rows = con.execute(
-            _MESSAGE + "WHERE m.account_id = ? AND m.state = ? AND m.id > ? ORDER BY m.id LIMIT ?",
+            MESSAGE + "WHERE m.account_id = ? AND m.state = ? AND m.id > ? ORDER BY m.id LIMIT ?",
             (account_id, state, after, limit),
         )
-    return [_message(row) for row in rows]
+    return [message_view(row) for row in rows]
 
 
-def _parts(con: sqlite3.Connection, message_id: int) -> tuple[PartView, ...]:
-    attempts: dict[int, list[AttemptView]] = {}
+def parts_of(con: sqlite3.Connection, message_ids: Sequence[int]) -> dict[int, tuple[PartView, ...]]:
+    """The parts of messages (some hundreds at the most), with attempts and receipts."""
+    these = f"IN ({','.join('?' * len(message_ids))})"
+    attempts: dict[tuple[int, int], list[AttemptView]] = {}
     for row in con.execute(
-        "SELECT t.seq, t.n, l.name, l.imsi, t.started_at, t.ended_at, t.outcome, t.mr, t.error "
-        "FROM attempts t JOIN lines l ON l.id = t.line_id WHERE t.message_id = ? ORDER BY t.id",
-        (message_id,),
+        "SELECT t.message_id, t.seq, t.n, l.name, l.imsi, t.started_at, t.ended_at, t.outcome, t.mr, t.error, l.number "
+        f"FROM attempts t JOIN lines l ON l.id = t.line_id WHERE t.message_id {these} ORDER BY t.id",
+        message_ids,
     ):
-        attempts.setdefault(row[0], []).append(AttemptView(*row[1:]))
-    receipts: dict[int, list[ReceiptView]] = {}
+        attempts.setdefault((row[0], row[1]), []).append(AttemptView(*row[2:]))
+    receipts: dict[tuple[int, int], list[ReceiptView]] = {}
     for row in con.execute(
-        "SELECT p.seq, r.id, r.st, r.received_at, r.done_at, p.ambiguous FROM receipt_parts p "
-        "JOIN receipts r ON r.id = p.receipt_id WHERE p.message_id = ? ORDER BY r.id",
-        (message_id,),
+        "SELECT p.message_id, p.seq, r.id, r.st, r.received_at, r.done_at, p.ambiguous FROM receipt_parts p "
+        f"JOIN receipts r ON r.id = p.receipt_id WHERE p.message_id {these} ORDER BY r.id",
+        message_ids,
     ):
-        meaning = status_meaning(row[2]).name.lower()
-        receipts.setdefault(row[0], []).append(
-            ReceiptView(row[1], row[2], meaning, describe_status(row[2]), row[3], row[4], bool(row[5]))
+        meaning = status_meaning(row[3]).name.lower()
+        receipts.setdefault((row[0], row[1]), []).append(
+            ReceiptView(row[2], row[3], meaning, describe_status(row[3]), row[4], row[5], bool(row[6]))
         )
-    rows = con.execute(
-        "SELECT p.seq, p.state, l.name, p.mr, p.sent_at, p.done_at, p.error, p.error_code, p.st "
-        "FROM parts p LEFT JOIN lines l ON l.id = p.line_id WHERE p.message_id = ? ORDER BY p.seq",
-        (message_id,),
-    )
-    return tuple(
-        PartView(
-            seq=row[0],
-            state=State(row[1]),
-            line=row[2],
-            mr=row[3],
-            sent_at=row[4],
-            done_at=row[5],
-            error=row[6],
-            error_code=row[7],
-            st=row[8],
-            attempts=tuple(attempts.get(row[0], ())),
-            receipts=tuple(receipts.get(row[0], ())),
-        )
-        for row in rows
-    )
+    parts: dict[int, list[PartView]] = {message_id: [] for message_id in message_ids}
+    for row in con.execute(
+        "SELECT p.message_id, p.seq, p.state, l.name, p.mr, p.sent_at, p.done_at, p.error, p.error_code, p.st "
+        f"FROM parts p LEFT JOIN lines l ON l.id = p.line_id WHERE p.message_id {these} ORDER BY p.message_id, p.seq",
+        message_ids,
+    ):
+        key = (row[0], row[1])
+        parts[row[0]].append(
+            PartView(
+                seq=row[1], state=State(row[2]), line=row[3], mr=row[4], sent_at=row[5], done_at=row[6], error=row[7],
+                error_code=row[8], st=row[9], attempts=tuple(attempts.get(key, ())),
+                receipts=tuple(receipts.get(key, ())),
+            )
+        )  # fmt: skip
+    return {message_id: tuple(found) for message_id, found in parts.items()}
 
 
 def _events(rows: Iterable[Sequence[Any]]) -> list[EventView]:
@@ -221,17 +239,18 @@ def last_event(con: sqlite3.Connection) -> int:
 
 def inbox(con: sqlite3.Connection, after: int, limit: int) -> list[InboxView]:
     """Incoming messages after the cursor."""
-    rows = con.execute(_INBOX + "WHERE i.id > ? ORDER BY i.id LIMIT ?", (after, limit)).fetchall()
-    return [_inbox(con, row) for row in rows]
+    rows = con.execute(INBOX + "WHERE i.id > ? ORDER BY i.id LIMIT ?", (after, limit)).fetchall()
+    return [inbox_view(con, row) for row in rows]
 
 
 def inbox_item(con: sqlite3.Connection, inbox_id: int) -> InboxView | None:
     """One incoming message."""
-    row = con.execute(_INBOX + "WHERE i.id = ?", (inbox_id,)).fetchone()
-    return None if row is None else _inbox(con, row)
+    row = con.execute(INBOX + "WHERE i.id = ?", (inbox_id,)).fetchone()
+    return None if row is None else inbox_view(con, row)
 
 
-def _inbox(con: sqlite3.Connection, row: Sequence[Any]) -> InboxView:
+def inbox_view(con: sqlite3.Connection, row: Sequence[Any]) -> InboxView:
+    """A row of INBOX."""
     pdus = con.execute("SELECT hex FROM pdus WHERE inbox_id = ? ORDER BY seq, id", (row[0],))
     return InboxView(
         id=row[0], line=row[1], sender=row[2], recipient=row[3], text=row[4], kind=InboxKind(row[5]), data=row[6],
@@ -239,6 +258,40 @@ def _inbox(con: sqlite3.Connection, row: Sequence[Any]) -> InboxView:
         complete=bool(row[12]), ports=(row[13], row[14]) if row[13] is not None else None,
         pdus=tuple(text for (text,) in pdus),
     )  # fmt: skip
+
+
+def ahead(con: sqlite3.Connection, line: str, priority: int, message_id: int, cap: int = 10_000) -> int:
+    """How many ready messages go before this one, through the same line or any, counted up to `cap`."""
+    count = 0
+    for selector in {"", line}:
+        for condition, values in (
+            ("priority > ?", (priority,)),
+            ("priority = ? AND id < ?", (priority, message_id)),
+        ):
+            count += con.execute(
+                f"SELECT count(*) FROM (SELECT 1 FROM messages WHERE queue = 1 AND line = ? AND {condition} LIMIT ?)",
+                (selector, *values, cap),
+            ).fetchone()[0]
+    return min(count, cap)
+
+
+def count_events(con: sqlite3.Connection, after: int) -> tuple[int, dict[str, int]]:
+    """(the last event, how many of each kind there are after the cursor)."""
+    last = last_event(con)
+    rows = con.execute("SELECT kind, count(*) FROM events WHERE id > ? AND id <= ? GROUP BY kind", (after, last))
+    return last, dict(rows.fetchall())
+
+
+def report_latencies(con: sqlite3.Connection, receipts: int = 1_000) -> dict[str, int]:
+    """Milliseconds from `+CMGS` to the last report that settled a part, by line; looks at the newest receipts only."""
+    rows = con.execute(
+        "SELECT l.name, r.received_at - p.sent_at FROM receipts r "
+        "JOIN receipt_parts k ON k.receipt_id = r.id AND k.ambiguous = 0 "
+        "JOIN parts p ON p.message_id = k.message_id AND p.seq = k.seq JOIN lines l ON l.id = r.line_id "
+        "WHERE r.id > (SELECT coalesce(max(id), 0) FROM receipts) - ? AND p.sent_at IS NOT NULL ORDER BY r.id",
+        (receipts,),
+    )
+    return {name: max(0, latency) for name, latency in rows}
 
 
 def queued_count(con: sqlite3.Connection, cap: int = 1_000_000) -> int:

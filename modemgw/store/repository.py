@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
+from typing import Any
 
+from modemgw.dialects.seam import ListInbox, ListMessages, Record
 from modemgw.domain.inbox import InboxView
 from modemgw.domain.message import Accepted, EventView, MessageView
 from modemgw.domain.states import State
 from modemgw.service.incoming import Incoming
 from modemgw.service.ports import Job, LineRecord, NewMessage
-from modemgw.store import intake, lines, outbox, queries
+from modemgw.store import intake, lines, lists, outbox, queries, records
 from modemgw.store.database import Store
 
 
@@ -78,6 +80,23 @@ class SqliteRepository:
     def show_partials(self, before: int) -> Awaitable[list[int]]:
         return self._write(intake.ShowPartials(before))
 
+    def mark(self, account_id: int, message_id: int, extra: Mapping[str, object]) -> Awaitable[None]:
+        return self._write(outbox.Mark(account_id, message_id, extra))
+
+    def put_record(
+        self, account_id: int, space: str, data: Mapping[str, Any], key: str | None, ttl_s: int | None, limit: int
+    ) -> Awaitable[Record]:
+        return self._write(records.Put(account_id, space, data, key, ttl_s, limit))
+
+    def delete_record(self, account_id: int, space: str, key: str) -> Awaitable[bool]:
+        return self._write(records.Delete(account_id, space, key))
+
+    def extend_record(self, record_id: int, expires_at: int) -> Awaitable[None]:
+        return self._write(records.Extend(record_id, expires_at))
+
+    def purge_records(self) -> Awaitable[int]:
+        return self._write(records.Purge())
+
     def note(self, kind: str, line_id: int | None, **data: object) -> Awaitable[None]:
         return self._write(lines.Note(kind, line_id, data))
 
@@ -113,6 +132,27 @@ class SqliteRepository:
     ) -> MessageView | None:
         return await self._read(lambda con: queries.find_message(con, account_id, id, ref, tail))
 
+    async def list_messages(self, asked: ListMessages) -> list[MessageView]:
+        return await self._read(lambda con: lists.messages(con, asked))
+
+    async def list_inbox(self, asked: ListInbox) -> list[InboxView]:
+        return await self._read(lambda con: lists.inbox(con, asked))
+
+    async def spent(self, account_id: int) -> int:
+        return await self._read(lambda con: lists.spent(con, account_id))
+
+    async def record(self, account_id: int, space: str, key: str, now: int) -> Record | None:
+        return await self._read(lambda con: records.get(con, account_id, space, key, now))
+
+    async def records(self, account_id: int, space: str, after: int, limit: int, now: int) -> list[Record]:
+        return await self._read(lambda con: records.listed(con, account_id, space, after, limit, now))
+
+    async def find_record(self, space: str, key: str, now: int) -> Record | None:
+        return await self._read(lambda con: records.find(con, space, key, now))
+
+    async def any_expired_record(self, now: int) -> bool:
+        return await self._read(lambda con: records.any_expired(con, now))
+
     async def message_events(self, message_id: int) -> list[EventView]:
         return await self._read(lambda con: queries.message_events(con, message_id))
 
@@ -130,6 +170,12 @@ class SqliteRepository:
 
     async def last_event(self) -> int:
         return await self._read(queries.last_event)
+
+    async def count_events(self, after: int) -> tuple[int, dict[str, int]]:
+        return await self._read(lambda con: queries.count_events(con, after))
+
+    async def report_latencies(self) -> dict[str, int]:
+        return await self._read(queries.report_latencies)
 
     async def queued_count(self) -> int:
         return await self._read(queries.queued_count)

@@ -1,0 +1,81 @@
+"""Who may come in, and from where: credentials, the networks of an account, addresses that failed too often.
+
+Every front door asks here, whatever its protocol.
+"""
+
+from __future__ import annotations
+
+import functools
+import ipaddress
+import logging
+import time
+from collections.abc import Callable
+
+from modemgw.domain.account import Account
+from modemgw.domain.refusal import Refusal, RefusalKind
+from modemgw.service.accounts import Accounts
+from modemgw.service.limits import Blocklist, BlockRule
+
+log = logging.getLogger(__name__)
+
+_Networks = tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]
+
+
+class Access:
+    """`remote` is the IP address of the peer, None where there is none (a process of this service)."""
+
+    def __init__(
+        self, accounts: Accounts, rule: BlockRule | None = None, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._accounts = accounts
+        self._blocklist = Blocklist(rule or BlockRule(), monotonic)
+
+    def authenticate(
+        self, *, login: str | None, password: str | None, api_key: str | None, md5: bool, remote: str | None
+    ) -> Account:
+        """The account. Refusal: ADDRESS_BLOCKED (right or wrong), UNAUTHORISED, ADDRESS_NOT_ALLOWED (right)."""
+        self._not_blocked(remote)
+        try:
+            account = self._accounts.authenticate(login=login, password=password, api_key=api_key, md5=md5)
+        except Refusal:
+            if remote is not None and self._blocklist.failed(remote):
+                log.warning("%s gave wrong credentials too often and is blocked for a while.", remote)
+            raise
+        self._allowed(account, remote)
+        return account
+
+    def check(self, account: Account, remote: str | None) -> None:
+        """As `authenticate`, for one whose credentials were found right before."""
+        self._not_blocked(remote)
+        self._allowed(account, remote)
+
+    def _not_blocked(self, remote: str | None) -> None:
+        if remote is not None and (left := self._blocklist.blocked_s(remote)):
+            raise Refusal(
+                RefusalKind.ADDRESS_BLOCKED,
+                f"Wrong credentials came from {remote} too often. Try again in {left:.0f} s, with the right ones.",
+            )
+
+    @staticmethod
+    def _allowed(account: Account, remote: str | None) -> None:
+        if account.allow and remote is not None and not within(account.allow, remote):
+            raise Refusal(
+                RefusalKind.ADDRESS_NOT_ALLOWED,
+                f"The account {account.login} may not be used from {remote}; its key `allow` lists from where.",
+            )
+
+
+@functools.lru_cache(maxsize=256)
+def _networks(texts: tuple[str, ...]) -> _Networks:
+    return tuple(ipaddress.ip_network(text, strict=False) for text in texts)
+
+
+def within(networks: tuple[str, ...], remote: str) -> bool:
+    """True if the address is in one of the networks. An IPv4 address that came over IPv6 is an IPv4 address."""
+    try:
+        address = ipaddress.ip_address(remote.partition("%")[0])
+    except ValueError:
+        return False
+    mapped = getattr(address, "ipv4_mapped", None)
+    found = address if mapped is None else mapped
+    return any(found.version == network.version and found in network for network in _networks(networks))

@@ -1,0 +1,127 @@
+"""Runs the commands of dialects on the gateway, for servers of any protocol and for answers to callbacks.
+
+Owns which command is which call. Knows no provider and no wire.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Generator
+from contextlib import ExitStack
+from typing import Any, TypeVar
+
+from modemgw.dialects import seam
+from modemgw.dialects.seam import Command, Quoted
+from modemgw.domain.refusal import Refusal
+from modemgw.service.gateway import Gateway
+
+R = TypeVar("R")
+
+#: Characters of one secret.
+MAX_SECRET = 4096
+
+
+class CommandRunner:
+    """`drive` runs a handler to its end; `run` runs one command."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+
+    async def drive(self, steps: Generator[Command, Any, R]) -> R:
+        """What the handler returns. Refusals go into it; what it held is given back, however it ends."""
+        with ExitStack() as holds:
+            try:
+                command = next(steps)
+                while True:
+                    try:
+                        result = await self.run(command, holds)
+                    except Refusal as refusal:
+                        command = steps.throw(refusal)
+                    else:
+                        command = steps.send(result)
+            except StopIteration as stop:
+                answer: R = stop.value
+                return answer
+            finally:
+                steps.close()
+
+    async def run(self, command: Command, holds: ExitStack | None = None) -> Any:
+        """The result of one command, or its Refusal. `holds` takes what `Hold` holds, until it is closed."""
+        found = _HOW.get(type(command))
+        if found is not None:
+            return await found(self._gateway, command)
+        gateway, desk = self._gateway, self._gateway.desk
+        match command:
+            case seam.Authenticate():
+                return gateway.authenticate(
+                    login=command.login,
+                    password=command.password,
+                    api_key=command.api_key,
+                    md5=command.md5,
+                    remote=command.remote,
+                )
+            case seam.Quote():
+                return [self._quote(command, index) for index in range(len(command.submissions))]
+            case seam.ListModems():
+                return gateway.modems()
+            case seam.Throttle():
+                return desk.throttle(command.key, command.limit, command.window_s)
+            case seam.Hold():
+                return self._hold(command, holds)
+            case seam.MakeSecret():
+                return _secret(command)
+            case seam.GetSettings():
+                return desk.settings(command.dialect)
+            case seam.UseAccount():
+                return desk.account(command.login)
+            case seam.ListAccounts():
+                return desk.accounts()
+        raise TypeError(f"there is no way to run a {type(command).__name__}")
+
+    def _quote(self, command: seam.Quote, index: int) -> Quoted | Refusal:
+        try:
+            return self._gateway.quote(command.account, command.submissions[index])
+        except Refusal as refusal:
+            return refusal
+
+    def _hold(self, command: seam.Hold, holds: ExitStack | None) -> bool:
+        if holds is None:
+            raise TypeError("a Hold needs something that ends")
+        give_back = self._gateway.desk.hold(command.key, command.limit)
+        if give_back is None:
+            return False
+        holds.callback(give_back)
+        return True
+
+
+async def _submit(gateway: Gateway, command: seam.Submit) -> list[Any]:
+    if len(command.submissions) != 1:
+        return list(await gateway.submit_many(command.account, command.submissions))
+    try:
+        return [await gateway.submit(command.account, command.submissions[0])]
+    except Refusal as refusal:
+        return [refusal]
+
+
+def _secret(command: seam.MakeSecret) -> str:
+    if not 0 < command.length <= MAX_SECRET or len(command.alphabet) < 2:
+        raise ValueError(f"a secret has 1 to {MAX_SECRET} characters of at least two")
+    return "".join(secrets.choice(command.alphabet) for _ in range(command.length))
+
+
+#: What takes no more than a call that is waited for.
+_HOW: dict[type[Command], Callable[[Gateway, Any], Any]] = {
+    seam.Submit: _submit,
+    seam.FindMessage: lambda g, c: g.find_message(c.account, id=c.id, ref=c.ref, to=c.to),
+    seam.ListMessages: lambda g, c: g.list_messages(c),
+    seam.ListInbox: lambda g, c: g.list_inbox(c),
+    seam.CancelMessage: lambda g, c: g.cancel(c.account, c.id),
+    seam.MarkMessage: lambda g, c: g.mark(c.account, c.id, c.extra),
+    seam.GetBalance: lambda g, c: g.balance(c.account),
+    seam.PutRecord: lambda g, c: g.desk.records.put(c),
+    seam.GetRecord: lambda g, c: g.desk.records.get(c),
+    seam.ListRecords: lambda g, c: g.desk.records.list(c),
+    seam.DeleteRecord: lambda g, c: g.desk.records.delete(c),
+    seam.FindSession: lambda g, c: g.desk.records.find_session(c),
+    seam.LookupNumber: lambda g, c: g.desk.lookup_number(c.number),
+}

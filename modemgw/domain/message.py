@@ -74,6 +74,7 @@ class AttemptView:
     outcome: str  # started, sent, rejected, not_sent, unknown
     mr: int | None
     error: str | None
+    number: str | None = None  # of the SIM, where known
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +137,8 @@ class MessageView:
     st: int | None
     parts: tuple[PartView, ...] = ()
     cost: str = "0.00"  # decimal text, for all parts, as it was at acceptance
+    doubt_at: int | None = None  # when the doubt window of an unknown part ends and on_doubt decides
+    ahead: int | None = None  # of one that is ready and waits: how many go before it
 
 
 @dataclass(frozen=True, slots=True)

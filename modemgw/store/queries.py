@@ -260,18 +260,19 @@ def inbox_view(con: sqlite3.Connection, row: Sequence[Any]) -> InboxView:
     )  # fmt: skip
 
 
+_AHEAD = "SELECT count(*) FROM (SELECT 1 FROM messages WHERE queue = 1 AND line = ? AND priority > ? LIMIT ?)"
+_BESIDE = (
+    "SELECT count(*) FROM (SELECT 1 FROM messages "
+    "WHERE queue = 1 AND line = ? AND priority = ? AND id < ? LIMIT ?)"
+)
+
+
 def ahead(con: sqlite3.Connection, line: str, priority: int, message_id: int, cap: int = 10_000) -> int:
     """How many ready messages go before this one, through the same line or any, counted up to `cap`."""
     count = 0
     for selector in {"", line}:
-        for condition, values in (
-            ("priority > ?", (priority,)),
-            ("priority = ? AND id < ?", (priority, message_id)),
-        ):
-            count += con.execute(
-                f"SELECT count(*) FROM (SELECT 1 FROM messages WHERE queue = 1 AND line = ? AND {condition} LIMIT ?)",
-                (selector, *values, cap),
-            ).fetchone()[0]
+        count += con.execute(_AHEAD, (selector, priority, cap)).fetchone()[0]
+        count += con.execute(_BESIDE, (selector, priority, message_id, cap)).fetchone()[0]
     return min(count, cap)
 
 

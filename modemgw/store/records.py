@@ -67,7 +67,7 @@ class Put:
         if self._count(tx) >= self.limit:
             raise Refusal(
                 RefusalKind.FORBIDDEN,
-                f"The account keeps {self.limit} of {self.space} already. Delete some, or raise max_records of [store].",
+                f"The account keeps {self.limit} of {self.space} already. Delete some, or raise [store] max_records.",
             )
 
     def _count(self, tx: Transaction) -> int:

@@ -248,6 +248,45 @@ def m003_callbacks(db: Database) -> None:
             db.execute(statement)
 
 
+_SMPP = """
+CREATE TABLE smpp_pieces (             -- parts of a long message as an SMPP client hands them in
+    id INTEGER PRIMARY KEY,            -- message_id of its submit_sm_resp, of the same sequence as messages.id
+    account_id INTEGER NOT NULL REFERENCES accounts(id),
+    key TEXT NOT NULL, grp INTEGER NOT NULL, seq INTEGER NOT NULL,
+    data TEXT NOT NULL,                -- JSON, see smpp/submission.py
+    created_at INTEGER NOT NULL,
+    message_id INTEGER,                -- what it became a part of
+    lost_at INTEGER                    -- its fellows never came
+) STRICT;
+CREATE INDEX smpp_pieces_waiting ON smpp_pieces (account_id, key) WHERE message_id IS NULL;
+CREATE INDEX smpp_pieces_old ON smpp_pieces (created_at) WHERE message_id IS NULL AND lost_at IS NULL;
+CREATE INDEX smpp_pieces_group ON smpp_pieces (grp);
+
+CREATE TABLE smpp_deliveries (         -- deliver_sm that wait for their deliver_sm_resp
+    id INTEGER PRIMARY KEY,
+    account_id INTEGER NOT NULL REFERENCES accounts(id),
+    priority INTEGER NOT NULL,
+    kind TEXT NOT NULL,                -- receipt, inbox
+    inbox_id INTEGER, data TEXT,
+    created_at INTEGER NOT NULL,
+    due_at INTEGER NOT NULL DEFAULT 0,
+    tries INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE INDEX smpp_deliveries_head ON smpp_deliveries (account_id, priority DESC, id);
+CREATE INDEX smpp_deliveries_age ON smpp_deliveries (created_at);
+
+CREATE TABLE smpp_receivers (account_id INTEGER PRIMARY KEY, since INTEGER NOT NULL) STRICT;
+"""
+
+
+@migrations()
+def m004_smpp(db: Database) -> None:
+    """Pieces of long messages and the queue of deliveries of SMPP clients."""
+    for statement in _SMPP.split(";\n"):
+        if statement.strip():
+            db.execute(statement)
+
+
 def check(db: Database) -> None:
     """Raises StoreError for a database of a later modemgw, StoreCorrupt for one of another program."""
     applied = {migration.name for migration in migrations.applied(db)}

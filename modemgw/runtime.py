@@ -112,6 +112,7 @@ class Runtime:
             Accounts(account.account(ids[account.login]) for account in accounts),
             now_ms,
             self._supervisor.views,
+            self._supervisor,
         )
         self._tasks.append(asyncio.create_task(timers.run(), name="timers"))
         self._tasks.append(asyncio.create_task(self._tell_followers(store, self._core), name="followers"))

@@ -22,9 +22,9 @@ Json = dict[str, Any]
 T = TypeVar("T")
 
 
-def config_text(directory: Path, ports: list[str], extra: str = "") -> str:
+def config_text(directory: Path, ports: list[str], extra: str = "", modem: str = "") -> str:
     """A configuration with one modem a port, named m0, m1, …, and the account "shop"."""
-    modems = "".join(f'[[modem]]\nname = "m{i}"\nport = "{port}"\n' for i, port in enumerate(ports))
+    modems = "".join(f'[[modem]]\nname = "m{i}"\nport = "{port}"\n{modem}' for i, port in enumerate(ports))
     return (
         f'[http]\nlisten = "127.0.0.1:0"\n[store]\npath = "{directory / "modemgw.db"}"\n{modems}'
         f'[[account]]\nlogin = "shop"\npassword = "secret"\napi_key = "{API_KEY}"\n{extra}'
@@ -104,11 +104,14 @@ async def until(look: Callable[[], Awaitable[T | None]], limit_s: float, what: C
 
 
 @contextlib.asynccontextmanager
-async def running(directory: Path, *, config: str = "", wait: bool = True, **simulation: Any) -> AsyncIterator[Rig]:
-    """A gateway on `Simulation(**simulation)`; `config` is added to its configuration file."""
+async def running(
+    directory: Path, *, config: str = "", modem_config: str = "", wait: bool = True, **simulation: Any
+) -> AsyncIterator[Rig]:
+    """A gateway on `Simulation(**simulation)`; `config` is added to its configuration file, `modem_config` to each
+    of its modems."""
     simulation.setdefault("modems", 1)
     async with Simulation(dir=directory, **simulation) as sim:
-        text = config_text(directory, [host.port for host in sim.modems], config)
+        text = config_text(directory, [host.port for host in sim.modems], config, modem_config)
         runtime = Runtime(parse(text))
         await runtime.start()
         async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {API_KEY}"}) as http:

@@ -12,7 +12,7 @@ from modemgw.domain.line import LineState, ModemView
 from modemgw.servers.http import models, views
 from modemgw.servers.http.native import Operation, as_json
 from modemgw.servers.http.problems import RequestProblem
-from modemgw.service.gateway import Gateway, Health
+from modemgw.service.gateway import Figures, Gateway, Health
 
 
 class HealthApi:
@@ -69,7 +69,8 @@ class HealthApi:
                 501, "Metrics need the prometheus_client package: pip install 'modemgw[metrics]'."
             ) from None
         registry = CollectorRegistry(auto_describe=False)
-        registry.register(_Snapshot(await self._gateway.health(), self._gateway.modems()))
+        health, figures = await self._gateway.health(), await self._gateway.figures()
+        registry.register(_Snapshot(health, figures, self._gateway.modems()))
         return web.Response(
             body=exposition.generate_latest(registry),
             headers={"Content-Type": exposition.CONTENT_TYPE_LATEST},
@@ -79,8 +80,9 @@ class HealthApi:
 class _Snapshot:
     """What the gateway says right now, as a Prometheus collector."""
 
-    def __init__(self, health: Health, modems: list[ModemView]) -> None:
+    def __init__(self, health: Health, figures: Figures, modems: list[ModemView]) -> None:
         self._health = health
+        self._figures = figures
         self._modems = modems
 
     def collect(self) -> Iterator[Any]:
@@ -100,6 +102,11 @@ class _Snapshot:
         )
         sent = CounterMetricFamily("modemgw_modem_sent_parts", "Parts sent since start.", labels=["modem"])
         received = CounterMetricFamily("modemgw_modem_received_messages", "SMS received since start.", labels=["modem"])
+        since = GaugeMetricFamily("modemgw_modem_state_since_seconds", "Unix time of that state.", labels=["modem"])
+        air = GaugeMetricFamily("modemgw_modem_in_air", "1 while a part is being sent.", labels=["modem"])
+        climbed = CounterMetricFamily(
+            "modemgw_modem_recoveries", "Rungs of the recovery ladder climbed since start.", labels=["modem", "rung"]
+        )
         signal = GaugeMetricFamily("modemgw_modem_signal_dbm", "Received signal strength.", labels=["modem"])
         used = GaugeMetricFamily(
             "modemgw_modem_storage_used", "SMS kept in a memory of the modem.", labels=["modem", "memory"]
@@ -112,9 +119,31 @@ class _Snapshot:
                 state.add_metric([modem.name, name.value], int(modem.state is name))
             sent.add_metric([modem.name], modem.sent)
             received.add_metric([modem.name], modem.received)
+            since.add_metric([modem.name], modem.since / 1000)
+            air.add_metric([modem.name], int(modem.in_air))
+            for rung, count in modem.recoveries:
+                climbed.add_metric([modem.name, rung], count)
             if modem.signal_dbm is not None:
                 signal.add_metric([modem.name], modem.signal_dbm)
             for storage in modem.storage:
                 used.add_metric([modem.name, storage.memory], storage.used)
                 total.add_metric([modem.name, storage.memory], storage.total)
-        yield from (state, sent, received, signal, used, total)
+        yield from (state, since, air, sent, received, climbed, signal, used, total)
+        yield from self._counted()
+
+    def _counted(self) -> Iterator[Any]:
+        from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+
+        events = CounterMetricFamily(
+            "modemgw_events",
+            "Rows of the history since start, by kind: message.delivered, line.deaf …",
+            labels=["kind"],
+        )
+        for kind, count in sorted(self._figures.events.items()):
+            events.add_metric([kind], count)
+        latency = GaugeMetricFamily(
+            "modemgw_modem_report_latency_seconds", "From sending a part to its last report.", labels=["modem"]
+        )
+        for modem, seconds in self._figures.report_latency_s.items():
+            latency.add_metric([modem], seconds)
+        yield from (events, latency)

@@ -161,6 +161,7 @@ class AttemptBody(_Body):
     n: int
     modem: str
     imsi: str | None
+    number: str | None = Field(description="The SIM's own, where known.")
     started_at: Time
     ended_at: Time | None
     outcome: str = Field(description="started, sent, rejected, not_sent or unknown")
@@ -243,6 +244,8 @@ class MessageBody(MessageSummary):
 
     parts: list[PartBody]
     events: list[EventBody]
+    doubt_at: Time | None = Field(description="When the doubt window of an unknown part ends and on_doubt decides.")
+    ahead: int | None = Field(description="Of a message that is ready and waits: how many go before it.")
 
 
 class PortsBody(_Body):
@@ -305,6 +308,8 @@ class ModemBody(_Body):
     sent: int
     received: int
     in_air: bool = Field(description="A part is being sent right now.")
+    paused: bool = Field(description="By hand: nothing is sent until it is resumed.")
+    recoveries: dict[str, int] = Field(description="Rungs of the recovery ladder, and how often each was climbed.")
 
 
 class MessageList(_Body):

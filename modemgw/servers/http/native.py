@@ -100,6 +100,22 @@ class NativeApi:
             ),
             Operation("GET", "/v1/inbox/{id}", self.inbox_item, "One incoming message.", {200: a.InboxBody}, (404,)),
             Operation("GET", "/v1/modems", self.modems, "All modems and what they are doing.", {200: a.ModemList}),
+            Operation(
+                "POST",
+                "/v1/modems/{name}/pause",
+                self.pause_modem,
+                "Send nothing more through a modem until it is resumed; receiving goes on.",
+                {200: a.ModemBody},
+                (404,),
+            ),
+            Operation(
+                "POST",
+                "/v1/modems/{name}/resume",
+                self.resume_modem,
+                "End a pause, a quarantine, or the wait for a person to see to the SIM.",
+                {200: a.ModemBody},
+                (404,),
+            ),
         ]
 
     async def submit(self, request: web.Request) -> web.Response:
@@ -168,6 +184,18 @@ class NativeApi:
         self._keyring.account(request)
         parse_query(request, models.NoQuery)
         return as_json({"items": [views.modem(modem) for modem in self._gateway.modems()], "next": None})
+
+    async def pause_modem(self, request: web.Request) -> web.Response:
+        """POST /v1/modems/{name}/pause."""
+        account = self._keyring.account(request)
+        parse_query(request, models.NoQuery)
+        return as_json(views.modem(await self._gateway.pause_modem(account, request.match_info["name"])))
+
+    async def resume_modem(self, request: web.Request) -> web.Response:
+        """POST /v1/modems/{name}/resume."""
+        account = self._keyring.account(request)
+        parse_query(request, models.NoQuery)
+        return as_json(views.modem(await self._gateway.resume_modem(account, request.match_info["name"])))
 
 
 def as_json(body: object, status: int = 200) -> web.Response:

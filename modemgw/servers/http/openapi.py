@@ -92,6 +92,8 @@ def _title(status: int) -> str:
 
 
 def _path_parameters(path: str) -> list[dict[str, Any]]:
+    if "{name}" in path:
+        return [{"name": "name", "in": "path", "required": True, "schema": {"type": "string"}}]
     if "{id}" not in path:
         return []
     schema = {"type": "integer", "minimum": 0, "maximum": 10**18 - 1}

@@ -63,6 +63,8 @@ def message(view: MessageView, events: Sequence[EventView]) -> dict[str, Any]:
     body = message_summary(view)
     body["parts"] = [_part(part) for part in view.parts]
     body["events"] = [event(item) for item in events]
+    body["doubt_at"] = _time(view.doubt_at)
+    body["ahead"] = view.ahead
     return body
 
 
@@ -87,6 +89,7 @@ def _attempt(view: AttemptView) -> dict[str, Any]:
         "n": view.n,
         "modem": view.line,
         "imsi": view.imsi,
+        "number": view.number,
         "started_at": rfc3339(view.started_at),
         "ended_at": _time(view.ended_at),
         "outcome": view.outcome,
@@ -167,6 +170,8 @@ def modem(view: ModemView) -> dict[str, Any]:
         "sent": view.sent,
         "received": view.received,
         "in_air": view.in_air,
+        "paused": view.paused,
+        "recoveries": dict(view.recoveries),
     }
 
 

@@ -27,7 +27,7 @@ from modemgw.domain.message import (
 from modemgw.domain.numbers import normalise
 from modemgw.domain.refusal import Refusal, RefusalKind
 from modemgw.domain.states import State
-from modemgw.service.gateway import Gateway, Health
+from modemgw.service.gateway import Figures, Gateway, Health
 
 NOW_MS = 1_800_000_000_000
 
@@ -91,6 +91,7 @@ class MemoryGateway(Gateway):
         self.incoming: list[InboxView] = [inbox_view(n) for n in range(1, 6)]
         self.submissions: list[Submission] = []
         self.unavailable = False
+        self.modem = MODEM
         self.authentications = 0
         self._ids = count(1)
         self._refs: dict[tuple[str, str], int] = {}
@@ -259,7 +260,26 @@ class MemoryGateway(Gateway):
         raise Refusal(RefusalKind.NOT_FOUND, f"There is no incoming message {inbox_id}.")
 
     def modems(self) -> list[ModemView]:
-        return [MODEM]
+        return [self.modem]
+
+    async def pause_modem(self, account: Account, name: str) -> ModemView:
+        return self._switch(account, name, paused=True)
+
+    async def resume_modem(self, account: Account, name: str) -> ModemView:
+        return self._switch(account, name, paused=False)
+
+    def _switch(self, account: Account, name: str, *, paused: bool) -> ModemView:
+        if name != self.modem.name:
+            raise Refusal(RefusalKind.NOT_FOUND, f"There is no modem named {name!r}.", field="name")
+        state, reason = (LineState.PAUSED, f"Paused by {account.login}.") if paused else (LineState.READY, None)
+        self.modem = replace(self.modem, state=state, reason=reason, paused=paused)
+        return self.modem
+
+    async def figures(self) -> Figures:
+        counts: dict[str, int] = {}
+        for event in self.history:
+            counts[event.kind] = counts.get(event.kind, 0) + 1
+        return Figures(counts, {"a": 4.2})
 
     async def events(self, account: Account, *, after: int = 0, limit: int = 100) -> list[EventView]:
         return self.history[after : after + limit]

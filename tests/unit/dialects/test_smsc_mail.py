@@ -45,14 +45,15 @@ def test_what_is_no_request_is_refused(body: str) -> None:
 
 
 MAILS = [
-    (b"Content-Type: text/plain; charset=utf-8\r\n\r\ndemo:pw::::7999:\xd0\x9f\xd1\x80\xd0\xb8\xd0\xb2\xd0\xb5\xd1\x82\r\n",
+    ("Content-Type: text/plain; charset=utf-8\r\n\r\ndemo:pw::::7999:Привет\r\n".encode(),
      "demo:pw::::7999:Привет"),
     ("Subject: x\r\n\r\ndemo:pw::::7999:Привет".encode("koi8-r"), "demo:pw::::7999:Привет"),
     ("Content-Type: text/plain; charset=windows-1251\r\n\r\ndemo:pw::::7999:Привет".encode("cp1251"),
      "demo:pw::::7999:Привет"),
     (b"Content-Type: text/html; charset=utf-8\r\n\r\n<p>Hi</p><b>[text]demo:pw::::7999:<i>x</i>[/text]</b>",
      "demo:pw::::7999:x"),
-    (b"Content-Type: text/plain\r\nContent-Transfer-Encoding: base64\r\n\r\nZGVtbzpwdzo6Ojo3OTk5Ong=", "demo:pw::::7999:x"),
+    (b"Content-Type: text/plain\r\nContent-Transfer-Encoding: base64\r\n\r\nZGVtbzpwdzo6Ojo3OTk5Ong=",
+     "demo:pw::::7999:x"),
     (b"Content-Type: multipart/alternative; boundary=b\r\n\r\n--b\r\nContent-Type: text/plain\r\n\r\n"
      b"demo:pw::::7999:plain\r\n--b\r\nContent-Type: text/html\r\n\r\n<p>html</p>\r\n--b--\r\n",
      "demo:pw::::7999:plain"),

@@ -27,6 +27,7 @@ class WireRequest:
     body: bytes
     remote: str  # IP address of the peer
     now: int
+    scheme: str = "http"  # or "https", as the client reached us
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,6 +310,7 @@ class Occurrence:
     inbox: InboxView | None = None
     own: bool = False
     secret: str = ""  # random hex, for providers that send a nonce
+    event: str = ""  # the kind in the history: message.delivered, inbox.partial, …
 
 
 @dataclass(frozen=True, slots=True)

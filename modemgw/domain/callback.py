@@ -1,0 +1,106 @@
+"""Calls to the URLs of clients: their states, what is seen of them, and which URLs may be called at all.
+
+Owns the rule of who may have what called. Does not own the queue (store/callbacks.py) or the sending (service).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from modemgw.domain.account import Account
+
+#: Longest URL that is called, in characters.
+MAX_URL = 4096
+
+#: Controls, spaces, and what parsers of URLs disagree about.
+_UNSAFE = re.compile(r"[\x00-\x20\x7f-\xa0\\\u1680\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ufeff]")
+
+_PORTS = {"http": 80, "https": 443}
+
+
+class CallbackState(StrEnum):
+    """The life of a callback."""
+
+    WAITING = "waiting"  # to be sent, or sent again
+    DONE = "done"  # the receiver answered 2xx
+    FAILED = "failed"  # given up
+    DROPPED = "dropped"  # not wanted: the receiver answered 410, or the configuration names it no more
+
+
+@dataclass(frozen=True, slots=True)
+class CallbackView:
+    """A callback as its account sees it. Times are Unix milliseconds."""
+
+    id: int
+    state: CallbackState
+    format: str  # the dialect that worded it
+    event_id: int
+    message_id: int | None
+    inbox_id: int | None
+    method: str
+    url: str
+    created_at: int
+    due_at: int | None  # the next try; None also while an earlier one of its stream waits
+    ended_at: int | None
+    tries: int
+    status: int | None  # HTTP status of the last answer; None if there was none
+    error: str | None  # a sentence
+
+
+def url_problem(url: str) -> str | None:
+    """Why a URL can never be called, as the end of a sentence; None if it can."""
+    if len(url) > MAX_URL:
+        return f"is longer than {MAX_URL} characters"
+    if _UNSAFE.search(url):
+        return "has spaces, control characters or backslashes in it"
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return "is not a URL"
+    if parts.scheme not in _PORTS:
+        return "does not begin with http:// or https://"
+    if not parts.hostname or port == 0:
+        return "names no host"
+    return None
+
+
+def may_call(account: Account, url: str) -> bool:
+    """True if a request of the account may have this URL called.
+
+    Any with `callback_any_url`; else only what lies at or below the account's own `callback_url`, so that a
+    client cannot make the gateway call other hosts of its network.
+    """
+    if url_problem(url) is not None:
+        return False
+    if account.callback_any_url:
+        return True
+    if account.callback_url is None or url_problem(account.callback_url) is not None:
+        return False
+    own, asked = urlsplit(account.callback_url), urlsplit(url)
+    if _origin(own) != _origin(asked):
+        return False
+    if any(step in (".", "..") for step in unquote(asked.path).split("/")):
+        return False
+    path = own.path or "/"
+    return asked.path == own.path or asked.path.startswith(path if path.endswith("/") else path + "/")
+
+
+def host_of(url: str) -> str:
+    """`host:port` in lower case: what shares a limit of concurrent calls."""
+    parts = urlsplit(url)
+    return f"{parts.hostname}:{parts.port or _PORTS[parts.scheme]}"
+
+
+def shown(url: str) -> str:
+    """A URL for logs and events: without query and credentials, which may be secrets."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"[:200]
+
+
+def _origin(parts: SplitResult) -> tuple[str | None, ...]:
+    port = parts.port or _PORTS[parts.scheme]
+    return parts.scheme, parts.hostname, str(port), parts.username, parts.password

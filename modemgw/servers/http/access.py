@@ -34,7 +34,7 @@ class Keyring:
         self._known: dict[bytes, tuple[bytes, Account]] = {}
 
     def account(self, request: web.Request) -> Account:
-        """The account of a request. Raises Refusal(UNAUTHORISED)."""
+        """The account of a request. Raises Refusal: UNAUTHORISED, ADDRESS_NOT_ALLOWED, ADDRESS_BLOCKED."""
         header = request.headers.get("Authorization")
         if header is None:
             raise Refusal(
@@ -45,6 +45,7 @@ class Keyring:
         digest = hashlib.blake2b(raw, key=self._key, digest_size=32).digest()
         known = self._known.get(digest)
         if known is not None and hmac.compare_digest(known[0], raw):
+            self._gateway.check(known[1], request.remote)
             return known[1]
         account = self._authenticate(header, request.remote)
         if len(self._known) >= _MAX_KNOWN:

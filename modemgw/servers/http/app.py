@@ -17,6 +17,7 @@ from modemgw.config import HttpSettings
 from modemgw.dialects import ALL
 from modemgw.dialects.seam import Dialect
 from modemgw.servers.http.access import Keyring
+from modemgw.servers.http.callbacks_api import CallbacksApi
 from modemgw.servers.http.dialects import DialectShell
 from modemgw.servers.http.events import EventsApi
 from modemgw.servers.http.health import HealthApi
@@ -24,6 +25,7 @@ from modemgw.servers.http.native import NativeApi, Operation
 from modemgw.servers.http.openapi import DocsApi
 from modemgw.servers.http.problems import ProblemRequestHandler, as_problems
 from modemgw.servers.listen import listen, url_of
+from modemgw.service.commands import CommandRunner
 from modemgw.service.gateway import Gateway
 
 OPERATIONS = web.AppKey("operations", list[Operation])
@@ -52,6 +54,7 @@ def make_app(
     operations = [
         *NativeApi(gateway, settings, keyring).operations(),
         *events.operations(),
+        *CallbacksApi(gateway, settings, keyring).operations(),
         *HealthApi(gateway).operations(),
     ]
     docs = DocsApi(operations, dialects)
@@ -61,9 +64,11 @@ def make_app(
             app.router.add_get(operation.path, operation.handler)  # HEAD as well
         else:
             app.router.add_route(operation.method, operation.path, operation.handler)
-    shell = DialectShell(gateway, settings, clock=clock)
+    reserved = {operation.path: f"modemgw itself ({operation.path})" for operation in operations}
+    shell = DialectShell(CommandRunner(gateway), settings, clock=clock, reserved=reserved)
     for dialect in dialects:
-        shell.register(app.router, dialect)
+        shell.register(dialect)
+    shell.mount(app.router)
     app.on_shutdown.append(events.close)
     app[OPERATIONS] = operations
     app[SETTINGS] = settings

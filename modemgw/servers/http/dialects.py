@@ -1,114 +1,207 @@
-"""Runs the providers' dialects: a request becomes a WireRequest, the dialect's commands go to the gateway.
+"""Serves the providers' dialects over HTTP: a request becomes a WireRequest, a WireResponse the answer.
 
-Owns bytes, limits and the mapping of commands to the gateway. Knows nothing of any provider.
+Owns paths, bytes and limits. What commands do is in service/commands.py; knows nothing of any provider.
 """
 
 from __future__ import annotations
 
+import logging
+import re
 import time
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from aiohttp import web
+from yarl import URL
 
 from modemgw.config import HttpSettings
-from modemgw.dialects.seam import (
-    Authenticate,
-    Balance,
-    Command,
-    Dialect,
-    FindMessage,
-    GetBalance,
-    Handler,
-    ListModems,
-    Quote,
-    Quoted,
-    Submit,
-    WireRequest,
-)
+from modemgw.dialects.seam import Dialect, Handler, Route, WireRequest
 from modemgw.domain.refusal import Refusal
 from modemgw.servers.http.access import read_body
-from modemgw.service.gateway import Gateway
+from modemgw.servers.http.problems import of_refusal, of_status
+from modemgw.service.commands import CommandRunner
+
+log = logging.getLogger(__name__)
+
+#: Slashes that a base URL with one at its end and a path with one at its start come to.
+_SLASHES = re.compile(r"/{2,}")
+
+
+@dataclass(slots=True)
+class _Place:
+    """What is served at a path: a handler for each method ("*": for any), and whose it is."""
+
+    owner: str
+    dialect: str
+    path: str
+    prefix: str  # "/<dialect>" where it is served under that, else empty
+    handlers: dict[str, Handler] = field(default_factory=dict)
+
+    def handler(self, method: str) -> Handler | None:
+        """GET serves HEAD as well: the answer without its body."""
+        found = self.handlers.get(method) or self.handlers.get("*")
+        return self.handlers.get("GET") if found is None and method == "HEAD" else found
+
+
+class Paths:
+    """Paths of all dialects. The exact one counts before one in any case, and that before the longest `…*`."""
+
+    def __init__(self, reserved: Mapping[str, str] | None = None) -> None:
+        self._reserved = reserved or {}
+        self._exact: dict[str, _Place] = {}
+        self._folded: dict[str, _Place] = {}
+        self._starts: dict[str, _Place] = {}
+        self._folded_starts: dict[str, _Place] = {}
+        self._lengths: list[int] = []  # of the starts, longest first
+
+    def add(self, dialect: Dialect) -> None:
+        """All routes of a dialect, twice. Raises ValueError for a path that is taken, naming both."""
+        for prefix in ("", f"/{dialect.name}"):
+            for route in dialect.routes:
+                self._add(dialect, route, prefix)
+
+    def _add(self, dialect: Dialect, route: Route, prefix: str) -> None:
+        path = prefix + route.path
+        if not route.path.startswith("/") or "*" in route.path[:-1]:
+            raise ValueError(f"{dialect.title}: a path starts with / and may end in *, not {route.path!r}")
+        starts = path.endswith("*")
+        key = path.removesuffix("*")
+        exact, folded = (self._starts, self._folded_starts) if starts else (self._exact, self._folded)
+        owner = f"{dialect.title} ({path})"
+        if not starts and (reserved := self._reserved.get(path)):
+            raise ValueError(f"{owner} clashes with {reserved}")
+        rivals = [exact.get(key), folded.get(key.lower())]
+        if route.any_case:
+            rivals += [place for other, place in exact.items() if other.lower() == key.lower()]
+        for rival in rivals:
+            if rival is not None and (rival.dialect != dialect.name or _meet(rival.handlers, route.methods)):
+                raise ValueError(f"{owner} clashes with {rival.owner}")
+        table = folded if route.any_case else exact
+        place = table.setdefault(
+            key.lower() if route.any_case else key, _Place(owner, dialect.name, route.path, prefix)
+        )
+        for method in route.methods:
+            place.handlers[method] = route.handler
+        if starts and len(key) not in self._lengths:
+            self._lengths = sorted([*self._lengths, len(key)], reverse=True)
+
+    def find(self, path: str) -> _Place | None:
+        """What is served at a path."""
+        lower = path.lower()
+        found = self._exact.get(path) or self._folded.get(lower)
+        if found is not None:
+            return found
+        for end in self._lengths:
+            found = self._starts.get(path[:end]) or self._folded_starts.get(lower[:end])
+            if found is not None:
+                return found
+        return None
+
+    def __iter__(self) -> Iterator[str]:
+        for table in (self._exact, self._folded, self._starts, self._folded_starts):
+            yield from table
+
+
+def _meet(handlers: Mapping[str, Handler], methods: Sequence[str]) -> bool:
+    return any(method in handlers or method == "*" or "*" in handlers for method in methods)
 
 
 class DialectShell:
-    """Serves each dialect at its provider's own paths and again under /<dialect>/."""
+    """Serves each dialect at its provider's own paths and again under /<dialect>/, whatever the host is called."""
 
-    def __init__(self, gateway: Gateway, settings: HttpSettings, *, clock: Callable[[], float] = time.time) -> None:
-        self._gateway = gateway
+    def __init__(
+        self,
+        runner: CommandRunner,
+        settings: HttpSettings,
+        *,
+        clock: Callable[[], float] = time.time,
+        reserved: Mapping[str, str] | None = None,
+    ) -> None:
+        self._runner = runner
         self._read_timeout_s = settings.read_timeout_s
         self._clock = clock
+        self.paths = Paths(reserved)
 
-    def register(self, router: web.UrlDispatcher, dialect: Dialect) -> None:
-        """Add the dialect's routes."""
-        for route in dialect.routes:
-            for prefix in ("", f"/{dialect.name}"):
-                serve = self._serve(route.handler, route.path)
-                for method in route.methods:
-                    router.add_route(method, prefix + route.path, serve)
+    def register(self, dialect: Dialect) -> None:
+        """Add the dialect's routes. Raises ValueError for a path that another has."""
+        self.paths.add(dialect)
 
-    def _serve(self, handler: Handler, path: str) -> Callable[[web.Request], Awaitable[web.Response]]:
-        async def serve(request: web.Request) -> web.Response:
-            body = await read_body(request, self._read_timeout_s)
-            wire = WireRequest(
-                method=request.method,
-                path=path,
-                raw_query=request.raw_path.partition("?")[2].encode("utf-8", "surrogateescape"),
-                headers={name.lower(): value for name, value in request.headers.items()},
-                body=body,
-                remote=request.remote or "",
-                now=int(self._clock() * 1000),
-            )
-            steps = handler(wire)
-            try:
-                command = next(steps)
-                while True:
-                    try:
-                        result = await self._run(command)
-                    except Refusal as refusal:
-                        command = steps.throw(refusal)
-                    else:
-                        command = steps.send(result)
-            except StopIteration as stop:
-                answer = stop.value
-            finally:
-                steps.close()
-            headers = {**answer.headers, "Content-Type": answer.content_type}
-            return web.Response(body=answer.body, status=answer.status, headers=headers)
+    def mount(self, router: web.UrlDispatcher) -> None:
+        """Serve what was registered, where the router has nothing of its own."""
+        router.register_resource(_Rest(self))
 
-        return serve
+    def find(self, path: str) -> tuple[_Place, str] | None:
+        """What is served at a path, and the path without `/<dialect>`."""
+        path = _SLASHES.sub("/", path)
+        place = self.paths.find(path)
+        return None if place is None else (place, path[len(place.prefix) :])
 
-    async def _run(self, command: Command) -> Any:
-        """The result of one command; its refusal goes back into the dialect."""
-        gateway = self._gateway
-        match command:
-            case Authenticate():
-                return gateway.authenticate(
-                    login=command.login,
-                    password=command.password,
-                    api_key=command.api_key,
-                    md5=command.md5,
-                    remote=command.remote,
-                )
-            case Submit():
-                if len(command.submissions) == 1:
-                    try:
-                        return [await gateway.submit(command.account, command.submissions[0])]
-                    except Refusal as refusal:
-                        return [refusal]
-                return await gateway.submit_many(command.account, command.submissions)
-            case Quote():
-                return [self._quote(command, index) for index in range(len(command.submissions))]
-            case FindMessage():
-                return await gateway.find_message(command.account, id=command.id, ref=command.ref, to=command.to)
-            case GetBalance():
-                return Balance(command.account.balance, command.account.currency)
-            case ListModems():
-                return gateway.modems()
-        raise TypeError(f"the shell cannot run {type(command).__name__}")
-
-    def _quote(self, command: Quote, index: int) -> Quoted | Refusal:
+    async def serve(self, request: web.Request) -> web.Response:
+        """One request from its first octet to its last."""
+        found = self.find(request.path)
+        assert found is not None
+        place, path = found
+        handler = place.handler(request.method)
+        assert handler is not None
+        wire = WireRequest(
+            method="GET" if request.method == "HEAD" and "HEAD" not in place.handlers else request.method,
+            path=path,
+            raw_query=request.raw_path.partition("?")[2].encode("utf-8", "surrogateescape"),
+            headers={name.lower(): value for name, value in request.headers.items()},
+            body=await read_body(request, self._read_timeout_s),
+            remote=request.remote or "",
+            now=int(self._clock() * 1000),
+            scheme=request.scheme,
+        )
         try:
-            return self._gateway.quote(command.account, command.submissions[index])
+            answer = await self._runner.drive(handler(wire))
         except Refusal as refusal:
-            return refusal
+            log.error("%s %s let a refusal through: %s", place.owner, request.method, refusal)
+            return of_refusal(refusal)
+        except ConnectionError:
+            raise
+        except Exception:
+            log.exception("%s %s failed", place.owner, request.method)
+            return of_status(500)
+        headers = {**answer.headers, "Content-Type": answer.content_type}
+        return web.Response(body=answer.body, status=answer.status, headers=headers)
+
+
+class _Rest(web.AbstractResource):
+    """All paths that the router has no route for. The router asks it last, for it stands at the root."""
+
+    def __init__(self, shell: DialectShell) -> None:
+        super().__init__(name="dialects")
+        self._shell = shell
+
+    @property
+    def canonical(self) -> str:
+        return "/"
+
+    async def resolve(self, request: web.Request) -> tuple[web.UrlMappingMatchInfo | None, set[str]]:
+        found = self._shell.find(request.path)
+        if found is None:
+            return None, set()
+        place, _ = found
+        if place.handler(request.method) is None:
+            return None, set(place.handlers)
+        route = web.ResourceRoute(request.method, self._shell.serve, self)
+        return web.UrlMappingMatchInfo({}, route), set()
+
+    def add_prefix(self, prefix: str) -> None:
+        raise NotImplementedError("dialects are served at the root")
+
+    def url_for(self, **kwargs: str) -> URL:
+        raise NotImplementedError("a dialect has many addresses")
+
+    def get_info(self) -> dict[str, object]:  # type: ignore[override]
+        return {}
+
+    def raw_match(self, path: str) -> bool:
+        return False
+
+    def __len__(self) -> int:
+        return 0
+
+    def __iter__(self) -> Iterator[web.AbstractRoute]:
+        return iter(())

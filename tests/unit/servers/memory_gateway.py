@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from itertools import count
+from typing import Any
 
-from modemgw.dialects.seam import Quoted
+from modemgw.dialects.seam import Balance, ListInbox, ListMessages, Quoted, Record
 from modemgw.domain.account import Account
 from modemgw.domain.inbox import InboxKind, InboxView
 from modemgw.domain.line import LineState, ModemView, StorageView
@@ -27,6 +28,8 @@ from modemgw.domain.message import (
 from modemgw.domain.numbers import normalise
 from modemgw.domain.refusal import Refusal, RefusalKind
 from modemgw.domain.states import State
+from modemgw.service.accounts import Accounts
+from modemgw.service.desk import Desk
 from modemgw.service.gateway import Figures, Gateway, Health
 
 NOW_MS = 1_800_000_000_000
@@ -81,6 +84,42 @@ def inbox_view(item_id: int) -> InboxView:
     )
 
 
+class MemoryRecords:
+    """Records in a dictionary; the store's own tests hold it to more."""
+
+    def __init__(self) -> None:
+        self._records: dict[tuple[int, str, str], Record] = {}
+        self._ids = count(1)
+
+    async def put_record(
+        self, account_id: int, space: str, data: Mapping[str, Any], key: str | None, ttl_s: int | None, limit: int
+    ) -> Record:
+        known = self._records.get((account_id, space, key or ""))
+        number = known.id if known is not None else next(self._ids)
+        ends = None if ttl_s is None else NOW_MS + ttl_s * 1000
+        record = Record(number, account_id, space, key or str(number), dict(data), NOW_MS, NOW_MS, ends)
+        self._records[account_id, space, record.key] = record
+        return record
+
+    async def delete_record(self, account_id: int, space: str, key: str) -> bool:
+        return self._records.pop((account_id, space, key), None) is not None
+
+    async def extend_record(self, record_id: int, expires_at: int) -> None:
+        for place, record in self._records.items():
+            if record.id == record_id:
+                self._records[place] = replace(record, expires_at=expires_at)
+
+    async def record(self, account_id: int, space: str, key: str, now: int) -> Record | None:
+        return self._records.get((account_id, space, key))
+
+    async def records(self, account_id: int, space: str, after: int, limit: int, now: int) -> list[Record]:
+        found = [r for (a, s, _), r in self._records.items() if (a, s) == (account_id, space) and r.id > after]
+        return sorted(found, key=lambda record: record.id)[:limit]
+
+    async def find_record(self, space: str, key: str, now: int) -> Record | None:
+        return next((r for (_, s, k), r in self._records.items() if (s, k) == (space, key)), None)
+
+
 class MemoryGateway(Gateway):
     """Accepts into a dictionary. `deliver` plays the network; `unavailable` makes every submit refuse."""
 
@@ -96,6 +135,15 @@ class MemoryGateway(Gateway):
         self._ids = count(1)
         self._refs: dict[tuple[str, str], int] = {}
         self._changed = asyncio.Condition()
+        self.sections: dict[str, dict[str, Any]] = {}
+        self._desk = Desk(MemoryRecords(), Accounts(self.accounts), lambda: NOW_MS, sections=self.sections)
+
+    @property
+    def desk(self) -> Desk:
+        return self._desk
+
+    def check(self, account: Account, remote: str | None) -> None:
+        self._desk.access.check(account, remote)
 
     def authenticate(
         self,
@@ -224,11 +272,50 @@ class MemoryGateway(Gateway):
         self, account: Account, *, id: int | None = None, ref: str | None = None, to: str | None = None
     ) -> MessageView | None:
         for view in reversed(self.stored.values()):
-            if view.account != account.login or (to is not None and view.to.removeprefix("+") != to):
+            if (
+                view.account != account.login
+                or view.extra.get("deleted")
+                or (to is not None and view.to.removeprefix("+") != to)
+            ):
                 continue
             if (id is not None and view.id == id) or (ref is not None and view.extra.get("ref") == ref):
                 return view
         return None
+
+    async def list_messages(self, asked: ListMessages) -> list[MessageView]:
+        found = [
+            view
+            for view in self.stored.values()
+            if view.account == asked.account.login
+            and view.id > asked.after
+            and (asked.before is None or view.id < asked.before)
+            and (asked.since is None or view.created_at >= asked.since)
+            and (asked.until is None or view.created_at <= asked.until)
+            and (asked.to is None or view.to.removeprefix("+") == asked.to)
+            and (not asked.refs or view.extra.get("ref") in asked.refs)
+            and asked.dialect in {None, view.dialect}
+            and not view.extra.get("deleted")
+        ]
+        return (found[::-1] if asked.newest else found)[: asked.limit]
+
+    async def mark(self, account: Account, message_id: int, extra: Mapping[str, object]) -> None:
+        view = await self.message(account, message_id)
+        self.stored[message_id] = replace(view, extra={**view.extra, **extra})
+
+    async def balance(self, account: Account) -> Balance:
+        return Balance(account.balance, account.currency)
+
+    async def list_inbox(self, asked: ListInbox) -> list[InboxView]:
+        found = [
+            item
+            for item in self.incoming
+            if item.id > asked.after
+            and (asked.since is None or item.received_at >= asked.since)
+            and (asked.until is None or item.received_at <= asked.until)
+            and (asked.sender is None or item.sender.removeprefix("+") == asked.sender)
+            and (asked.recipient is None or (item.recipient or "").removeprefix("+") == asked.recipient)
+        ]
+        return (found[::-1] if asked.newest else found)[: asked.limit]
 
     async def message_events(self, account: Account, message_id: int) -> list[EventView]:
         return [event for event in self.history if event.message_id == message_id]

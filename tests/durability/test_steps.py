@@ -7,65 +7,23 @@ holds the database's write lock, so that a COMMIT does not come. Nothing in the 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 from modemgw.sms import Direction, SmsSubmit, decode_tpdu
 
-from modemsim.network import Rule
-from modemsim.simulation import Simulation
-from tests.durability.world import Gateway, Zygote, config_text, free_port, until
+from tests.durability.scene import SILENT, TO, Scene, scene
+from tests.durability.world import Zygote, until
 
-TO, SILENT = "+79161234567", "+79020000001"  # the second one's network gives no reports
-
-Begin = Callable[..., contextlib.AbstractAsyncContextManager["Scene"]]
-
-
-@dataclass
-class Scene:
-    """A simulation in this process and a gateway in another."""
-
-    sim: Simulation
-    gateway: Gateway
-
-    @property
-    def on_air(self) -> int:
-        return self.sim.network.ledger.counts["submit"]
-
-    def attempts(self) -> list[str]:
-        """Outcomes of all attempts."""
-        return [row[0] for row in self.gateway.query("SELECT outcome FROM attempts ORDER BY id")]
-
-    async def until_journalled(self) -> None:
-        await until(lambda: "started" in self.attempts(), "an attempt in the journal")
-
-    async def kill_and_restart(self) -> None:
-        await self.gateway.kill()
-        await self.gateway.start()
-        await self.gateway.until_ready()
+Begin = Callable[..., contextlib.AbstractAsyncContextManager[Scene]]
 
 
 @pytest.fixture
 def begin(tmp_path: Path, zygote: Zygote) -> Begin:
-    """Opens a scene with one modem."""
-
-    @contextlib.asynccontextmanager
-    async def opened(*, on_doubt: str = "hold", window_s: int = 600, **options: object) -> AsyncIterator[Scene]:
-        port = free_port()
-        async with Simulation(dir=tmp_path, **options) as sim:
-            config = config_text(
-                tmp_path, {"m0": sim.modems[0].port}, port, on_doubt=on_doubt,
-                extra=f"[sending]\ndoubt_window_s = {window_s}\n",
-            )  # fmt: skip
-            sim.network.config.rules.insert(0, Rule("+7902*", plan="never"))
-            async with Gateway(tmp_path, config, port, zygote) as gateway:
-                await gateway.start()
-                await gateway.until_ready()
-                yield Scene(sim, gateway)
-
-    return opened
+    """Opens a scene."""
+    return partial(scene, tmp_path, zygote)
 
 
 # ---------------------------------------------------------------- out
@@ -120,7 +78,7 @@ async def test_killed_in_the_middle_of_a_send(begin: Begin, at: str, accepted: b
         await s.until_journalled()
         if accepted:
             await s.sim.wait_for_count("submit", 1)
-        await until(lambda: any(port.hung for port in s.sim.modems[0].modem.ports), "the modem to fall silent")
+        await s.until_silent()
         await s.kill_and_restart()
         kept = await s.gateway.get(f"/v1/messages/{message['id']}")
         assert kept["state"] == "unknown"
@@ -202,7 +160,7 @@ async def test_with_resend_the_doubtful_one_goes_again_and_says_so(begin: Begin,
         s.sim.fault("hang", at=at, match="CMGS")
         message = await s.gateway.submit(SILENT, "hello")
         await s.until_journalled()
-        await until(lambda: any(port.hung for port in s.sim.modems[0].modem.ports), "the modem to fall silent")
+        await s.until_silent()
         await s.kill_and_restart()
         await s.gateway.until_message(message["id"], "sent")
         assert (s.on_air, s.attempts()) == (1 + accepted, ["unknown", "sent"])
@@ -229,7 +187,7 @@ async def test_killed_in_the_middle_of_a_receipt(begin: Begin, at: str, command:
     async with begin() as s:
         s.sim.fault("hang", at=at, match=command)
         s.sim.inject("one")
-        await until(lambda: any(port.hung for port in s.sim.modems[0].modem.ports), "the modem to fall silent")
+        await s.until_silent()
         await s.kill_and_restart()
         s.sim.inject("two")
         inbox = await s.gateway.until_inbox(2)
@@ -271,7 +229,7 @@ async def test_killed_between_a_report_and_its_acknowledgement(begin: Begin, at:
     async with begin(report_delay=0.1) as s:
         s.sim.fault("hang", at=at, match=command)
         message = await s.gateway.submit(TO, "hello")
-        await until(lambda: any(port.hung for port in s.sim.modems[0].modem.ports), "the modem to fall silent")
+        await s.until_silent()
         await s.kill_and_restart()
         await s.gateway.until_message(message["id"], "delivered")
         await s.sim.wait(s.sim.network.idle)

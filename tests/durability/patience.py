@@ -1,0 +1,49 @@
+"""Makes the gateway in this process impatient: a protocol's minute becomes a test's second.
+
+Only spans of time are changed, never an order of things. The longest wait of all, 180 s for the result of a send
+(and 120 s is what networks take), becomes `LIMIT_S`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+from modemgw.modem import channel, ladder, session, worker
+from modemgw.runtime import Runtime
+from modemgw.service import sending, timers
+
+#: The longest that any answer of a modem is waited for.
+LIMIT_S = 0.6
+
+SPANS: list[tuple[Any, str, Any]] = [
+    (channel,  "RESYNC_PROBE_S",     (0.3, 0.3, 0.5)),
+    (channel,  "HOLD_S",             0.3),
+    (worker,   "MISSING_S",          0.05),
+    (worker,   "TROUBLE_S",          (0.05, 0.1, 0.2)),
+    (worker,   "RESET_GRACE_S",      0.3),
+    (worker,   "SIM_S",              0.3),
+    (session,  "NETWORK_PAUSES_S",   (0.0, 0.1, 0.2)),
+    (session,  "REGISTRATION_S",     0.3),
+    (session,  "REBOOTED_SEND_S",    0.3),
+    (sending,  "QUICK_RETRIES_S",    (0.05, 0.1)),
+    (sending,  "BACKOFF_FIRST_S",    0.2),
+    (sending,  "STORE_RETRY_S",      0.2),
+    (ladder,   "QUARANTINE_S",       0.5),
+    (timers,   "LONGEST_SLEEP_MS",   1_000),
+]  # fmt: skip
+
+
+def shorten(monkeypatch: pytest.MonkeyPatch, *, health_s: float = 0.5) -> None:
+    """Shorten every span of `SPANS`, every wait for an answer, and the interval of the health question."""
+    for module, name, value in SPANS:
+        monkeypatch.setattr(module, name, value)
+    limit = channel.Channel._limit
+    monkeypatch.setattr(channel.Channel, "_limit", lambda self, seconds: limit(self, min(seconds, LIMIT_S)))
+    made = Runtime._worker_settings
+
+    def settings(self: Runtime, modem: Any) -> Any:
+        return dataclasses.replace(made(self, modem), health_interval_s=health_s)
+
+    monkeypatch.setattr(Runtime, "_worker_settings", settings)

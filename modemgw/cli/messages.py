@@ -1,4 +1,7 @@
-"""Commands about messages and modems: send, show, cancel, outbox, inbox, modems. Each talks to the running service."""
+"""Commands about messages and modems: send, explain, cancel, outbox, inbox, modems, pause, resume.
+
+Each talks to the running service.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import itertools
 import sys
 import time
 from typing import Any
+from urllib.parse import quote
 
 import click
 
@@ -104,8 +108,8 @@ def _wait(client: Client, message_id: int, until: str, timeout_s: float) -> dict
 @click.command()
 @click.argument("message_id", metavar="ID", type=click.IntRange(min=0))
 @connected
-def show(*, client: Client, as_json: bool, message_id: int) -> None:
-    """Tell a message's life in words."""
+def explain(*, client: Client, as_json: bool, message_id: int) -> None:
+    """Tell a message's life in sentences: what happened to it, what it waits for, what comes next."""
     message = client.get(f"/v1/messages/{message_id}")
     if as_json:
         print_json(message)
@@ -116,10 +120,16 @@ def show(*, client: Client, as_json: bool, message_id: int) -> None:
     click.echo()
     for at, sentence in timeline(message):
         click.echo(f"  {at}  {sentence}")
-    click.echo(f"\n{summary(message)}")
+    modems = client.get("/v1/modems")["items"] if message["state"] == "queued" else None
+    click.echo(f"\n{summary(message, modems)}")
     if message["part_count"] > 1:
         states = ", ".join(f"{part['seq']} {part['state']}" for part in message["parts"])
         click.echo(f"Its parts: {states}.")
+
+
+show = click.Command(
+    "show", callback=explain.callback, params=explain.params, help="The same as explain.", short_help="Same as explain."
+)
 
 
 @click.command()
@@ -230,4 +240,29 @@ def modems(*, client: Client, as_json: bool) -> None:
     print_table(heads, rows, empty="There are no modems.")
 
 
-COMMANDS: tuple[click.Command, ...] = (send, show, cancel, outbox, inbox, modems)
+@click.command()
+@click.argument("name")
+@connected
+def pause(*, client: Client, as_json: bool, name: str) -> None:
+    """Send nothing more through the modem NAME until it is resumed; receiving goes on."""
+    _switch(client, as_json, name, "pause")
+
+
+@click.command()
+@click.argument("name")
+@connected
+def resume(*, client: Client, as_json: bool, name: str) -> None:
+    """End a pause or a quarantine of the modem NAME, or its wait for a person to see to the SIM."""
+    _switch(client, as_json, name, "resume")
+
+
+def _switch(client: Client, as_json: bool, name: str, what: str) -> None:
+    modem = client.call("POST", f"/v1/modems/{quote(name, safe='')}/{what}")
+    if as_json:
+        print_json(modem)
+    else:
+        reason = f" ({modem['reason']})" if modem["reason"] else ""
+        click.echo(f"{name} is {'paused' if modem['paused'] else 'not paused'}; its state is {modem['state']}{reason}")
+
+
+COMMANDS: tuple[click.Command, ...] = (send, explain, show, cancel, outbox, inbox, modems, pause, resume)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from modemgw.cli.table import local_time
@@ -36,36 +37,95 @@ def headline(message: dict[str, Any]) -> str:
     return f"Message {message['id']} to {message['to']} ({size}, {what}{flash}): {message['state']}"
 
 
-def summary(message: dict[str, Any]) -> str:
-    """Where it stands and what will happen next."""
+def summary(message: dict[str, Any], modems: Sequence[dict[str, Any]] | None = None) -> str:
+    """Where it stands and what will happen next. With `modems`, also what it waits for."""
     state = message["state"]
     sentence = STATES.get(state, f"It is {state}.")
     if message["error"]:
         sentence += f" The reason: {message['error'].rstrip('.')}."
-    if state == "queued" and message["due_at"]:
-        sentence += f" The next try is due at {local_time(message['due_at'])}."
-    elif state == "queued" and message["send_at"]:
-        sentence += f" It is not sent before {local_time(message['send_at'])}."
+    if state == "queued":
+        sentence += _queued(message, modems)
     if state in {"queued", "sent", "sending"} and message["expires_at"]:
         sentence += f" Its validity ends at {local_time(message['expires_at'])}."
     if state == "sent" and not message["report"]:
         sentence += " No delivery report was asked for."
+    elif state == "sent":
+        sentence += " A status report will say whether it was delivered."
     if state == "unknown":
-        sentence += {
-            "hold": " It will not be sent again by itself; a late answer or a report can still settle it.",
-            "resend": " It is sent again when the doubt window ends without an answer.",
-        }.get(message["on_doubt"], "")
+        sentence += _doubt(message)
     return sentence
+
+
+def _queued(message: dict[str, Any], modems: Sequence[dict[str, Any]] | None) -> str:
+    due, send_at = message["due_at"], message["send_at"]
+    if due and due != send_at:
+        return f" The next try is due at {local_time(due)}."
+    if send_at and (due or message.get("ahead") is None):
+        return f" It is not sent before {local_time(send_at)}."
+    before = message.get("ahead")
+    sentence = ""
+    if before is not None:
+        sentence = {0: " It is the next.", 1: " One goes before it."}.get(before, f" {before} go before it.")
+    return sentence if modems is None else sentence + _lines(message, modems)
+
+
+def _lines(message: dict[str, Any], modems: Sequence[dict[str, Any]]) -> str:
+    """Which lines may take it, and why none does."""
+    wanted = message.get("modem")
+    able = [modem for modem in modems if wanted in (None, modem["name"])]
+    if wanted and not able:
+        return f" It must go through {wanted}, and there is no such modem now."
+    if not able:
+        return " There is no modem to send it."
+    ready = [modem["name"] for modem in able if modem["state"] == "ready"]
+    if wanted:
+        parts = message.get("parts", [])
+        why = ", as its other parts did" if any(part["sent_at"] for part in parts) else ", as was asked for"
+        head = f" It must go through {wanted}{why}."
+    else:
+        head = ""
+    if ready:
+        return f"{head} Ready to take it: {', '.join(ready)}."
+    reasons = "; ".join(
+        f"{modem['name']} is {modem['state']}" + (f" ({modem['reason'].rstrip('.')})" if modem["reason"] else "")
+        for modem in able
+    )
+    return f"{head} No line is ready to take it: {reasons}."
+
+
+def _doubt(message: dict[str, Any]) -> str:
+    at = message.get("doubt_at")
+    hold = message["on_doubt"] == "hold"
+    if at is None:
+        return (
+            " It will not be sent again by itself; a late answer or a report can still settle it."
+            if hold
+            else " It is sent again when the doubt window ends without an answer."
+        )
+    then = "it stays unknown and is not sent again by itself" if hold else "it is sent again"
+    return f" A late answer or a report can settle it. The doubt window ends at {local_time(at)}; then {then}."
 
 
 def timeline(message: dict[str, Any]) -> list[tuple[str, str]]:
     """Pairs of local time and sentence, oldest first."""
     many = message["part_count"] > 1
     events = message["events"] if many else [event for event in message["events"] if event["kind"] not in _ECHOES]
-    return [(local_time(event["at"]), _sentence(event, message, many=many)) for event in events]
+    sims = _sims(message)
+    return [(local_time(event["at"]), _sentence(event, message, many=many, sims=sims)) for event in events]
 
 
-def _sentence(event: dict[str, Any], message: dict[str, Any], *, many: bool) -> str:
+def _sims(message: dict[str, Any]) -> dict[int, list[str]]:
+    """For each part the SIMs of its attempts, in order, each to be used up by one event."""
+    return {part["seq"]: [_sim(attempt) for attempt in part["attempts"]] for part in message.get("parts", [])}
+
+
+def _sim(attempt: dict[str, Any]) -> str:
+    known = [attempt.get("number"), f"IMSI {attempt['imsi']}" if attempt["imsi"] else None]
+    shown = ", ".join(value for value in known if value)
+    return f" with the SIM {shown}" if shown else ""
+
+
+def _sentence(event: dict[str, Any], message: dict[str, Any], *, many: bool, sims: dict[int, list[str]]) -> str:
     data = event["data"]
     part = f"Part {event['part']}" if many and event["part"] else "It"
     modem = f" by {event['modem']}" if event["modem"] else ""
@@ -77,9 +137,11 @@ def _sentence(event: dict[str, Any], message: dict[str, Any], *, many: bool) -> 
             return f"Accepted from {message['account']} and stored durably."
         case "part.sending":
             again = " once more, as its on_doubt rule says" if data.get("resend") else ""
-            return f"{part} was handed{again} to the modem{modem.replace(' by ', ' ')}."
+            left = sims.get(event["part"] or 1)
+            sim = left.pop(0) if left else ""
+            return f"{part} was handed to the modem{modem.replace(' by ', ' ')}{sim}{again}."
         case "part.sent":
-            mr = f" under reference {data['mr']}" if data.get("mr") is not None else ""
+            mr = f": the modem said +CMGS: {data['mr']}" if data.get("mr") is not None else ""
             return f"{part} was taken by the network{modem and ' through' + modem[3:]}{mr}."
         case "part.refused":
             due = f"; next try at {_due(data['due_at'])}" if data.get("due_at") else "; it will be tried again"

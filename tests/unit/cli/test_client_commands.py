@@ -190,6 +190,22 @@ def test_the_key_comes_from_the_credentials_file(service: Service, anywhere: Pat
     assert CliRunner().invoke(group, ["modems", "--url", service.url]).exit_code == 0
 
 
+def test_a_modem_is_paused_and_resumed(invoke: Invoke) -> None:
+    assert invoke("pause", "a").output == "a is paused; its state is paused (Paused by shop.)\n"
+    assert invoke("resume", "a").output == "a is not paused; its state is ready\n"
+    result = invoke("pause", "b/c")
+    assert (result.exit_code, result.output) == (Exit.NOT_FOUND, "modemgw: There is no modem named 'b/c'.\n")
+
+
+def test_a_waiting_message_is_explained_with_its_lines(invoke: Invoke, service: Service) -> None:
+    invoke("send", "+79991234567", "Hello", "--modem", "a")
+    assert "It must go through a, as was asked for. Ready to take it: a." in invoke("explain", "1").output
+    invoke("pause", "a")
+    told = invoke("explain", "1").output
+    assert "No line is ready to take it: a is paused (Paused by shop)." in told
+    assert told == invoke("show", "1").output
+
+
 def test_client_commands_do_not_load_the_server(anywhere: Path) -> None:
     code = (
         "import sys, modemgw.cli.main; "

@@ -24,8 +24,8 @@ def message(**changes: Any) -> dict[str, Any]:
     [
         ("message.queued", {}, "Accepted from shop and stored durably."),
         ("part.sending", {}, "It was handed to the modem a."),
-        ("part.sending", {"resend": True}, "It was handed once more, as its on_doubt rule says to the modem a."),
-        ("part.sent", {"mr": 17}, "It was taken by the network through a under reference 17."),
+        ("part.sending", {"resend": True}, "It was handed to the modem a once more, as its on_doubt rule says."),
+        ("part.sent", {"mr": 17}, "It was taken by the network through a: the modem said +CMGS: 17."),
         ("part.refused", {"error": "no network.", "code": 331}, "It was refused for now: no network (CMS error 331)"),
         ("part.rejected", {"error": "unknown subscriber", "code": 30}, "It was refused for good: unknown subscriber"),
         ("part.not_sent", {}, "It certainly did not go out; it waits for another try."),
@@ -71,12 +71,55 @@ def test_every_state_has_a_sentence() -> None:
         ({"send_at": "2030-01-01T00:00:00.000Z"}, "It is not sent before"),
         ({"expires_at": "2030-01-01T00:00:00.000Z"}, "Its validity ends at"),
         ({"state": "sent", "report": False}, "No delivery report was asked for."),
+        ({"state": "sent"}, "A status report will say whether it was delivered."),
+        ({"ahead": 0}, "It is the next."),
+        ({"ahead": 12}, "12 go before it."),
+        ({"due_at": "2030-01-01T00:00:00.000Z", "send_at": "2030-01-01T00:00:00.000Z"}, "It is not sent before"),
+        ({"state": "unknown", "doubt_at": "2030-01-01T00:00:00.000Z"}, "then it stays unknown and is not sent again"),
+        (
+            {"state": "unknown", "on_doubt": "resend", "doubt_at": "2030-01-01T00:00:00.000Z"},
+            "then it is sent again.",
+        ),
         ({"state": "unknown"}, "It will not be sent again by itself"),
         ({"state": "unknown", "on_doubt": "resend"}, "It is sent again when the doubt window ends"),
     ],
 )
 def test_summary(changes: dict[str, Any], says: str) -> None:
     assert says in summary(message(**changes))
+
+
+def modem(name: str, state: str, reason: str | None = None) -> dict[str, Any]:
+    return {"name": name, "state": state, "reason": reason}
+
+
+SENT_PART = {"seq": 1, "sent_at": "2030-01-01T00:00:00.000Z", "attempts": []}
+SEARCHING = modem("a", "searching", "Network: searching for a network.")
+WAITS = [
+    ({}, [], "There is no modem to send it."),
+    ({}, [SEARCHING, modem("b", "ready")], "Ready to take it: b."),
+    ({}, [SEARCHING, modem("b", "absent")], "No line is ready to take it: a is searching (Network: searching for a "
+                                            "network); b is absent."),
+    ({"modem": "a"}, [SEARCHING, modem("b", "ready")], "It must go through a, as was asked for. No line is ready"),
+    ({"modem": "a", "parts": [SENT_PART]}, [modem("a", "ready")], "It must go through a, as its other parts did."),
+    ({"modem": "c"}, [SEARCHING], "It must go through c, and there is no such modem now."),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("changes", "modems", "says"), WAITS)
+def test_what_it_waits_for(changes: dict[str, Any], modems: list[dict[str, Any]], says: str) -> None:
+    assert says in summary(message(ahead=0, **changes), modems)
+
+
+def test_each_attempt_names_its_sim() -> None:
+    attempts = [{"imsi": "250010000000001", "number": "+79990000001"}, {"imsi": None, "number": None}]
+    events = [
+        {"at": "2030-01-01T00:00:00.000Z", "kind": "part.sending", "part": 1, "modem": name, "data": {}}
+        for name in "ab"
+    ]
+    parts = [{"seq": 1, "sent_at": None, "attempts": attempts}]
+    first, second = (sentence for _, sentence in timeline(message(events=events, parts=parts)))
+    assert first == "It was handed to the modem a with the SIM +79990000001, IMSI 250010000000001."
+    assert second == "It was handed to the modem b."
 
 
 def test_headline() -> None:

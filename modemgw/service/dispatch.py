@@ -105,7 +105,8 @@ class Dispatcher:
         while True:
             for selector in ("", line):
                 window = self._windows[selector]
-                if window.stale or (window.more and len(window.heap) <= WINDOW // 2):
+                low = window.more and len(window.heap) <= WINDOW // 2
+                if low or window.stale or window.refilling is not None:
                     await self._refill(selector, window)
             head = self._pop(line)
             if head is None:

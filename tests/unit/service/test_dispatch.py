@@ -250,6 +250,17 @@ async def test_a_line_that_gives_up_waiting_takes_nothing_along(turns: int) -> N
     assert {(await take(sender, "b")).id, (await take(sender, "b")).id} == {1, 2}
 
 
+async def test_a_look_into_the_store_serves_those_that_come_while_it_lasts() -> None:
+    queue = Queue(pace=lambda: 5)
+    queue.put(job(1))
+    sender = dispatcher(queue)
+    leaving = asyncio.ensure_future(sender.take("a"))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    leaving.cancel()  # and its look goes on
+    assert (await take(sender, "a")).id == 1
+
+
 async def test_a_store_that_cannot_be_read_is_asked_again() -> None:
     class Broken(Queue):
         broken = True

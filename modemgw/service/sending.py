@@ -112,7 +112,12 @@ class LineSender:
     async def run(self) -> None:
         """Until cancelled, `stopping` is set, or LineTrouble is raised."""
         while not self.stopping:
-            job = await self._dispatcher.take(self._line.name)
+            try:
+                job = await self._dispatcher.take(self._line.name)
+            except ModemgwError as error:
+                log.warning("%s: the queue cannot be read: %s", self._line.name, error)
+                await asyncio.sleep(STORE_RETRY_S)
+                continue
             try:
                 await self.send(job)
             except LineTrouble:

@@ -11,6 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
+from modemgw.store.errors import StoreUnavailable
+
 T = TypeVar("T")
 
 THREADS = 2
@@ -44,16 +46,19 @@ class Readers:
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="modemgw-reader")
 
     async def read(self, function: Callable[[sqlite3.Connection], T]) -> T:
-        """The result of `function`, which sees everything committed before the call."""
+        """The result of `function`, which sees everything committed before the call; raises StoreUnavailable."""
         return await asyncio.get_running_loop().run_in_executor(self._pool, self._run, function)
 
     def _run(self, function: Callable[[sqlite3.Connection], T]) -> T:
-        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
-        if connection is None:
-            connection = connect(self._path, read_only=True)
-            self._connections.append(connection)
-            self._local.connection = connection
-        return function(connection)
+        try:
+            connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+            if connection is None:
+                connection = connect(self._path, read_only=True)
+                self._connections.append(connection)
+                self._local.connection = connection
+            return function(connection)
+        except sqlite3.Error as error:
+            raise StoreUnavailable(f"The database could not be read ({type(error).__name__}: {error}).") from error
 
     async def close(self) -> None:
         """End the threads and close their connections."""

@@ -24,10 +24,12 @@ from pydantic import (
     PrivateAttr,
     ValidationError,
     field_validator,
+    model_validator,
 )
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from modemgw.domain.account import Account
+from modemgw.domain.callback import url_problem
 from modemgw.domain.message import OnDoubt
 from modemgw.errors import ModemgwError
 from modemgw.places import DEFAULT_LISTEN, DEFAULT_STORE, resolve_store
@@ -155,9 +157,29 @@ class AccountSettings(_Section):
     country: str | None = Field(default=None, pattern=r"^[1-9][0-9]{0,2}$")
     callback_url: str | None = Field(default=None, pattern=r"^https?://[^\s/]+")
     callback_secret: str | None = Field(default=None, min_length=1, repr=False)
+    callback_format: str = "smsc"
+    callback_any_url: bool = False
     balance: Money = "0.00"
     currency: str = Field(default="RUR", pattern=r"^[A-Z]{3}$")
     price: Money = "0.00"
+
+    @field_validator("callback_url")
+    @classmethod
+    def _callback_url(cls, value: str | None) -> str | None:
+        problem = url_problem(value) if value is not None else None
+        if problem is not None:
+            raise PydanticCustomError("callback_url", "it {problem}", {"problem": problem})
+        return value
+
+    @field_validator("callback_format")
+    @classmethod
+    def _callback_format(cls, value: str) -> str:
+        from modemgw.dialects import CALLBACK_FORMATS  # only where it is used: commands start fast
+
+        if value not in CALLBACK_FORMATS:
+            known = {"known": ", ".join(CALLBACK_FORMATS)}
+            raise PydanticCustomError("callback_format", "there is no such format; there are: {known}", known)
+        return value
 
     def account(self, account_id: int) -> Account:
         """The domain's account with this key of the store."""
@@ -173,6 +195,8 @@ class AccountSettings(_Section):
             country=self.country,
             callback_url=self.callback_url,
             callback_secret=self.callback_secret,
+            callback_format=self.callback_format,
+            callback_any_url=self.callback_any_url,
             balance=self.balance,
             currency=self.currency,
             price=self.price,
@@ -195,6 +219,54 @@ class ReceivingSettings(_Section):
     sweep_interval_s: int = Field(default=300, ge=5, le=86_400)
 
 
+class SmppSettings(_Section):
+    """`[smpp]`: the SMPP 3.4 server; without the section there is none."""
+
+    listen: str = "127.0.0.1:2775"
+    tls_listen: str | None = None
+    tls_cert: str | None = Field(default=None, min_length=1)
+    tls_key: str | None = Field(default=None, min_length=1)
+    max_connections: int = Field(default=500, ge=1, le=100_000)
+    max_binds: int = Field(default=20, ge=1, le=1000)
+    window: int = Field(default=1000, ge=1, le=10_000)
+    rate_per_s: int = Field(default=100, ge=0, le=100_000)
+    deliver_window: int = Field(default=5, ge=1, le=1000)
+    idle_s: float = Field(default=120.0, ge=5, le=86_400)
+    enquire_s: float = Field(default=60.0, ge=1, le=86_400)
+    bind_s: float = Field(default=30.0, ge=1, le=600)
+    response_s: float = Field(default=60.0, ge=1, le=3600)
+    keep_s: Seconds = 604_800
+    pieces_s: int = Field(default=300, ge=1, le=86_400)
+    duplicate_s: int = Field(default=0, ge=0, le=86_400)
+    text_commands: bool = True
+    hlr: Literal["refuse", "ping"] = "refuse"
+    long_inbound: Literal["payload", "udh"] = "payload"
+    vendor_tlvs: bool = False
+
+    @field_validator("listen", "tls_listen")
+    @classmethod
+    def _listen(cls, value: str | None) -> str | None:
+        if value is not None:
+            split_listen(value)
+        return value
+
+    @model_validator(mode="after")
+    def _tls(self) -> SmppSettings:
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise PydanticCustomError("tls", "give both `tls_cert` and `tls_key`, or neither")
+        if self.tls_listen is not None and self.tls_cert is None:
+            raise PydanticCustomError("tls", "`tls_listen` needs `tls_cert` and `tls_key`")
+        return self
+
+
+class CallbackSettings(_Section):
+    """`[callbacks]`: patience with receivers, and how long it is remembered what they said."""
+
+    give_up_s: Seconds = 259_200
+    keep_done_s: Seconds = 604_800
+    keep_failed_s: Seconds = 2_592_000
+
+
 class Config(_Section):
     """The whole file."""
 
@@ -204,6 +276,8 @@ class Config(_Section):
     accounts: list[AccountSettings] = Field(default=[], alias="account")
     sending: SendingSettings = SendingSettings()
     receiving: ReceivingSettings = ReceivingSettings()
+    callbacks: CallbackSettings = CallbackSettings()
+    smpp: SmppSettings | None = None
     _path: Path | None = PrivateAttr(default=None)
 
     @property
@@ -228,7 +302,7 @@ class DemoOptions:
 
 
 #: Sections of the contract that a later version serves; refused rather than silently ignored.
-_NOT_YET = {"smpp": "SMPP", "smtp": "SMTP"}
+_NOT_YET = {"smtp": "SMTP"}
 
 
 def load(path: Path) -> Config:
@@ -335,7 +409,7 @@ def _modem_altogether(table: Mapping[str, Any]) -> str | None:
 def _account_altogether(table: Mapping[str, Any]) -> str | None:
     if "password" not in table and "api_key" not in table:
         return "give `password` or `api_key`, or both"
-    if "callback_secret" in table and "callback_url" not in table:
+    if "callback_secret" in table and "callback_url" not in table and not table.get("callback_any_url"):
         return "`callback_secret` is of no use without `callback_url`"
     return None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 import secrets
 import signal
 import tempfile
@@ -23,6 +24,8 @@ from modemgw.config import (
     StoreSettings,
 )
 from modemgw.credentials import load_or_create
+from modemgw.dialects import ALL, native_callbacks
+from modemgw.domain.account import Account
 from modemgw.errors import ModemgwError
 from modemgw.modem.driver import Driver, DriverSettings
 from modemgw.modem.driver_at import AtDriver
@@ -32,15 +35,23 @@ from modemgw.modem.line import WorkerPorts, WorkerSettings
 from modemgw.modem.profile import known_profiles
 from modemgw.modem.supervisor import Supervisor
 from modemgw.modem.transport import PortLost, Transport
+from modemgw.servers.http import views
 from modemgw.servers.http.app import HttpServer, make_app, start_http
+from modemgw.servers.http.caller import HttpCaller
+from modemgw.servers.smpp import SmppServer
 from modemgw.service.accounts import Accounts
+from modemgw.service.callbacks import CallbackLimits, Callbacks
 from modemgw.service.canary import CANARY_LOGIN
+from modemgw.service.commands import CommandRunner
 from modemgw.service.core import GatewayCore
 from modemgw.service.dispatch import Dispatcher
+from modemgw.service.esme import EsmeDesk
 from modemgw.service.sending import SendingSettings
 from modemgw.service.timers import Timers
+from modemgw.store.callbacks import CallbackQueue
 from modemgw.store.database import Store
 from modemgw.store.repository import SqliteRepository
+from modemgw.store.smpp import SqliteEsmeRepository
 
 log = logging.getLogger(__name__)
 
@@ -59,6 +70,8 @@ class Runtime:
         self._store: Store | None = None
         self._supervisor: Supervisor | None = None
         self._http: HttpServer | None = None
+        self._smpp: SmppServer | None = None
+        self._callbacks: Callbacks | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._core: GatewayCore | None = None
 
@@ -67,6 +80,11 @@ class Runtime:
         """Base URL of the HTTP server."""
         assert self._http is not None
         return self._http.url
+
+    @property
+    def smpp_addresses(self) -> list[tuple[str, int]]:
+        """Where the SMPP server listens: plain or TLS, then TLS where it has a port of its own."""
+        return self._smpp.addresses if self._smpp is not None else []
 
     @property
     def gateway(self) -> GatewayCore:
@@ -105,18 +123,28 @@ class Runtime:
             worker_ports,
             adopt=None if config.modems else self._adopt,
         )
+        known = [account.account(ids[account.login]) for account in accounts]
+        self._callbacks = self._make_callbacks(store, known)
         self._core = GatewayCore(
             repository,
             dispatcher,
             timers,
-            Accounts(account.account(ids[account.login]) for account in accounts),
+            Accounts(known),
             now_ms,
             self._supervisor.views,
             self._supervisor,
+            callbacks=self._callbacks,
         )
+        await self._callbacks.start()
         self._tasks.append(asyncio.create_task(timers.run(), name="timers"))
         self._tasks.append(asyncio.create_task(self._tell_followers(store, self._core), name="followers"))
         self._http = await start_http(make_app(self._core, config.http), config.http.listen)
+        if config.smpp is not None:
+            desk = EsmeDesk(
+                self._core, SqliteEsmeRepository(store), dispatcher, piece_wait_ms=config.smpp.pieces_s * 1000
+            )
+            self._smpp = SmppServer(config.smpp, desk, now_ms)
+            await self._smpp.start()
         self._supervisor.start()
 
     async def stop(self) -> None:
@@ -126,13 +154,40 @@ class Runtime:
             self._core.notify()
         if self._supervisor is not None:
             await self._supervisor.stop()
+        if self._smpp is not None:
+            await self._smpp.close()
         if self._http is not None:
             await self._http.close()
+        if self._callbacks is not None:
+            await self._callbacks.stop()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._store is not None:
             await self._store.close()
+
+    def _make_callbacks(self, store: Store, accounts: list[Account]) -> Callbacks:
+        settings = self.config.callbacks
+        renderers = {dialect.name: dialect.callbacks for dialect in ALL if dialect.callbacks is not None}
+        renderers[native_callbacks.NAME] = native_callbacks.renderer(
+            lambda view: views.message(view, ()), views.inbox_item, views.rfc3339
+        )
+        return Callbacks(
+            CallbackQueue(store),
+            accounts,
+            renderers,
+            HttpCaller(),
+            now_ms,
+            random.random,
+            lambda: secrets.token_hex(16),
+            repliers={dialect.name: dialect.on_reply for dialect in ALL if dialect.on_reply is not None},
+            drive=lambda steps: CommandRunner(self.gateway).drive(steps),
+            limits=CallbackLimits(
+                give_up_ms=settings.give_up_s * 1000,
+                keep_done_ms=settings.keep_done_s * 1000,
+                keep_failed_ms=settings.keep_failed_s * 1000,
+            ),
+        )
 
     def _worker_settings(self, modem: ModemSettings) -> WorkerSettings:
         config = self.config

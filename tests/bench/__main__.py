@@ -11,7 +11,15 @@ from pathlib import Path
 
 import click
 
-from tests.bench.processes import GatewayProcess, SimulationProcess, closing, load, until
+from tests.bench.processes import (
+    GatewayProcess,
+    SimulationProcess,
+    closing,
+    free_port,
+    load,
+    submit_load,
+    until,
+)
 
 
 @click.group()
@@ -120,6 +128,34 @@ def accept(connections: int, seconds: float, queued: int) -> None:
 
 
 @bench.command()
+@click.option("--binds", default=1, show_default=True)
+@click.option("--window", default=50, show_default=True)
+@click.option("--seconds", default=10.0, show_default=True)
+def smpp(binds: int, window: int, seconds: float) -> None:
+    """Durable submit_sm over SMPP: rate, latency. The target is 2000/s over one bind with a window of 50."""
+
+    def run(directory: Path) -> None:
+        port = free_port()
+        gateway = GatewayProcess(directory, [], f'[smpp]\nlisten = "127.0.0.1:{port}"\nrate_per_s = 0\n')
+        with closing(gateway):
+            before = gateway.usage()
+            latencies, errors = submit_load("127.0.0.1", port, seconds, window, binds)
+            after = gateway.usage()
+            latencies.sort()
+            count = len(latencies)
+            with sqlite3.connect(gateway.database) as db:
+                rows = db.execute("SELECT count(*) FROM messages").fetchone()[0]
+            click.echo(
+                f"smpp: {binds} bind(s), window {window}: {count / seconds:.0f} submit_sm/s durable, "
+                f"p50 {latencies[count // 2] * 1000:.1f} ms, p99 {latencies[count * 99 // 100] * 1000:.1f} ms, "
+                f"{errors} errors, {rows} rows for {count} answers, "
+                f"{(after.cpu_s - before.cpu_s) / count * 1000:.3f} ms CPU each, RSS {after.rss_mib:.0f} MiB"
+            )
+
+    _directory(run)
+
+
+@bench.command()
 @click.option("--queued", default=1_000_000, show_default=True)
 @click.option("--rounds", default=200, show_default=True)
 def claim(queued: int, rounds: int) -> None:
@@ -196,6 +232,7 @@ def everything(context: click.Context) -> None:
     """All of them, with the sizes that the targets speak of."""
     context.invoke(accept)
     context.invoke(accept, queued=1_000_000)
+    context.invoke(smpp)
     context.invoke(claim)
     for report in (False, True):
         context.invoke(send, report=report)

@@ -10,6 +10,7 @@ import multiprocessing
 import os
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import time
@@ -129,6 +130,73 @@ class GatewayProcess:
             self._process.wait()
 
 
+def submit_load(host: str, port: int, seconds: float, window: int, binds: int = 1) -> tuple[list[float], int]:
+    """submit_sm over `binds` binds, `window` unanswered on each, from this process: latencies in s, errors.
+
+    Writes octets made beforehand and looks at no more of an answer than it must.
+    """
+    bind = struct.pack(">IIII", 0, 9, 0, 1) + b"bench\0" + b"x\0" + b"\0\x34\0\0\0"
+    bind = struct.pack(">I", len(bind)) + bind[4:]
+    body = b"\0\0\0\0\x01\x0179161234567\0\0\0\0\0\0\0\0\0\0\x12A text of one part"
+    submit = struct.pack(">III", 16 + len(body), 4, 0)
+    latencies: list[float] = []
+    errors = 0
+
+    class Client(asyncio.Protocol):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            self.transport = transport
+            self.buffer = b""
+            self.sequence = 1
+            self.asked: dict[int, float] = {}
+            transport.write(bind)  # type: ignore[attr-defined]
+
+        def ask(self, count: int, now: float) -> None:
+            out = []
+            for _ in range(count):
+                self.sequence += 1
+                self.asked[self.sequence] = now
+                out.append(submit + self.sequence.to_bytes(4) + body)
+            self.transport.write(b"".join(out))  # type: ignore[attr-defined]
+
+        def data_received(self, data: bytes) -> None:
+            nonlocal errors
+            buffer = self.buffer + data
+            at, answered = 0, 0
+            now = time.perf_counter()
+            while len(buffer) - at >= 16:
+                length, command, status, sequence = struct.unpack_from(">IIII", buffer, at)
+                if len(buffer) - at < length:
+                    break
+                at += length
+                if command == 0x80000009:
+                    assert status == 0, status
+                    answered = window
+                elif command == 0x80000004:
+                    latencies.append(now - self.asked.pop(sequence))
+                    errors += status != 0
+                    answered += 1
+            self.buffer = buffer[at:]
+            if now < end:
+                self.ask(answered, now)
+            elif not self.asked:
+                self.transport.close()
+
+        def connection_lost(self, error: Exception | None) -> None:
+            closed.append(self)
+
+    closed: list[Client] = []
+    end = time.perf_counter() + seconds
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        await asyncio.gather(*(loop.create_connection(Client, host, port) for _ in range(binds)))
+        while len(closed) < binds:
+            await asyncio.sleep(0.05)
+
+    asyncio.run(main())
+    return latencies, errors
+
+
 @contextlib.contextmanager
 def closing(*things: Any) -> Iterator[None]:
     """Close all of them at the end, the last first."""
@@ -137,6 +205,13 @@ def closing(*things: Any) -> Iterator[None]:
     finally:
         for thing in reversed(things):
             thing.close()
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def until(look: Callable[[], bool], limit_s: float, what: str, pause_s: float = 0.02) -> None:

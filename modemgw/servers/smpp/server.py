@@ -78,6 +78,7 @@ class SmppServer:
             long_inbound=settings.long_inbound, vendor_tlvs=settings.vendor_tlvs, offset_s=_local_offset_s
         )
         self._connections: set[Connection] = set()
+        self._strangers: dict[Connection, None] = {}  # not bound, the oldest first
         self._bound: dict[int, set[Connection]] = {}
         self._deliverers: dict[int, Deliverer] = {}
         self._buckets: dict[int, Bucket] = {}
@@ -139,15 +140,23 @@ class SmppServer:
     # -- what connections ask -----------------------------------------------------------------------------------------
 
     def admit(self, connection: Connection) -> bool:
-        """A new connection; False when there are too many."""
-        if self._closing or len(self._connections) >= self.settings.max_connections:
+        """A new connection; False when there are too many. One that is not bound makes room: the oldest of them."""
+        if self._closing:
             return False
+        if len(self._connections) >= self.settings.max_connections:
+            oldest = next(iter(self._strangers), None)
+            if oldest is None:
+                return False
+            oldest.abort()
+            self.forget(oldest)
         self._connections.add(connection)
+        self._strangers[connection] = None
         return True
 
     def forget(self, connection: Connection) -> None:
         """It is closed."""
         self._connections.discard(connection)
+        self._strangers.pop(connection, None)
         if self._closing and not self._connections:
             self._empty.set()
         account = connection.account
@@ -167,6 +176,7 @@ class SmppServer:
         if connection.session.closed:
             return
         bound.add(connection)
+        self._strangers.pop(connection, None)
         connection.account = account
         log.info("SMPP %s: %r bound as %s", connection.remote, account.login, connection.session.state.value)
         if connection.session.receives:

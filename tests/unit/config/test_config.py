@@ -89,10 +89,8 @@ pause_after = "0"
     ("text", "expected"),
     [
         ("[htp]\n", 'line 1: htp: unknown key; did you mean "http"?'),
-        (
-            "[smpp]\nlisten = '127.0.0.1:2775'\n",
-            "line 1: smpp: this version of modemgw does not serve SMPP yet",
-        ),
+        ("[smpp]\nlisten = '2775'\n", 'line 2: smpp.listen: must be "address:port"'),
+        ("[smpp]\ntls_cert = 'a.pem'\n", "line 1: smpp: give both `tls_cert` and `tls_key`, or neither"),
         ("[smtp]\n", "line 1: smtp: this version of modemgw does not serve SMTP yet"),
         (
             "[http]\nlisten = '8080'\n",

@@ -12,10 +12,12 @@ from modemgw.cli.exits import Exit
 from modemgw.cli.main import group
 from modemgw.config import (
     AccountSettings,
+    CallbackSettings,
     HttpSettings,
     ModemSettings,
     ReceivingSettings,
     SendingSettings,
+    SmppSettings,
     StoreSettings,
     parse,
 )
@@ -24,6 +26,9 @@ from modemgw.dialects.smsc import tables
 from modemgw.servers.http import make_app
 from modemgw.servers.http.app import OPERATIONS
 from modemgw.servers.http.models import NewMessage
+from modemgw.servers.smpp.reports import STATES
+from modemgw.smpp.errors import STATUSES
+from modemgw.smpp.names import STAT
 from pydantic import BaseModel
 
 from tests.unit.servers.memory_gateway import MemoryGateway
@@ -54,6 +59,8 @@ def section(text: str, title: str) -> str:
 def commands(parent: click.Group, path: str) -> Iterator[tuple[str, click.Command]]:
     for name, command in parent.commands.items():
         if isinstance(command, click.Group):
+            if command.invoke_without_command:
+                yield f"{path} {name}", command
             yield from commands(command, f"{path} {name}")
         else:
             yield f"{path} {name}", command
@@ -90,6 +97,8 @@ def test_every_exit_status_is_documented() -> None:
         ("`[[account]]`", AccountSettings),
         ("`[sending]`", SendingSettings),
         ("`[receiving]`", ReceivingSettings),
+        ("`[smpp]`", SmppSettings),
+        ("`[callbacks]`", CallbackSettings),
     ],
 )
 def test_every_setting_is_documented_with_its_default(title: str, model: type[BaseModel]) -> None:
@@ -125,6 +134,16 @@ def test_every_route_of_a_dialect_is_documented() -> None:
         text = doc(f"dialects/{dialect.name}.md")
         for route in dialect.routes:
             assert f"`{route.path}`" in text or f"`{route.path}/`" in text
+
+
+def test_the_tables_of_smpp_are_those_of_the_code() -> None:
+    text = doc("smpp.md")
+    refusals = rows(section(text, "Refusals"))
+    for kind, status in STATUSES.items():
+        assert refusals[kind.value][0] == f"`{status.name}`"
+    states = rows(section(text, "Receipts"))
+    for state, told in STATES.items():
+        assert states[state.value][0].strip("`") == STAT[told]
 
 
 def test_the_tables_of_smsc_are_those_of_the_code() -> None:

@@ -75,7 +75,7 @@ async def test_a_read_after_a_write_sees_it(tmp_path: Path) -> None:
 
 async def test_readers_cannot_write(tmp_path: Path) -> None:
     store = await opened(tmp_path / "m.db")
-    with pytest.raises(StoreUnavailable, match="could not be read.*readonly"):
+    with pytest.raises(StoreUnavailable, match=r"could not be read.*readonly"):
         await store.read(lambda con: con.execute("DELETE FROM accounts"))
     await store.close()
 

@@ -1,0 +1,154 @@
+"""The gateway's door over a real store: accepted is durable and on its way, refused has left nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from modemgw.domain.account import Account
+from modemgw.domain.line import ModemView
+from modemgw.domain.message import Submission
+from modemgw.domain.refusal import Refusal, RefusalKind
+from modemgw.service.accounts import Accounts
+from modemgw.service.core import GatewayCore
+from modemgw.service.dispatch import Dispatcher
+from modemgw.service.incoming import RawPdu
+from modemgw.service.ports import LineRecord
+from modemgw.service.receiving import take_in
+from modemgw.service.timers import Timers
+from modemgw.store.database import Store
+from modemgw.store.errors import StoreUnavailable
+from modemgw.store.repository import SqliteRepository
+
+from tests.unit.store.desk import HOUR, START
+from tests.unit.store.pdus import deliver, report
+
+SHOP, OTHER = Account(1, "shop", password="x"), Account(2, "other", password="y")
+
+
+class Rig:
+    def __init__(self, store: Store) -> None:
+        self.now = START
+        self.store = store
+        self.repository = SqliteRepository(store)
+        self.dispatcher = Dispatcher(self.repository)
+        self.timers = Timers(self.repository, self.dispatcher, lambda: self.now, partial_after_ms=HOUR)
+        modems = cast(
+            list[ModemView], [SimpleNamespace(name="a", state="ready"), SimpleNamespace(name="b", state="ready")]
+        )
+        self.core = GatewayCore(
+            self.repository, self.dispatcher, self.timers, Accounts([SHOP, OTHER]), lambda: self.now, lambda: modems
+        )
+
+    async def submit(self, text: str = "hello", **more: Any) -> int:
+        return (await self.core.submit(SHOP, Submission(to="+79160000001", text=text, **more))).id
+
+    async def take(self, line: str = "a") -> int:
+        return (await asyncio.wait_for(self.dispatcher.take(line), 5)).id
+
+
+@pytest.fixture
+async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
+    rigs: list[Rig] = []
+    store = await Store.open(tmp_path / "m.db", lambda: rigs[0].now if rigs else START)
+    rigs.append(Rig(store))
+    await rigs[0].repository.ensure_accounts(["shop", "other"])
+    yield rigs[0]
+    await store.close()
+
+
+async def test_accepted_is_durable_and_on_its_way(rig: Rig) -> None:
+    message = await rig.submit()
+    assert (await rig.core.message(SHOP, message)).state == "queued"
+    assert await rig.take() == message
+
+
+async def test_what_a_client_did_not_wait_for_is_sent_all_the_same(rig: Rig) -> None:
+    waiting = asyncio.ensure_future(rig.dispatcher.take("a"))
+    await asyncio.sleep(0.01)  # the line has looked and found nothing
+    submitting = asyncio.ensure_future(rig.submit())
+    await asyncio.sleep(0)
+    submitting.cancel()
+    await asyncio.gather(submitting, return_exceptions=True)
+    assert (await asyncio.wait_for(waiting, 5)).text == "hello"
+
+
+async def test_the_same_reference_is_not_sent_twice(rig: Rig) -> None:
+    first, again = await rig.submit(client_ref="r"), await rig.submit(client_ref="r")
+    assert first == again == await rig.take()
+    assert await rig.submit("next") == await rig.take()
+
+
+async def test_later_is_later(rig: Rig) -> None:
+    later, now = await rig.submit(send_at=START + HOUR), await rig.submit()
+    assert await rig.take() == now
+    rig.now += HOUR
+    await rig.timers.tick()
+    assert await rig.take() == later
+
+
+async def test_many_at_once_each_with_its_own_answer(rig: Rig) -> None:
+    before = rig.store.commits
+    many = [Submission(to="+79160000001" if n % 5 else "nobody", text=str(n)) for n in range(50)]
+    results = await rig.core.submit_many(SHOP, many)
+    assert [isinstance(result, Refusal) for result in results] == [n % 5 == 0 for n in range(50)]
+    assert rig.store.commits - before <= 2
+
+
+async def test_refusals_at_the_door(rig: Rig) -> None:
+    with pytest.raises(Refusal, match=r"There are: a, b\.") as refused:
+        await rig.submit(line="c")
+    assert refused.value.kind is RefusalKind.UNKNOWN_LINE
+    rig.core.closing = True
+    with pytest.raises(Refusal) as refused:
+        await rig.submit()
+    assert refused.value.kind is RefusalKind.UNAVAILABLE
+
+
+async def test_a_store_that_would_not(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    def accept(message: object) -> asyncio.Future[Any]:
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        future.set_exception(StoreUnavailable("The disk is full."))
+        return future
+
+    monkeypatch.setattr(rig.repository, "accept", accept)
+    with pytest.raises(Refusal, match=r"disk is full") as refused:
+        await rig.submit()
+    assert refused.value.kind is RefusalKind.UNAVAILABLE
+
+
+async def test_cancel_and_what_others_may_not(rig: Rig) -> None:
+    message = await rig.submit()
+    for call in (rig.core.message(OTHER, message), rig.core.cancel(OTHER, message)):
+        with pytest.raises(Refusal) as refused:
+            await call
+        assert refused.value.kind is RefusalKind.NOT_FOUND
+    assert (await rig.core.cancel(SHOP, message)).state == "cancelled"
+
+
+async def test_what_comes_in_is_stored_once_and_counted(rig: Rig) -> None:
+    line_id = await rig.repository.ensure_line("a", imsi="25001", iccid=None, imei=None, number="+79990000000")
+    line = LineRecord(line_id, "a", "25001", "+79990000000")
+    pdus = [RawPdu(deliver("one"), "SM", 1), RawPdu(deliver("two"), "SM", 2), RawPdu(report(3)), RawPdu("zz", "ME", 0)]
+    assert (await take_in(rig.repository, line, pdus)).new == 4
+    assert (await take_in(rig.repository, line, pdus)).new == 0
+    assert [view.text for view in await rig.core.inbox(SHOP)] == ["one", "two", None]
+    with pytest.raises(Refusal):
+        await rig.core.inbox_item(SHOP, 99)
+
+
+async def test_what_cannot_be_stored_stays_in_the_modem(rig: Rig) -> None:
+    line_id = await rig.repository.ensure_line("a", imsi="25001", iccid=None, imei=None, number=None)
+    pages = rig.store._connection.execute("PRAGMA page_count").fetchone()[0]
+    rig.store._connection.execute(f"PRAGMA max_page_count = {pages}")
+    many = [RawPdu(deliver("x" * 160, seconds=n)) for n in range(300)]
+    line = LineRecord(line_id, "a", None, None)
+    with pytest.raises(StoreUnavailable):
+        await take_in(rig.repository, line, many)
+    assert await rig.core.inbox(SHOP) == []
+    rig.store._connection.execute("PRAGMA max_page_count = 1000000")
+    assert (await take_in(rig.repository, line, many)).new == 300

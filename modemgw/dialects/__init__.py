@@ -1,9 +1,15 @@
 """The providers' APIs this gateway speaks. Each dialect is pure: bytes and commands, no sockets, no clock."""
 
-from modemgw.dialects import smsc
+from modemgw.dialects import native_callbacks, smsc
 from modemgw.dialects.seam import Dialect
 
 #: Every dialect that is served.
 ALL: tuple[Dialect, ...] = (smsc.DIALECT,)
 
-__all__ = ["ALL", "Dialect"]
+#: What an account's callback_format may be: ours, and the dialects that word callbacks.
+CALLBACK_FORMATS: tuple[str, ...] = (
+    native_callbacks.NAME,
+    *(dialect.name for dialect in ALL if dialect.callbacks is not None),
+)
+
+__all__ = ["ALL", "CALLBACK_FORMATS", "Dialect"]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 from typing import Any
@@ -24,8 +24,10 @@ from modemgw.service.ports import Clock
 
 log = logging.getLogger(__name__)
 
-#: Runs a command of a dialect; raises Refusal.
-RunCommand = Callable[[Command], Awaitable[Any]]
+Steps = Generator[Command, Any, None]
+
+#: Runs the commands of a dialect's handler to its end, see service/commands.py.
+Drive = Callable[[Steps], Awaitable[None]]
 
 #: Looks again after this long at the latest while something waits: bounds what a clock that was set can do.
 LONGEST_SLEEP_MS = 30_000
@@ -82,7 +84,7 @@ class Callbacks:
         secret: Callable[[], str],
         *,
         repliers: Mapping[str, ReplyHandler] | None = None,
-        run_command: RunCommand | None = None,
+        drive: Drive | None = None,
         limits: CallbackLimits | None = None,
     ) -> None:
         """`chance` is uniform in [0, 1); `secret` makes random hex."""
@@ -93,7 +95,7 @@ class Callbacks:
         self._clock = clock
         self._chance = chance
         self._repliers = repliers or {}
-        self._run_command = run_command
+        self._drive = drive
         self._limits = limits or CallbackLimits()
         self._hosts: dict[str, _Host] = {}
         self._calls: dict[int, asyncio.Task[None]] = {}
@@ -153,9 +155,9 @@ class Callbacks:
         self._wake.set()
         return count
 
-    async def counts(self) -> Mapping[CallbackState, int]:
-        """How many wait and how many have failed."""
-        return await self._store.counts()
+    async def counts(self) -> Mapping[str, int]:
+        """How many wait and how many have failed, by the name of the state."""
+        return {state.value: count for state, count in (await self._store.counts()).items()}
 
     # -- the history --------------------------------------------------------------------------------------
 
@@ -251,7 +253,7 @@ class Callbacks:
 
     async def _try(self, call: DueCallback) -> tuple[CallbackState, int | None, int | None, str | None]:
         """State, time of the next try, HTTP status and a sentence."""
-        replier = self._repliers.get(call.dialect) if self._run_command is not None else None
+        replier = self._repliers.get(call.dialect) if self._drive is not None else None
         begun = asyncio.get_running_loop().time()
         headers = {"X-Modemgw-Callback": str(call.id), "X-Modemgw-Try": str(call.tries + 1)}
         answer = await self._caller.call(call.request, headers, want_body=replier is not None)
@@ -298,27 +300,11 @@ class Callbacks:
         reference made of the callback's id, and so is not submitted twice.
         """
         account = self._accounts.get(call.account_id)
-        if account is None or self._run_command is None:
+        if account is None or self._drive is None:
             return None
         reply = CallbackReply(account, call.request, answer.status, answer.headers, answer.body, self._clock())
-        steps = replier(reply)
-        submitted = 0
         try:
-            command = next(steps)
-            while True:
-                if isinstance(command, Submit):
-                    command, submitted = _named(command, call.id, submitted)
-                try:
-                    result = await self._run_command(command)
-                except Refusal as refusal:
-                    _must_be_taken(refusal)
-                    command = steps.throw(refusal)
-                else:
-                    for item in result if isinstance(command, Submit) else ():
-                        _must_be_taken(item)
-                    command = steps.send(result)
-        except StopIteration:
-            return None
+            await self._drive(_once(replier(reply), call.id))
         except Refusal as refusal:
             return f"What the answer asks for was refused: {refusal}"
         except _NotTaken:
@@ -326,8 +312,7 @@ class Callbacks:
         except Exception as error:
             log.exception("The answer to callback %d could not be followed", call.id)
             return f"What the answer asks for could not be done: {type(error).__name__}."
-        finally:
-            steps.close()
+        return None
 
     @staticmethod
     def _report(what: str, error: Exception) -> None:
@@ -335,6 +320,29 @@ class Callbacks:
             log.warning("%s: %s", what, error)
         else:
             log.error("%s", what, exc_info=error)
+
+
+def _once(steps: Steps, callback_id: int) -> Steps:
+    """The same commands, but their submissions are recognised when they are made again, and must not be put off."""
+    submitted = 0
+    try:
+        command = next(steps)
+        while True:
+            if isinstance(command, Submit):
+                command, submitted = _named(command, callback_id, submitted)
+            try:
+                result = yield command
+            except Refusal as refusal:
+                _must_be_taken(refusal)
+                command = steps.throw(refusal)
+            else:
+                for item in result if isinstance(command, Submit) else ():
+                    _must_be_taken(item)
+                command = steps.send(result)
+    except StopIteration:
+        return
+    finally:
+        steps.close()
 
 
 def _named(command: Submit, callback_id: int, first: int) -> tuple[Submit, int]:

@@ -17,6 +17,7 @@ from modemgw.domain.states import State
 from modemgw.errors import ModemgwError
 from modemgw.service.accounts import Accounts
 from modemgw.service.admission import admit
+from modemgw.service.callbacks import Callbacks
 from modemgw.service.desk import Desk
 from modemgw.service.dispatch import Dispatcher
 from modemgw.service.gateway import Figures, Health
@@ -49,6 +50,7 @@ class GatewayCore:
         modems: Callable[[], list[ModemView]],
         lines: Lines | None = None,
         desk: Desk | None = None,
+        callbacks: Callbacks | None = None,
     ) -> None:
         self.desk = desk or Desk(repository, accounts, clock)
         #: What the SIM of an account says is left; None where nobody asked it yet.
@@ -60,6 +62,7 @@ class GatewayCore:
         self._clock = clock
         self._modems = modems
         self._lines = lines
+        self._callbacks = callbacks
         self._counted: int | None = None  # events up to this one are in the counters
         self._events: dict[str, int] = {}
         self._followers: set[asyncio.Event] = set()
@@ -301,6 +304,13 @@ class GatewayCore:
         """Something was committed: followers look again."""
         for news in self._followers:
             news.set()
+        if self._callbacks is not None:
+            self._callbacks.notify()
+
+    @property
+    def callbacks(self) -> Callbacks:
+        assert self._callbacks is not None
+        return self._callbacks
 
     async def health(self) -> Health:
         problem = self._repository.problem
@@ -309,4 +319,5 @@ class GatewayCore:
             store=problem or "ok",
             lines=tuple((modem.name, str(modem.state)) for modem in self._modems()),
             queued=await self._repository.queued_count(),
+            callbacks={} if self._callbacks is None else await self._callbacks.counts(),
         )

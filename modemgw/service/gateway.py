@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from modemgw.dialects.seam import Balance, ListInbox, ListMessages, Quoted
@@ -13,6 +13,7 @@ from modemgw.domain.line import ModemView
 from modemgw.domain.message import Accepted, EventView, MessageView, Submission
 from modemgw.domain.refusal import Refusal
 from modemgw.domain.states import State
+from modemgw.service.callbacks import Callbacks
 from modemgw.service.desk import Desk
 
 
@@ -24,6 +25,7 @@ class Health:
     store: str  # "ok", or the reason it cannot be written
     lines: tuple[tuple[str, str], ...]  # name, state
     queued: int
+    callbacks: Mapping[str, int] = field(default_factory=dict)  # waiting, failed
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,11 @@ class Gateway(Protocol):
 
     def check(self, account: Account, remote: str | None) -> None:
         """That an account known from before may (still) come from this address. Refusal as of `authenticate`."""
+        ...
+
+    @property
+    def callbacks(self) -> Callbacks:
+        """What was sent to clients' URLs, and sending it again."""
         ...
 
     @property

@@ -389,8 +389,7 @@ def _order(tx: Transaction, where: str, *values: object) -> None:
         values,
     )
     tx.execute(
-        "UPDATE callbacks SET due_at = ? WHERE state = 'waiting' AND due_at IS NULL "
-        f"AND {where} AND NOT {_EARLIER}",
+        f"UPDATE callbacks SET due_at = ? WHERE state = 'waiting' AND due_at IS NULL AND {where} AND NOT {_EARLIER}",
         (tx.now, *values),
     )
 

@@ -97,6 +97,12 @@ class _Snapshot:
         yield GaugeMetricFamily(
             "modemgw_queued_messages", "Messages that wait for their turn.", value=self._health.queued
         )
+        callbacks = GaugeMetricFamily(
+            "modemgw_callbacks", "Callbacks that wait to be made, and those that were given up.", labels=["state"]
+        )
+        for kind, count in self._health.callbacks.items():
+            callbacks.add_metric([kind], count)
+        yield callbacks
         state = GaugeMetricFamily(
             "modemgw_modem_state", "1 for the state the modem's line is in.", labels=["modem", "state"]
         )

@@ -97,6 +97,7 @@ def test_every_exit_status_is_documented() -> None:
         ("`[[account]]`", AccountSettings),
         ("`[sending]`", SendingSettings),
         ("`[receiving]`", ReceivingSettings),
+        ("`[callbacks]`", CallbackSettings),
         ("`[smpp]`", SmppSettings),
         ("`[callbacks]`", CallbackSettings),
     ],

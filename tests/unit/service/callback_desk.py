@@ -16,7 +16,7 @@ from modemgw.domain.account import Account
 from modemgw.domain.callback import CallbackState, CallbackView
 from modemgw.domain.message import OnDoubt
 from modemgw.servers.http.caller import HttpCaller
-from modemgw.service.callbacks import CallbackLimits, Callbacks, RunCommand
+from modemgw.service.callbacks import CallbackLimits, Callbacks, Drive
 from modemgw.service.ports import NewMessage
 from modemgw.store.callbacks import CallbackQueue
 from modemgw.store.database import Store
@@ -222,7 +222,7 @@ async def calling(
     *,
     renderers: Mapping[str, CallbackRenderer] | None = None,
     repliers: Mapping[str, ReplyHandler] | None = None,
-    run_command: RunCommand | None = None,
+    drive: Drive | None = None,
     limits: CallbackLimits = QUICK,
     total_s: float = 1.0,
 ) -> AsyncIterator[Desk]:
@@ -231,7 +231,7 @@ async def calling(
     await SqliteRepository(store).ensure_accounts(["shop"])
     callbacks = Callbacks(
         CallbackQueue(store), [shop], renderers or {"plain": plain}, HttpCaller(connect_s=0.5, total_s=total_s),
-        now_ms, lambda: 0.5, lambda: "5ec2e7", repliers=repliers, run_command=run_command, limits=limits,
+        now_ms, lambda: 0.5, lambda: "5ec2e7", repliers=repliers, drive=drive, limits=limits,
     )  # fmt: skip
     await callbacks.start()
     try:

@@ -191,7 +191,7 @@ async def test_a_thousand_callbacks_to_a_dead_host_do_not_delay_another(path: Pa
             message = await desk.message("sent")
 
             async def queued() -> bool:
-                return (await desk.callbacks.counts())[CallbackState.WAITING] == 1000
+                return (await desk.callbacks.counts())["waiting"] == 1000
 
             await until(queued, 5, lambda: "1000 queued")
             begun = asyncio.get_running_loop().time()
@@ -409,7 +409,15 @@ class Gateway:
         self.taken: dict[str, str] = {}
         self.unavailable = 0
 
-    async def run(self, command: Command) -> Any:
+    async def drive(self, steps: Generator[Command, Any, None]) -> None:
+        try:
+            command = next(steps)
+            while True:
+                command = steps.send(self.run(command))
+        except StopIteration:
+            return
+
+    def run(self, command: Command) -> Any:
         assert isinstance(command, Submit)
         results: list[Accepted | Refusal] = []
         for submission in command.submissions:
@@ -441,9 +449,7 @@ async def test_the_body_of_an_answer_goes_back_once_though_the_outcome_was_lost(
 
     async with receiving(answer) as shop:
         for place in (path, copy):
-            async with calling(
-                place, account(shop.url), repliers={"plain": answer_back}, run_command=gateway.run
-            ) as desk:
+            async with calling(place, account(shop.url), repliers={"plain": answer_back}, drive=gateway.drive) as desk:
                 if place is path:
                     await desk.incoming("Hello")
                 await desk.until_states("done")
@@ -456,7 +462,7 @@ async def test_a_reply_that_could_not_be_stored_is_asked_for_again(path: Path) -
     gateway.unavailable = 2
     async with (
         receiving(lambda _got: web.Response(text="Yes")) as shop,
-        calling(path, account(shop.url), repliers={"plain": answer_back}, run_command=gateway.run) as desk,
+        calling(path, account(shop.url), repliers={"plain": answer_back}, drive=gateway.drive) as desk,
     ):
         await desk.incoming("Hello")
         await desk.until_states("done")

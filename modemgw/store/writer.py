@@ -112,6 +112,10 @@ class _Job:
         self.result: Any = None
 
 
+class _Stumbled(Exception):
+    """An operation raised for a reason of its own; those that share its transaction must be done again."""
+
+
 class Writer:
     """The writer thread. `submit` is called on the event loop; its future is done after the COMMIT."""
 
@@ -133,6 +137,7 @@ class Writer:
         self._waiting = 0  # jobs in flight; touched on the loop only
         self._problem: str | None = None
         self._closed = False
+        self._ending = False  # the end was read from the queue; the thread's own
         self.commits = 0
         self.operations = 0
         self._thread = threading.Thread(target=self._run, name="modemgw-writer", daemon=True)
@@ -166,58 +171,58 @@ class Writer:
 
     def _run(self) -> None:
         kept: list[_Job] = []
-        closing = False
         while True:
-            batch, closing = self._gather(kept, closing)
+            batch = self._gather(kept)
             if not batch:
                 return
             kept = self._commit(batch)
-            if kept and closing:
+            if kept and self._ending:
                 # the process is ending and the disk refuses: say so rather than hang
                 self._finish(kept, StoreUnavailable(f"Not written before the end: {self._problem}"))
                 return
 
-    def _gather(self, kept: list[_Job], closing: bool) -> tuple[list[_Job], bool]:
+    def _gather(self, kept: list[_Job]) -> list[_Job]:
+        """What is kept and what waits; if that is nothing, wait for the first. Empty at the end."""
         batch = kept
-        if not batch and not closing:
-            job = self._queue.get()
-            if job is None:
-                closing = True
-            else:
-                batch = [job]
+        if not batch and not self._ending:
+            self._next(batch, None)
         elif kept:
-            with contextlib.suppress(queue.Empty):
-                job = self._queue.get(timeout=RETRY_S)
-                if job is None:
-                    closing = True
-                else:
-                    batch = [*kept, job]
-        if len(batch) == 1 and batch[0].lazy and not closing:
-            with contextlib.suppress(queue.Empty):
-                job = self._queue.get(timeout=LAZY_S)
-                if job is None:
-                    closing = True
-                else:
-                    batch.append(job)
+            self._next(batch, RETRY_S)
+        self._drain(batch)
+        return batch
+
+    def _next(self, batch: list[_Job], limit_s: float | None) -> None:
+        """Add the next job, if one comes in time."""
+        try:
+            job = self._queue.get(timeout=limit_s)
+        except queue.Empty:
+            return
+        if job is None:
+            self._ending = True
+        else:
+            batch.append(job)
+
+    def _drain(self, batch: list[_Job]) -> None:
+        """Add all that waits, up to the limit."""
         while len(batch) < BATCH_LIMIT:
             try:
                 job = self._queue.get_nowait()
             except queue.Empty:
-                break
+                return
             if job is None:
-                closing = True
+                self._ending = True
             else:
                 batch.append(job)
-        return batch, closing
 
     def _commit(self, batch: list[_Job]) -> list[_Job]:
         """Do a batch in one transaction; returns the jobs to be kept and tried again."""
         try:
-            self._connection.execute("BEGIN IMMEDIATE")
-            tx = Transaction(self._connection, self._clock)
-            self._do(tx, batch)
-            tx.flush_events()
-            self._connection.execute("COMMIT")
+            try:
+                self._transact(batch, careful=False)
+            except _Stumbled:
+                # one of them cannot be done; again, each in a savepoint of its own, so that it takes nobody with it
+                self._connection.execute("ROLLBACK")
+                self._transact(batch, careful=True)
         except Exception as error:  # disk full, I/O error, read-only: nothing of this batch is kept
             with contextlib.suppress(sqlite3.Error):
                 if self._connection.in_transaction:
@@ -234,30 +239,53 @@ class Writer:
         self._finish(batch, None)
         return []
 
-    def _do(self, tx: Transaction, batch: list[_Job]) -> None:
+    def _transact(self, batch: list[_Job], *, careful: bool) -> None:
+        self._connection.execute("BEGIN IMMEDIATE")
+        tx = Transaction(self._connection, self._clock)
+        self._do(tx, batch, careful)
+        if not careful and not self._ending and all(job.lazy for job in batch):
+            # nobody waits for these: they are done, and their COMMIT waits a moment for company
+            company: list[_Job] = []
+            self._next(company, LAZY_S)
+            self._drain(company)
+            batch += company
+            tx.now = self._clock()
+            self._do(tx, company, careful)
+        tx.flush_events()
+        self._connection.execute("COMMIT")
+
+    def _do(self, tx: Transaction, batch: list[_Job], careful: bool) -> None:
         at = 0
         while at < len(batch):
             op = batch[at].op
             end = at + 1
             many = getattr(op, "many", None)
             if many is None:
-                batch[at].result = self._do_one(tx, op)
+                batch[at].result = self._do_one(tx, op, careful)
             else:
                 kind = type(op)
                 while end < len(batch) and type(batch[end].op) is kind:
                     end += 1
-                self._do_many(tx, many, batch[at:end])
+                self._do_many(tx, many, batch[at:end], careful)
             at = end
 
-    def _do_many(self, tx: Transaction, many: Callable[..., list[Any]], jobs: list[_Job]) -> None:
-        results = self._do_one(tx, lambda tx: many(tx, [job.op for job in jobs]))
+    def _do_many(self, tx: Transaction, many: Callable[..., list[Any]], jobs: list[_Job], careful: bool) -> None:
+        results = self._do_one(tx, lambda tx: many(tx, [job.op for job in jobs]), careful)
         if isinstance(results, Exception):
             # one of them cannot be done; the others need not suffer for it
-            results = [self._do_one(tx, job.op) for job in jobs]
+            results = [self._do_one(tx, job.op, careful) for job in jobs]
         for job, result in zip(jobs, results, strict=True):
             job.result = result
 
-    def _do_one(self, tx: Transaction, op: Callable[[Transaction], Any]) -> Any:
+    def _do_one(self, tx: Transaction, op: Callable[[Transaction], Any], careful: bool) -> Any:
+        """The result of an operation, or the exception that it raised for a reason of its own."""
+        if not careful:
+            try:
+                return op(tx)
+            except Exception as error:
+                if isinstance(error, sqlite3.Error) and not isinstance(error, _OWN_FAULT):
+                    raise
+                raise _Stumbled from error
         events = len(tx.events)
         tx.execute("SAVEPOINT op")
         try:

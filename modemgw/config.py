@@ -28,6 +28,10 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails, PydanticCustomError
 
+from modemgw.config_dialects import model_of, tables_of, take_out
+from modemgw.config_lines import KeyLines
+from modemgw.dialects import ALL, Dialect
+from modemgw.dialects.settings import Table
 from modemgw.domain.account import Account
 from modemgw.domain.callback import url_problem
 from modemgw.domain.message import OnDoubt
@@ -63,6 +67,7 @@ def _money(value: object) -> object:
 
 
 Money = Annotated[str, BeforeValidator(_money), Field(pattern=r"^-?\d{1,12}(\.\d{1,4})?$")]
+Price = Annotated[str, BeforeValidator(_money), Field(pattern=r"^\d{1,12}(\.\d{1,4})?$")]
 PhoneNumber = Annotated[str, Field(pattern=r"^\+?[0-9]{3,20}$")]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$")]
 Seconds = Annotated[int, Field(ge=1, le=31_536_000)]
@@ -92,6 +97,7 @@ class StoreSettings(_Section):
     """`[store]`: the database. A relative path is taken from the directory of the configuration file."""
 
     path: str = Field(default=DEFAULT_STORE, min_length=1)
+    max_records: int = Field(default=100_000, ge=1, le=100_000_000)
 
 
 class ModemSettings(_Section):
@@ -144,6 +150,13 @@ class ModemSettings(_Section):
         return value
 
 
+class PriceSettings(_Section):
+    """`[[account.prices]]`: what a part costs to numbers that start so."""
+
+    prefix: str = Field(pattern=r"^\+?[0-9]{1,15}$")
+    price: Price
+
+
 class AccountSettings(_Section):
     """`[[account]]`: one API user."""
 
@@ -160,8 +173,24 @@ class AccountSettings(_Section):
     callback_format: str = "smsc"
     callback_any_url: bool = False
     balance: Money = "0.00"
+    balance_mode: Literal["fixed", "countdown", "sim"] = "fixed"
     currency: str = Field(default="RUR", pattern=r"^[A-Z]{3}$")
-    price: Money = "0.00"
+    price: Price = "0.00"
+    prices: list[PriceSettings] = []
+    allow: list[str] = []
+    _options: dict[str, dict[str, Any]] = PrivateAttr(default_factory=dict)
+
+    @field_validator("allow")
+    @classmethod
+    def _allow(cls, value: list[str]) -> list[str]:
+        for network in value:
+            try:
+                ipaddress.ip_network(network, strict=False)
+            except ValueError:
+                raise PydanticCustomError(
+                    "allow", '"{network}" is no address and no network such as "192.168.0.0/16"', {"network": network}
+                ) from None
+        return value
 
     @field_validator("callback_url")
     @classmethod
@@ -200,7 +229,19 @@ class AccountSettings(_Section):
             balance=self.balance,
             currency=self.currency,
             price=self.price,
+            prices=tuple((price.prefix.lstrip("+"), price.price) for price in self.prices),
+            balance_mode=self.balance_mode,
+            allow=tuple(self.allow),
+            options=self._options,
         )
+
+
+class AccessSettings(_Section):
+    """`[access]`: when an address that gives wrong credentials is blocked, at every front door."""
+
+    block_after: int = Field(default=20, ge=0, le=100_000)
+    block_window_s: Seconds = 60
+    block_s: Seconds = 300
 
 
 class SendingSettings(_Section):
@@ -259,6 +300,19 @@ class SmppSettings(_Section):
         return self
 
 
+class SmtpSettings(_Section):
+    """`[smtp]`: the SMTP server of the SMSC.ru dialect; without the section there is none."""
+
+    listen: str = "127.0.0.1:2525"
+    max_bytes: int = Field(default=102_400, ge=1024, le=104_857_600)
+
+    @field_validator("listen")
+    @classmethod
+    def _listen(cls, value: str) -> str:
+        split_listen(value)
+        return value
+
+
 class CallbackSettings(_Section):
     """`[callbacks]`: patience with receivers, and how long it is remembered what they said."""
 
@@ -277,13 +331,21 @@ class Config(_Section):
     sending: SendingSettings = SendingSettings()
     receiving: ReceivingSettings = ReceivingSettings()
     callbacks: CallbackSettings = CallbackSettings()
+    access: AccessSettings = AccessSettings()
     smpp: SmppSettings | None = None
+    smtp: SmtpSettings | None = None
+    _sections: dict[str, dict[str, Any]] = PrivateAttr(default_factory=dict)
     _path: Path | None = PrivateAttr(default=None)
 
     @property
     def path(self) -> Path | None:
         """Where it was read from; None for the built-in defaults."""
         return self._path
+
+    @property
+    def dialects(self) -> Mapping[str, Mapping[str, Any]]:
+        """Sections of dialects, those that are there, by name, with the defaults of what they leave out."""
+        return self._sections
 
     @property
     def store_path(self) -> Path:
@@ -301,10 +363,6 @@ class DemoOptions:
     directory: Path | None = None
 
 
-#: Sections of the contract that a later version serves; refused rather than silently ignored.
-_NOT_YET = {"smtp": "SMTP"}
-
-
 def load(path: Path) -> Config:
     """Read and check a file. Raises ConfigError with everything that is wrong."""
     try:
@@ -319,24 +377,39 @@ def load(path: Path) -> Config:
     return parse(text, path)
 
 
-def parse(text: str, path: Path | None = None) -> Config:
+def parse(text: str, path: Path | None = None, dialects: Sequence[Dialect] = ALL) -> Config:
     """Check the text of a configuration. Raises ConfigError with everything that is wrong."""
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError([Complaint("", f"is not TOML: {error}")], path) from error
-    lines = _Lines(text)
+    lines = KeyLines(text)
     complaints: list[Complaint] = []
-    for section, protocol in _NOT_YET.items():
-        if section in document:
-            document = {key: value for key, value in document.items() if key != section}
-            reason = f"this version of modemgw does not serve {protocol} yet; take the section out"
-            complaints.append(Complaint(section, reason, lines.of((section,))))
+    tables = tables_of(dialects)
+    sections = take_out(document, tables)
     config: Config | None = None
     try:
-        config = Config.model_validate(document)
+        config = Config.model_validate(sections.rest)
     except ValidationError as error:
-        complaints += [_complaint(details, lines) for details in error.errors()]
+        complaints += [_complaint(details, lines, more=tuple(tables)) for details in error.errors()]
+
+    def section(table: Table, value: Any, place: tuple[int | str, ...]) -> BaseModel | None:
+        try:
+            return model_of(table, _Section).model_validate(value)
+        except ValidationError as error:
+            for details in error.errors():
+                details["loc"] = (*place, *details["loc"])
+                complaints.append(_complaint(details, lines, known=list(table)))
+            return None
+
+    for name, value in sections.dialects.items():
+        found = section(tables[name][0], value, (name,))
+        if found is not None and config is not None:
+            config._sections[name] = found.model_dump(by_alias=True)
+    for index, name, value in sections.accounts:
+        found = section(tables[name][1], value, ("account", index, name))
+        if found is not None and config is not None:
+            config.accounts[index]._options[name] = found.model_dump(by_alias=True, exclude_unset=True)
     complaints += _clashes(document, lines)
     if complaints or config is None:
         raise ConfigError(sorted(complaints, key=lambda c: (c.line or 0, c.place)), path)
@@ -347,6 +420,8 @@ def parse(text: str, path: Path | None = None) -> Config:
 def warnings(config: Config) -> list[str]:
     """What is not wrong but worth a word: ports that are not there (yet), secrets that others can read."""
     found: list[str] = []
+    if config.smtp is not None:
+        found.append("smtp: this version of modemgw does not serve SMTP yet")
     for index, modem in enumerate(config.modems):
         port = modem.port
         if port is not None and "://" not in port and modem.enabled and not os.path.exists(port):
@@ -378,7 +453,7 @@ def split_listen(listen: str) -> tuple[str, int]:
     return host, int(port)
 
 
-def _clashes(document: Mapping[str, Any], lines: _Lines) -> Iterable[Complaint]:
+def _clashes(document: Mapping[str, Any], lines: KeyLines) -> Iterable[Complaint]:
     """What is wrong between keys. Works on the raw document, so that no other error hides any of it."""
     for section, keys in _UNIQUE.items():
         tables = document.get(section)
@@ -418,12 +493,17 @@ _UNIQUE = {"modem": ("name", "port", "imei"), "account": ("login", "api_key")}
 _ALTOGETHER = {"modem": _modem_altogether, "account": _account_altogether}
 
 
-def _complaint(details: ErrorDetails, lines: _Lines) -> Complaint:
+def _complaint(
+    details: ErrorDetails, lines: KeyLines, *, known: Sequence[str] | None = None, more: Sequence[str] = ()
+) -> Complaint:
+    """`known` are the keys of a dialect's section; `more` those that only a document or an account may have."""
     loc = details["loc"]
     kind = details["type"]
     context = details.get("ctx", {})
     if kind == "extra_forbidden":
-        known = _known_keys(loc[:-1])
+        if known is None:
+            ours = _known_keys(loc[:-1])
+            known = [*ours, *more] if len(loc) == 1 or (loc[0] == "account" and len(loc) == 3) else ours
         close = difflib.get_close_matches(str(loc[-1]), known, n=1, cutoff=0.6)
         hint = f'; did you mean "{close[0]}"?' if close else f"; known here: {', '.join(known)}"
         reason = f"unknown key{hint}"
@@ -464,6 +544,7 @@ _PATTERN_HINTS = {
     "callback_url": "must start with http:// or https://",
     "balance": 'must be an amount, such as "100.50"',
     "price": 'must be an amount, such as "1.40"',
+    "prefix": 'must be the first digits of a number, such as "7916"',
     "currency": 'must be three capital letters, such as "RUR"',
 }
 
@@ -500,52 +581,3 @@ def _known_keys(loc: Sequence[int | str]) -> list[str]:
                 if isinstance(candidate, type) and issubclass(candidate, BaseModel):
                     model = candidate
     return [field.alias or name for name, field in model.model_fields.items()]
-
-
-class _Lines:
-    """Finds the line of a key. Knows as much TOML as a hand-written configuration uses."""
-
-    _HEADER = re.compile(r"^\s*(\[\[?)\s*([^\]]+?)\s*\]\]?\s*(#.*)?$")
-    _KEY = re.compile(r"""^\s*([A-Za-z0-9_.-]+|"[^"]*"|'[^']*')\s*=""")
-
-    def __init__(self, text: str) -> None:
-        self._found: dict[tuple[int | str, ...], int] = {}
-        counts: dict[str, int] = {}
-        table: tuple[int | str, ...] = ()
-        quote: str | None = None
-        for number, line in enumerate(text.splitlines(), 1):
-            if quote is None:
-                if header := self._HEADER.match(line):
-                    name = header[2].strip("\"'")
-                    table = (name,)
-                    if header[1] == "[[":
-                        counts[name] = counts.get(name, -1) + 1
-                        table = (name, counts[name])
-                    self._found.setdefault(table, number)
-                    self._found.setdefault((name,), number)
-                elif key := self._KEY.match(line):
-                    self._found.setdefault((*table, *key[1].strip("\"'").split(".")), number)
-            quote = self._quote_after(line, quote)
-
-    @staticmethod
-    def _quote_after(line: str, quote: str | None) -> str | None:
-        """The delimiter of the multi-line string that is open at the end of the line."""
-        at = 0
-        while True:
-            if quote is not None:
-                end = line.find(quote, at)
-                if end < 0:
-                    return quote
-                at, quote = end + 3, None
-            starts = [(line.find(mark, at), mark) for mark in ('"""', "'''") if line.find(mark, at) >= 0]
-            if not starts:
-                return None
-            start, quote = min(starts)
-            at = start + 3
-
-    def of(self, loc: Sequence[int | str]) -> int | None:
-        """The line of the key, else of the nearest table around it."""
-        for length in range(len(loc), 0, -1):
-            if (line := self._found.get(tuple(loc[:length]))) is not None:
-                return line
-        return None

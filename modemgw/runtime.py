@@ -44,8 +44,10 @@ from modemgw.service.callbacks import CallbackLimits, Callbacks
 from modemgw.service.canary import CANARY_LOGIN
 from modemgw.service.commands import CommandRunner
 from modemgw.service.core import GatewayCore
+from modemgw.service.desk import Desk
 from modemgw.service.dispatch import Dispatcher
 from modemgw.service.esme import EsmeDesk
+from modemgw.service.limits import BlockRule
 from modemgw.service.sending import SendingSettings
 from modemgw.service.timers import Timers
 from modemgw.store.callbacks import CallbackQueue
@@ -124,16 +126,25 @@ class Runtime:
             adopt=None if config.modems else self._adopt,
         )
         known = [account.account(ids[account.login]) for account in accounts]
+        members = Accounts(known)
         self._callbacks = self._make_callbacks(store, known)
         self._core = GatewayCore(
             repository,
             dispatcher,
             timers,
-            Accounts(known),
+            members,
             now_ms,
             self._supervisor.views,
             self._supervisor,
             callbacks=self._callbacks,
+            desk=Desk(
+                repository,
+                members,
+                now_ms,
+                sections=config.dialects,
+                block=BlockRule(config.access.block_after, config.access.block_window_s, config.access.block_s),
+                max_records=config.store.max_records,
+            ),
         )
         await self._callbacks.start()
         self._tasks.append(asyncio.create_task(timers.run(), name="timers"))

@@ -20,11 +20,12 @@ import functools
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from aiohttp import ClientSession
 from modemgw.config import Config, parse
-from modemgw.dialects.seam import Dialect
+from modemgw.dialects import ALL
+from modemgw.dialects.seam import Command, Dialect
 from modemgw.domain.account import Account
 from modemgw.domain.inbox import InboxView
 from modemgw.domain.line import LineState, ModemView
@@ -32,9 +33,12 @@ from modemgw.domain.message import MessageView
 from modemgw.domain.states import State
 from modemgw.servers.http import make_app, start_http
 from modemgw.service.accounts import Accounts
+from modemgw.service.commands import CommandRunner
 from modemgw.service.core import GatewayCore
+from modemgw.service.desk import Desk
 from modemgw.service.dispatch import Dispatcher
 from modemgw.service.incoming import RawPdu, understand
+from modemgw.service.limits import BlockRule
 from modemgw.service.matching import tail
 from modemgw.service.timers import Timers
 from modemgw.sms import Address, Scts, SmsDeliver, SmsStatusReport, encode_pdu, plan, segment
@@ -109,6 +113,10 @@ class DialectRig:
         await self.timers.tick()
 
     # -- looking
+
+    async def run(self, command: Command) -> Any:
+        """The result of a command of the seam, as a handler would be sent it."""
+        return await CommandRunner(self.core).run(command)
 
     async def account(self, login: str = "shop") -> Account:
         """An account as the dialects get it."""
@@ -227,7 +235,8 @@ async def serving(
     directory: Path, *dialects: Dialect, config: str = "", account: str = ""
 ) -> AsyncIterator[DialectRig]:
     """Serve `dialects`. `config`: more sections of the configuration; `account`: more keys of the account "shop"."""
-    settings = parse(ACCOUNTS.format(account=account) + config)
+    known = [*dialects, *(other for other in ALL if other.name not in {dialect.name for dialect in dialects})]
+    settings = parse(ACCOUNTS.format(account=account) + config, dialects=known)
     clock = [NOW_MS]
 
     def now() -> int:
@@ -238,7 +247,16 @@ async def serving(
     dispatcher = Dispatcher(rig.repository)
     rig.timers = Timers(rig.repository, dispatcher, now, partial_after_ms=3_600_000)
     accounts = Accounts([await rig.account(a.login) for a in settings.accounts])
-    rig.core = GatewayCore(rig.repository, dispatcher, rig.timers, accounts, now, lambda: rig.modems)
+    desk = Desk(
+        rig.repository,
+        accounts,
+        now,
+        sections=settings.dialects,
+        block=BlockRule(settings.access.block_after, settings.access.block_window_s, settings.access.block_s),
+        max_records=settings.store.max_records,
+        monotonic=lambda: now() / 1000,
+    )
+    rig.core = GatewayCore(rig.repository, dispatcher, rig.timers, accounts, now, lambda: rig.modems, desk=desk)
     app = make_app(rig.core, settings.http, dialects, clock=lambda: now() / 1000)
     server = await start_http(app, "127.0.0.1:0", shutdown_timeout_s=1.0)
     rig.url = server.url

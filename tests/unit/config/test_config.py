@@ -91,7 +91,21 @@ pause_after = "0"
         ("[htp]\n", 'line 1: htp: unknown key; did you mean "http"?'),
         ("[smpp]\nlisten = '2775'\n", 'line 2: smpp.listen: must be "address:port"'),
         ("[smpp]\ntls_cert = 'a.pem'\n", "line 1: smpp: give both `tls_cert` and `tls_key`, or neither"),
-        ("[smtp]\n", "line 1: smtp: this version of modemgw does not serve SMTP yet"),
+        ("[smtp]\nlisten = 'x'\n", "line 2: smtp.listen: must be"),
+        ("[smsc]\nlimit = 1\n", 'line 2: smsc.limit: unknown key; did you mean "limits"?'),
+        ("[smsc]\nlimits = 1\n", "line 2: smsc.limits: must be true or false, without quotes (it is a number)"),
+        ("smsc = 1\n", "line 1: smsc: must be a table: write it as […] (it is a number)"),
+        ("[smcs]\n", 'line 1: smcs: unknown key; did you mean "smsc"?'),
+        (
+            "[[account]]\nlogin='x'\npassword='p'\n[account.smsc]\nhlr = 'no'\n",
+            "line 5: account[0].smsc.hlr: must be 'refuse' or 'ping'",
+        ),
+        ("[[account]]\nlogin='x'\npassword='p'\nallow = ['x']\n", 'line 4: account[0].allow: "x" is no address'),
+        (
+            "[[account]]\nlogin='x'\npassword='p'\n[[account.prices]]\nprefix='7'\nprice='-1'\n",
+            "line 6: account[0].prices[0].price: must be an amount",
+        ),
+        ("[access]\nblock_after = -1\n", "line 2: access.block_after: must be greater than or equal to 0"),
         (
             "[http]\nlisten = '8080'\n",
             'line 2: http.listen: must be "address:port", such as "127.0.0.1:8080"',

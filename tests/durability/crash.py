@@ -12,6 +12,7 @@ import argparse
 import asyncio
 import contextlib
 import random
+import sqlite3
 import sys
 import tempfile
 import time
@@ -23,7 +24,7 @@ from typing import Any
 
 import aiohttp
 
-from tests.durability.verdict import TOKEN, Order, Verdict, judge, on_air, text_of
+from tests.durability.verdict import TOKEN, Order, Verdict, judge, text_of
 from tests.durability.world import Gateway, Simulator, Zygote, config_text, free_port
 
 #: What the network does with reports, by the first digits of the recipient; all others are delivered once.
@@ -63,8 +64,7 @@ class Run:
     inbound: dict[str, str] = field(default_factory=dict)
     entries: list[dict[str, Any]] = field(default_factory=list)
     kills: list[float] = field(default_factory=list)
-    on_air: int = 0
-    wanted: int = 0  # parts of accepted messages
+    waiting: int = 0  # parts in the store that wait or are in the air
     brought: int = 0  # injected parts that a SIM has taken
     injected: int = 0
     up_after: list[float] = field(default_factory=list)
@@ -135,7 +135,7 @@ class Run:
         """Submits messages; asks again with the same client_ref until it has an answer, or gives up."""
         rng = random.Random(f"{self.plan.seed} client {number}")
         while not self.enough:
-            if self.wanted - self.on_air >= WINDOW_OUT * self.plan.modems:
+            if self.waiting >= WINDOW_OUT * self.plan.modems:
                 await asyncio.sleep(0.01)
                 continue
             order = self._order(rng)
@@ -150,7 +150,7 @@ class Run:
                     continue
                 assert status in (200, 202), (status, answer)
                 order.id = answer["id"]
-                self.wanted += answer["parts"]
+                self.waiting += answer["parts"]
 
     def _order(self, rng: random.Random) -> Order:
         token = f"O{len(self.orders):05d}"
@@ -180,13 +180,16 @@ class Run:
     async def _watch(self) -> None:
         while True:
             await self._look()
+            with contextlib.suppress(sqlite3.OperationalError):  # just being made, or closed
+                self.waiting = self.gateway.query("SELECT count(*) FROM parts WHERE state IN ('queued', 'sending')")[0][
+                    0
+                ]
             await asyncio.sleep(0.05)
 
     async def _look(self) -> None:
         """Read on in the network's ledger."""
         fresh = (await self.sim.ask("ledger", after=len(self.entries)))["entries"]
         self.entries += fresh
-        self.on_air += len(on_air(fresh))
         self.brought += sum(entry["kind"] == "delivered" and entry["sender"].startswith("+7999") for entry in fresh)
 
     async def _settle(self) -> None:

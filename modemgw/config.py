@@ -197,7 +197,7 @@ class AccountSettings(_Section):
     def _callback_url(cls, value: str | None) -> str | None:
         problem = url_problem(value) if value is not None else None
         if problem is not None:
-            raise PydanticCustomError("callback_url", "it {problem}", {"problem": problem})
+            raise PydanticCustomError("callback_url", "{problem}", {"problem": problem})
         return value
 
     @field_validator("callback_format")

@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 from modemgw.dialects.seam import Balance, GetBalance, WireRequest
-from modemgw.dialects.smsc.wire import (
-    CSV,
-    JSON,
-    XML,
-    Params,
-    Steps,
-    answer_json,
-    answer_text,
-    answer_xml,
-    authenticate,
-)
+from modemgw.dialects.smsc.entrance import enter
+from modemgw.dialects.smsc.wire import CSV, JSON, XML, Params, Steps, answer_json, answer_text, answer_xml
 
 
 def balance(params: Params, request: WireRequest) -> Steps:
     """The account's balance as decimal text."""
-    account = yield from authenticate(params, request)
-    money: Balance = yield GetBalance(account)
+    caller = yield from enter(params, request)
+    yield from caller.throttle("balance", caller.options.balance_requests)
+    money: Balance = yield GetBalance(caller.account)
     with_currency = bool(params.flag("cur"))
     if params.fmt == JSON:
         return answer_json(params, {"balance": money.amount} | ({"currency": money.currency} if with_currency else {}))

@@ -1,13 +1,25 @@
-"""status.php: one message or many, `all` 0, 1 and 2, in every format."""
+"""status.php: one message or many, `all` 0, 1 and 2, deleting, HLR columns, in every format."""
 
 from __future__ import annotations
 
-from decimal import Decimal
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from modemgw.dialects.seam import FindMessage, WireRequest
+from modemgw.dialects.seam import (
+    CancelMessage,
+    Command,
+    FindMessage,
+    LookupNumber,
+    MarkMessage,
+    NumberFacts,
+    WireRequest,
+)
 from modemgw.dialects.smsc import tables
-from modemgw.dialects.smsc.send import MAX_INT_ID, international
+from modemgw.dialects.smsc.details import details, place
+from modemgw.dialects.smsc.entrance import Caller, enter
+from modemgw.dialects.smsc.kinds import Kind, hlr_fields, kind_of
+from modemgw.dialects.smsc.recipients import digits
 from modemgw.dialects.smsc.times import moscow_time
 from modemgw.dialects.smsc.wire import (
     CSV,
@@ -16,56 +28,79 @@ from modemgw.dialects.smsc.wire import (
     ApiError,
     Params,
     Steps,
+    answer_done,
     answer_json,
     answer_text,
     answer_xml,
-    authenticate,
 )
 from modemgw.domain.account import Account
 from modemgw.domain.message import MessageView
 from modemgw.domain.refusal import Refusal
+from modemgw.domain.states import State
 
 MAX_MESSAGES = 500
 
-_SMS, _FLASH, _BINARY = 0, 1, 2
+#: Columns of all=1 and all=2 in fmt 1; those of all=2 stand before the sender.
+_FRONT = ("send_timestamp", "phone", "cost")
+_PLACE = ("country", "operator", "region")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What was asked for and what there is; `facts` is what is known of its number, where that was asked for too."""
+
+    phone: str
+    id: str
+    view: MessageView | None
+    facts: NumberFacts | None = None
 
 
 def status(params: Params, request: WireRequest) -> Steps:
     """The newest message with that id that went to that number; a comma in either makes the answer a list."""
-    account = yield from authenticate(params, request)
+    caller = yield from enter(params, request)
     phones, ids = params.text("phone"), params.text("id")
-    multiple = "," in phones or "," in ids
-    pairs = _pairs(_values(phones), _values(ids))
-    if params.flag("del"):
-        raise ApiError(tables.BAD_DATE, description="cannot delete", reason="This gateway keeps its history.")
-    found: list[tuple[str, str, MessageView | None]] = []
-    for phone, message_id in pairs:
-        view: MessageView | None = None
-        try:
-            to = international(phone, account.country).removeprefix("+")
-        except Refusal:
-            to = ""
-        if to:
-            view = yield FindMessage(account, ref=message_id, to=to)
-            if view is None and message_id.isdigit() and int(message_id) <= 10**18:
-                view = yield FindMessage(account, id=int(message_id), to=to)
-        found.append((phone, message_id, view))
+    listed = "," in phones or "," in ids
+    asked = _asked(_values(phones), _values(ids))
     detail = min(params.flag("all"), 2)
+    if len(asked) > 1:
+        yield from caller.throttle("mass status", caller.options.mass_status)
+    else:
+        yield from caller.throttle("status", caller.options.status_per_message, *asked[0])
+    found = []
+    for phone, message_id in asked:
+        view = yield from find(caller.account, phone, message_id)
+        facts = (yield LookupNumber(view.to)) if view is not None and detail == 2 else None
+        found.append(Found(phone, message_id, view, facts))
+    if params.flag("del"):
+        yield from _delete(found, caller)
+        return answer_done(params)
     if params.fmt in {JSON, XML}:
-        items = [_item(row, account, detail, listed=multiple) for row in found]
+        items = [_item(one, detail, listed=listed) for one in found]
         if params.fmt == JSON:
-            return answer_json(params, items if multiple else items[0])
-        return answer_xml(params, {"messages": items} if multiple else items[0])
-    if params.fmt == CSV:
-        return answer_text(params, "\n".join(_csv(row, account, detail, listed=multiple) for row in found))
-    return answer_text(params, "\n".join(_text(row, account, detail) for row in found))
+            return answer_json(params, items if listed else items[0])
+        if listed:
+            return answer_xml(params, items, root="list", item="sms")
+        return answer_xml(params, items[0], root="sms")
+    word = _csv if params.fmt == CSV else _text
+    return answer_text(params, "\n".join(word(one, detail, listed=listed) for one in found))
+
+
+def find(account: Account, phone: str, message_id: str) -> Generator[Command, Any, MessageView | None]:
+    """The newest message with the client's id or, where there is none, with ours; None also for deleted ones."""
+    to = digits(phone, account)
+    if not to:
+        return None
+    view: MessageView | None = yield FindMessage(account, ref=message_id, to=to)
+    if view is None and message_id.isascii() and message_id.isdigit() and len(message_id) <= 18:
+        view = yield FindMessage(account, id=int(message_id), to=to)
+    return None if view is None or view.extra.get("deleted") else view
 
 
 def _values(text: str) -> list[str]:
     return [value.strip() for value in text.split(",") if value.strip()]
 
 
-def _pairs(phones: list[str], ids: list[str]) -> list[tuple[str, str]]:
+def _asked(phones: list[str], ids: list[str]) -> list[tuple[str, str]]:
     """Both lists in equal order; one number may go with many ids and the other way round."""
     if not phones or not ids:
         raise ApiError(tables.PARAMETERS, reason="Give phone and id.")
@@ -80,79 +115,94 @@ def _pairs(phones: list[str], ids: list[str]) -> list[tuple[str, str]]:
     return list(zip(phones, ids, strict=True))
 
 
+def _delete(found: Sequence[Found], caller: Caller) -> Generator[Command, Any, None]:
+    """Hide them, and withdraw those that were not sent yet. Raises ApiError 5 if one of them could not be."""
+    problem = ""
+    for one in found:
+        if one.view is None:
+            problem = f"There is no message {one.id} to {one.phone}."
+            continue
+        try:
+            if one.view.state is State.QUEUED:
+                yield CancelMessage(caller.account, one.view.id)
+        except Refusal as refusal:
+            problem = str(refusal)
+        else:
+            yield MarkMessage(caller.account, one.view.id, {"deleted": True})
+    if problem:
+        raise ApiError(tables.NOT_DONE, description="cannot delete", reason=problem)
+
+
 def _shown_id(message_id: str) -> int | str:
-    return int(message_id) if message_id.isdigit() and int(message_id) <= MAX_INT_ID else message_id
+    """A number as the live service has it, where the client's id reads as one."""
+    is_number = message_id.isascii() and message_id.isdigit() and len(message_id) <= 18
+    return int(message_id) if is_number and str(int(message_id)) == message_id else message_id
 
 
-def _details(view: MessageView, account: Account) -> dict[str, Any]:
-    """What all=1 adds, in the order of fmt 1."""
-    code, _ = tables.status_of(view)
-    return {
-        "send_date": moscow_time(view.created_at),
-        "send_timestamp": view.created_at // 1000,
-        "phone": view.to.removeprefix("+"),
-        "cost": str(Decimal(account.price) * view.part_count),
-        "sender_id": str(view.extra.get("sender", "")),
-        "status_name": tables.STATUS_NAMES[code],
-        "message": view.text if view.text is not None else (view.data or b"").hex(),
-    }
-
-
-def _item(row: tuple[str, str, MessageView | None], account: Account, detail: int, *, listed: bool) -> dict[str, Any]:
-    phone, message_id, view = row
-    named = {"id": _shown_id(message_id), "phone": phone} if listed else {}
-    if view is None:
-        return {"status": tables.NOT_FOUND, **named}
+def _state(view: MessageView) -> dict[str, Any]:
+    """What all=0 tells. The live service leaves `err` out where there is none."""
     code, error = tables.status_of(view)
     item: dict[str, Any] = {
         "status": code,
         "last_date": moscow_time(view.updated_at),
         "last_timestamp": view.updated_at // 1000,
     }
-    if error:
-        item["err"] = error
+    return item | ({"err": error} if error else {})
+
+
+def _item(one: Found, detail: int, *, listed: bool) -> dict[str, Any]:
+    named = {"id": _shown_id(one.id), "phone": one.phone} if listed else {}
+    view = one.view
+    if view is None:
+        return {"status": tables.NOT_FOUND, **named}
+    kind = kind_of(view)
+    item = _state(view) | hlr_fields(kind)
     if detail:
-        item |= _details(view, account)
-        kind = _BINARY if view.data is not None else _FLASH if view.flash else _SMS
-        item |= {"type": kind, "sms_cnt": view.part_count, "mccmnc": ""}
+        item |= details(view)
         if comment := view.extra.get("comment"):
             item["comment"] = comment
+        item |= {"type": int(kind), "sms_cnt": view.part_count, "mccmnc": ""}
         if detail == 2:
-            item |= {"country": "", "operator": "", "region": ""}
+            item |= place(one.facts)
     return item | named
 
 
-def _csv(row: tuple[str, str, MessageView | None], account: Account, detail: int, *, listed: bool) -> str:
+def _csv(one: Found, detail: int, *, listed: bool) -> str:
     """Columns of the official libraries; the text is the last of a message's own and may hold commas."""
-    phone, message_id, view = row
-    code, at, error = tables.NOT_FOUND, 0, 0
-    if view is not None:
+    view = one.view
+    if view is None:
+        columns = [str(tables.NOT_FOUND), "0", "0"]
+    else:
         code, error = tables.status_of(view)
-        at = view.updated_at // 1000
-    columns = [str(code), str(at), str(error)]
-    if detail and view is not None:
-        more = _details(view, account)
-        more.pop("send_date")
-        text = " ".join(str(more.pop("message")).splitlines())
-        front = ("send_timestamp", "phone", "cost")
-        columns += [str(more[name]) for name in front]
-        columns += ["", "", ""] if detail == 2 else []
-        columns += [more["sender_id"].replace(",", " "), more["status_name"], text]
+        kind = kind_of(view)
+        columns = [str(code), str(view.updated_at // 1000), str(error), *hlr_fields(kind).values()]
+        if detail:
+            more = details(view)
+            columns += [str(more[name]) for name in _FRONT]
+            columns += [place(one.facts)[name] for name in _PLACE] if detail == 2 else []
+            columns += ["HLR" if kind is Kind.HLR else more["sender_id"], more["status_name"]]
+            columns = [column.replace(",", " ") for column in columns]
+            columns.append(" ".join(str(more["message"]).splitlines()))
     if listed:
-        columns += [message_id] if detail else [message_id, phone]
+        columns += [one.id] if detail else [one.id, one.phone]
     return ",".join(columns)
 
 
-def _text(row: tuple[str, str, MessageView | None], account: Account, detail: int) -> str:
-    _, _, view = row
+def _text(one: Found, detail: int, *, listed: bool) -> str:
+    view = one.view
+    named = f", id = {one.id}, phone = {one.phone}" if listed else ""
     if view is None:
-        return f"Status = {tables.NOT_FOUND}"
-    code, error = tables.status_of(view)
-    text = f"Status = {code}, check_time = {moscow_time(view.updated_at)}"
-    if error:
-        text += f", err = {error}"
+        return f"Status = {tables.NOT_FOUND}{named}"
+    state = _state(view)
+    text = f"Status = {state['status']}, check_time = {state['last_date']}"
+    words: dict[str, Any] = {"err": state["err"]} if "err" in state else {}
+    kind = kind_of(view)
+    words |= hlr_fields(kind)
     if detail:
-        more = _details(view, account)
-        more.pop("send_timestamp")
-        text += "".join(f", {name} = {value}" for name, value in more.items())
-    return text
+        more: Mapping[str, Any] = details(view)
+        words |= {name: value for name, value in more.items() if name != "send_timestamp"}
+        if comment := view.extra.get("comment"):
+            words["comment"] = comment
+        words["type"] = int(kind)
+        words |= place(one.facts) if detail == 2 else {}
+    return text + "".join(f", {name} = {' '.join(str(value).splitlines())}" for name, value in words.items()) + named

@@ -1,9 +1,11 @@
-"""Times as SMSC.ru writes and reads them: Moscow time, five forms of `time`, two of `valid`. Pure arithmetic."""
+"""Times as SMSC.ru writes and reads them: Moscow time, five forms of `time`, two of `valid`, `period` and `freq`,
+days. Pure arithmetic."""
 
 from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
 
 from modemgw.domain.refusal import Refusal, RefusalKind
 
@@ -13,6 +15,9 @@ _DATE = re.compile(r"(\d\d)\.(\d\d)\.(\d\d) (\d\d):(\d\d)|(\d\d)(\d\d)(\d\d)(\d\
 _WINDOW = re.compile(r"(\d{1,2})-(\d{1,2})", re.ASCII)
 _UNIX = re.compile(r"0(\d{9,10})", re.ASCII)
 _PLUS = re.compile(r"\+(\d{1,6})", re.ASCII)
+_HOURS = re.compile(r"\d{1,3}(?:[.,]\d{1,3})?", re.ASCII)
+_MINUTES = re.compile(r"\d{1,4}", re.ASCII)
+_DAY = re.compile(r"(\d\d)\.(\d\d)\.(\d{4})", re.ASCII)
 _VALID = re.compile(r"(\d{1,2}):(\d\d)|(\d{1,2})", re.ASCII)
 
 
@@ -88,3 +93,46 @@ def validity_s(value: str) -> int | None:
     if not 1 <= minutes <= 1440 or (match is not None and match[2] and int(match[2]) > 59):
         raise Refusal(RefusalKind.BAD_PARAMETER, f"valid {value[:40]} is neither 1 to 24 nor hh:mm.")
     return minutes * 60
+
+
+def spread(first: int | None, now_ms: int, count: int, period: str, freq: str) -> list[int | None]:
+    """When each of `count` messages is sent, the first at `first` (None: at once), all within `period` hours.
+
+    Evenly, or with `freq` in groups of equal size every so many minutes. Raises Refusal(BAD_PARAMETER).
+    """
+    period, freq = period.strip(), freq.strip()
+    if period in {"", "0"}:
+        return [first] * count
+    hours = Decimal(period.replace(",", ".")) if _HOURS.fullmatch(period) else Decimal(0)
+    if not Decimal("0.1") <= hours <= 720:
+        raise Refusal(RefusalKind.BAD_PARAMETER, "period is a number of hours from 0.1 to 720.", field="period")
+    whole_ms = int(hours * 3_600_000)
+    size, step_ms = 1, whole_ms / max(count, 1)
+    if freq not in {"", "0"}:
+        if not _MINUTES.fullmatch(freq) or not 1 <= int(freq) <= 1440:
+            raise Refusal(RefusalKind.BAD_PARAMETER, "freq is a number of minutes from 1 to 1440.", field="freq")
+        step_ms = int(freq) * 60_000
+        groups = max(1, int(whole_ms // step_ms))
+        size = -(-count // groups)
+    begin = now_ms if first is None else first
+    return [first if at < size else begin + int(at // size * step_ms) for at in range(count)]
+
+
+def day_start(value: str, field: str) -> int | None:
+    """The beginning of a day `dd.mm.yyyy` in Moscow, Unix ms; None where it is empty. Raises Refusal(BAD_TIME)."""
+    value = value.strip()
+    if not value:
+        return None
+    match = _DAY.fullmatch(value)
+    try:
+        if match is None:
+            raise ValueError
+        at = datetime(int(match[3]), int(match[2]), int(match[1]), tzinfo=MOSCOW)
+    except ValueError:
+        raise Refusal(RefusalKind.BAD_TIME, f"{field} {value[:40]} is no date dd.mm.yyyy.", field=field) from None
+    return int(at.timestamp()) * 1000
+
+
+def moscow_day(at_ms: int) -> str:
+    """`DD.MM.YYYY`, Moscow time."""
+    return moscow_time(at_ms)[:10]

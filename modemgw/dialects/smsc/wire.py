@@ -1,12 +1,12 @@
 """How SMSC.ru reads a request and writes an answer: parameters, charsets, the four formats, the error envelope.
 
-Owns bytes and layout. What the endpoints mean is in send.py, status.py and balance.py.
+Owns bytes and layout. What the commands mean is in the modules named after them.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, ItemsView, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 from xml.sax.saxutils import escape
@@ -51,6 +51,14 @@ class Params:
         """A value as octets; empty where it is absent."""
         return self._fields.get(name, b"")
 
+    def has(self, name: str) -> bool:
+        """It was given, be it empty."""
+        return name in self._fields
+
+    def items(self) -> ItemsView[str, bytes]:
+        """All names with their octets."""
+        return self._fields.items()
+
     def text(self, name: str) -> str:
         """A value as text; empty where it is absent.
 
@@ -65,10 +73,23 @@ class Params:
         except UnicodeDecodeError:
             return raw.decode("cp1251", "replace")
 
+    def encode(self, text: str) -> bytes:
+        """A text as `text` would read it back."""
+        return text.encode("koi8-r" if self._charset == "koi8-r" else "utf-8", "replace")
+
     def flag(self, name: str) -> int:
         """A small number; 0 where it is absent or is none, 1 for true."""
         value = self.raw(name).strip().lower()
         return int(value) if value.isdigit() and len(value) < 4 else int(value == b"true")
+
+    def number(self, name: str, default: int, least: int, most: int) -> int:
+        """A whole number in its bounds; the default where it is absent or empty. Raises ApiError 1."""
+        value = self.raw(name).strip()
+        if not value:
+            return default
+        if not value.isdigit() or len(value) > 18 or not least <= int(value) <= most:
+            raise ApiError(tables.PARAMETERS, reason=f"{name} is a number from {least} to {most}.")
+        return int(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +166,56 @@ def error_answer(params: Params, error: ApiError) -> WireResponse:
     return WireResponse(answer.body, content_type=answer.content_type, headers={"X-Modemgw-Reason": reason})
 
 
+def answer_done(params: Params) -> WireResponse:
+    """It was done, and there is nothing more to say."""
+    if params.fmt == JSON:
+        return answer_json(params, {"result": "OK"})
+    return answer_xml(params, "OK") if params.fmt == XML else answer_text(params, "OK")
+
+
+def answer_id(params: Params, record_id: int, **more: int) -> WireResponse:
+    """What was made: `ID = 5` in fmt 0."""
+    fields = {"id": record_id, **more}
+    if params.fmt == JSON:
+        return answer_json(params, fields)
+    if params.fmt == XML:
+        return answer_xml(params, fields)
+    if params.fmt == CSV:
+        return answer_text(params, ",".join(str(value) for value in fields.values()))
+    return answer_text(params, ", ".join(f"{name.upper()} = {value}" for name, value in fields.items()))
+
+
+def answer_item(params: Params, item: Mapping[str, Any], *, root: str = "result") -> WireResponse:
+    """One object: a line of `name = value` in fmt 0, of values in fmt 1."""
+    if params.fmt == JSON:
+        return answer_json(params, item)
+    if params.fmt == XML:
+        return answer_xml(params, item, root=root)
+    return answer_text(params, _row(params, item))
+
+
+def answer_list(params: Params, items: Sequence[Mapping[str, Any]], *, item: str) -> WireResponse:
+    """Many objects: a line each in fmt 0 and 1, a `<list>` of `<item>` in fmt 2, an array in fmt 3."""
+    if params.fmt == JSON:
+        return answer_json(params, items)
+    if params.fmt == XML:
+        return answer_xml(params, items, root="list", item=item)
+    if not items:
+        # an empty body would send the official libraries to the next host
+        return error_answer(params, ApiError(tables.NO_RECORDS, description=tables.NO_RECORDS_TEXT))
+    return answer_text(params, "\n".join(_row(params, row) for row in items))
+
+
+def _row(params: Params, item: Mapping[str, Any]) -> str:
+    if params.fmt == CSV:
+        return ",".join(_one_line(value) for value in item.values())
+    return ", ".join(f"{name} = {_one_line(value)}" for name, value in item.items())
+
+
+def _one_line(value: Any) -> str:
+    return " ".join(str(value).splitlines())
+
+
 def answer_text(params: Params, text: str) -> WireResponse:
     """fmt 0 and 1."""
     charset = params.charset
@@ -177,32 +248,37 @@ def _escaped(char: str, codec: str) -> str:
 
 
 def layout(value: Any) -> str:
-    """One key a line, `"key": value`, no indentation, no newline at the end."""
-    if isinstance(value, dict):
+    """One key a line, `"key": value`, no indentation, no newline at the end; a list begins with `[{`."""
+    if isinstance(value, Mapping):
         rows = ",\n".join(f"{json.dumps(key)}: {layout(item)}" for key, item in value.items())
         return f"{{\n{rows}\n}}"
-    if isinstance(value, list):
-        return "[\n" + ",\n".join(layout(item) for item in value) + "\n]" if value else "[]"
+    if isinstance(value, list | tuple):
+        return "[" + ",\n".join(layout(item) for item in value) + "]"
     return json.dumps(value, ensure_ascii=False)
 
 
-def answer_xml(params: Params, value: Any, *, root: str = "result") -> WireResponse:
-    """fmt 2: the names of fmt 3 as elements, one a line."""
+def answer_xml(params: Params, value: Any, *, root: str = "result", item: str = "") -> WireResponse:
+    """fmt 2: the names of fmt 3 as elements, one a line. A document that is not ASCII names its encoding."""
+    return answer_markup(params, "\n".join(_elements(root, value, item or root.removesuffix("s"))))
+
+
+def answer_markup(params: Params, text: str) -> WireResponse:
+    """XML that is markup already."""
     charset = params.charset
-    text = f'<?xml version="1.0" encoding="{charset}"?>\n' + "\n".join(_elements(root, value))
+    if not text.isascii():
+        text = f'<?xml version="1.0" encoding="{charset}"?>\n{text}'
     return WireResponse(text.encode(_CODECS[charset], "xmlcharrefreplace"), content_type=f"text/xml; charset={charset}")
 
 
-def _elements(name: str, value: Any) -> Sequence[str]:
-    if isinstance(value, dict):
-        rows = [row for key, item in value.items() for row in _elements(key, item)]
+def _elements(name: str, value: Any, item_name: str) -> Sequence[str]:
+    if isinstance(value, Mapping):
+        rows = [row for key, item in value.items() for row in _elements(key, item, key.removesuffix("s"))]
         return [f"<{name}>", *rows, f"</{name}>"]
-    if isinstance(value, list):
-        item_name = name.removesuffix("s")
-        return [f"<{name}>", *(row for item in value for row in _elements(item_name, item)), f"</{name}>"]
-    return [f"<{name}>{escape(_printable(str(value)))}</{name}>"]
+    if isinstance(value, list | tuple):
+        return [f"<{name}>", *(row for item in value for row in _elements(item_name, item, item_name)), f"</{name}>"]
+    return [f"<{name}>{escape(printable(str(value)))}</{name}>"]
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """Without the control characters XML 1.0 cannot carry."""
     return "".join(char for char in text if char in "\t\n\r" or char >= " ")

@@ -1,0 +1,127 @@
+"""Who a message goes to: numbers as the provider reads them, lists, groups of contacts, the blacklist."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Generator, Iterable, Sequence
+from typing import Any
+
+from modemgw.dialects.seam import Command, GetRecord, ListRecords, Record
+from modemgw.dialects.smsc.wire import Params
+from modemgw.domain.account import Account
+from modemgw.domain.numbers import normalise
+from modemgw.domain.refusal import Refusal, RefusalKind
+
+CONTACTS, GROUPS, BLACKLIST = "smsc.contact", "smsc.group", "smsc.black"
+
+#: So many numbers are looked up in the blacklist one by one; for more the whole of it is read.
+_ONE_BY_ONE = 3
+_PAGE = 1000
+
+_GROUP = re.compile(r"[Gg]([0-9]{1,18})", re.ASCII)
+_LIST_ROW = re.compile(r"\s*([^:;]+)[:;](.*)", re.DOTALL)
+_LIST_START = re.compile(r"\s*\+?[0-9][0-9+,() \t-]*[:;]", re.ASCII)
+
+
+def pairs(params: Params) -> list[tuple[list[str], str]]:
+    """Numbers with the text for them, from phones and mes or from list. Raises Refusal(BAD_PARAMETER)."""
+    rows = params.text("list")
+    if rows.strip():
+        return [(_phones(row[0]), row[1]) for row in _list_rows(rows, multi_line=bool(params.flag("nl")))]
+    return [(_phones(params.text("phones")), params.text("mes"))]
+
+
+def _phones(value: str) -> list[str]:
+    return [phone.strip() for phone in re.split(r"[,;\n]", value) if phone.strip()]
+
+
+def _list_rows(value: str, *, multi_line: bool) -> list[tuple[str, str]]:
+    lines = value.replace("\r\n", "\n").split("\n")
+    if multi_line:
+        joined: list[str] = []
+        for line in lines:
+            if joined and not _LIST_START.match(line):
+                joined[-1] += "\n" + line
+            else:
+                joined.append(line)
+        lines = [line.rstrip("\n") for line in joined]
+    rows = []
+    for line in lines:
+        if not line.strip():
+            continue
+        match = _LIST_ROW.fullmatch(line)
+        if match is None:
+            raise Refusal(RefusalKind.BAD_PARAMETER, "A line of list has no colon between numbers and text.")
+        rows.append((match[1], match[2] if multi_line else match[2].replace("\\n", "\n")))
+    return rows
+
+
+def all_records(account: Account, space: str) -> Generator[Command, Any, list[Record]]:
+    """All of a space, by ascending id."""
+    found: list[Record] = []
+    while True:
+        page: Sequence[Record] = yield ListRecords(account, space, after=found[-1].id if found else 0, limit=_PAGE)
+        found += page
+        if len(page) < _PAGE:
+            return found
+
+
+def expand_groups(
+    rows: Iterable[tuple[list[str], str]], account: Account
+) -> Generator[Command, Any, list[tuple[list[str], str]]]:
+    """The same with `G<n>` replaced by the numbers of the contacts in that group."""
+    rows = list(rows)
+    if not any(_GROUP.fullmatch(phone) for phones, _ in rows for phone in phones):
+        return rows
+    contacts = yield from all_records(account, CONTACTS)
+    members: dict[int, list[str]] = {}
+    for contact in contacts:
+        for group in contact.data["groups"]:
+            members.setdefault(group, []).append(contact.data["phone"])
+    expanded = []
+    for phones, text in rows:
+        numbers: list[str] = []
+        for phone in phones:
+            match = _GROUP.fullmatch(phone)
+            numbers += members.get(int(match[1]), []) if match else [phone]
+        expanded.append((numbers, text))
+    return expanded
+
+
+def blacklisted(numbers: Iterable[str], account: Account) -> Generator[Command, Any, frozenset[str]]:
+    """Those of the numbers (international, as `international` makes them) that are on the account's blacklist."""
+    asked = {number.lstrip("+") for number in numbers}
+    if len(asked) <= _ONE_BY_ONE:
+        found = set()
+        for number in sorted(asked):
+            if (yield GetRecord(account, BLACKLIST, number)) is not None:
+                found.add(number)
+        return frozenset(found)
+    listed = yield from all_records(account, BLACKLIST)
+    return frozenset(asked & {record.key for record in listed})
+
+
+def international(phone: str, country: str | None) -> str:
+    """A number as the provider reads it: international with or without the plus, Russian and local spellings set right.
+
+    Raises Refusal(BAD_NUMBER).
+    """
+    number = normalise(phone, country)
+    if number.startswith("+") or len(number) <= 6:
+        return number
+    if country in {None, "7"}:
+        if len(number) == 11 and number.startswith("8"):
+            return "+7" + number[1:]
+        if len(number) == 10 and number.startswith("9"):
+            return "+7" + number
+    if number.startswith("0"):
+        raise Refusal(RefusalKind.BAD_NUMBER, f"{phone} is not in international format.", field="phones")
+    return normalise("+" + number)
+
+
+def digits(phone: str, account: Account) -> str:
+    """The number without plus; empty for what is none."""
+    try:
+        return international(phone, account.country).removeprefix("+")
+    except Refusal:
+        return ""

@@ -147,6 +147,7 @@ class Runtime:
             ),
         )
         await self._callbacks.start()
+        await self._core.figures()  # counters begin here
         self._tasks.append(asyncio.create_task(timers.run(), name="timers"))
         self._tasks.append(asyncio.create_task(self._tell_followers(store, self._core), name="followers"))
         self._http = await start_http(make_app(self._core, config.http), config.http.listen)

@@ -172,7 +172,11 @@ class Worker:
         driver: Driver | None = None
         try:
             transport = await self._stoppable(self._open())
-            driver, session = self._make(transport)
+            try:
+                driver, session = self._make(transport)
+            except BaseException:
+                transport.close()
+                raise
             if await self._stoppable(self._do_pending_rung(driver, transport)):
                 return None
             self._set(LineState.STARTING, self._reason)

@@ -177,6 +177,18 @@ async def test_registration_lost_for_long_switches_the_radio(tmp_path: Path, adj
         await state(rig, "searching")
 
 
+async def test_a_sim_that_is_gone_blocks_the_line_until_it_is_seen_to(tmp_path: Path) -> None:
+    async with running(tmp_path) as rig:
+        rig.sim.fault("sim", removed=True)
+        rig.sim.fault("reboot")
+        view = await state(rig, "blocked")
+        assert "No SIM" in view["reason"]
+        accepted = await rig.submit(FAR, "waits for the SIM")
+        rig.sim.fault("sim", removed=False)
+        await rig.call("POST", "/v1/modems/m0/resume")
+        await rig.until_state(accepted["id"], "sent", "delivered")
+
+
 async def test_while_one_line_is_in_trouble_its_queue_goes_to_another(tmp_path: Path) -> None:
     async with running(tmp_path, modems=2) as rig:
         rig.sim.unplug(0)
@@ -185,6 +197,26 @@ async def test_while_one_line_is_in_trouble_its_queue_goes_to_another(tmp_path: 
         for message_id in ids:
             message = await rig.until_state(message_id, "sent", "delivered")
             assert message["parts"][0]["modem"] == "m1"
+
+
+async def test_metrics_tell_all_of_it(tmp_path: Path) -> None:
+    async with running(tmp_path, modems=2) as rig:
+        rig.sim.fault("hang", until="close")
+        accepted = await rig.submit(FAR, "counted", modem="m0")
+        await rig.until_state(accepted["id"], "delivered")
+        async with rig.http.get(rig.runtime.url + "/metrics") as response:
+            lines = set((await response.text()).splitlines())
+        assert {
+            'modemgw_modem_state{modem="m0",state="ready"} 1.0',
+            'modemgw_modem_sent_parts_total{modem="m0"} 1.0',
+            'modemgw_modem_received_messages_total{modem="m0"} 0.0',
+            'modemgw_modem_recoveries_total{modem="m0",rung="reopen"} 1.0',
+            'modemgw_events_total{kind="message.delivered"} 1.0',
+            'modemgw_events_total{kind="line.recovering"} 1.0',
+            "modemgw_queued_messages 0.0",
+        } <= lines
+        assert any(line.startswith('modemgw_modem_storage_total{memory="SM",modem="m0"}') for line in lines)
+        assert any(line.startswith('modemgw_modem_report_latency_seconds{modem="m0"}') for line in lines)
 
 
 # ---------------------------------------------------------------- the high rungs

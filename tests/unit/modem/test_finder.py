@@ -1,0 +1,77 @@
+"""Which modem is where: asked once a port, never a port in use, a silent one again soon."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+from modemgw.modem import channel as channel_module
+from modemgw.modem import finder as finder_module
+from modemgw.modem.discovery import FoundPort, PortRole
+from modemgw.modem.finder import Finder
+
+from tests.unit.modem.peer import ALIVE, Answer, Peer, over, said
+
+IMEI = "356938030000013"
+TELLS: dict[str, Answer] = {r"AT\+CGSN": said(IMEI, "OK")}
+
+
+def port(peer: Peer, device: str = "1-1", interface: int = 2) -> FoundPort:
+    return FoundPort(peer.url, "2c7c:0125", interface, device, PortRole.AT, "Maker Stick", known_modem=True)
+
+
+@pytest.fixture(autouse=True)
+def _short(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(channel_module, "QUIET_S", 0.005)
+    monkeypatch.setattr(channel_module, "RESYNC_PROBE_S", (0.05, 0.05, 0.05))
+
+
+async def test_a_modem_is_asked_once() -> None:
+    async with Peer(over(TELLS, ALIVE)) as peer:
+        finder = Finder(list, lambda: [port(peer)])
+        for _ in range(2):
+            (found,) = await finder.find()
+            assert (found.port, found.imei) == (peer.url, IMEI)
+        assert await finder.locate(IMEI[:14]) == peer.url
+        assert await finder.locate("999999999999999") is None
+        assert sum(line == b"AT+CGSN" for line in peer.heard) == 1
+
+
+async def test_what_is_in_use_is_left_alone() -> None:
+    async with Peer(over(TELLS, ALIVE)) as used, Peer(over(TELLS, ALIVE)) as beside:
+        finder = Finder(lambda: [used.url], lambda: [port(used), port(beside, interface=3)])
+        assert await finder.find() == []
+        assert used.heard == beside.heard == []
+
+
+async def test_a_silent_port_is_asked_again_soon_and_then_less_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1000.0
+    monkeypatch.setattr(finder_module, "time", SimpleNamespace(monotonic=lambda: now))
+    async with Peer({r".*": None}) as peer:
+        finder = Finder(list, lambda: [port(peer)])
+        asked = []
+        for now in (1000.0, 1001.0, 1002.0, 1006.0, 1007.0, 1016.0, 1017.0, 1018.0):  # noqa: B007 (read above)
+            before = len(peer.heard)
+            assert await finder.find() == []
+            asked.append(len(peer.heard) > before)
+        assert asked == [True, False, True, False, True, False, True, False]
+        peer.script = dict(over(TELLS, ALIVE))
+        now = 1100.0
+        assert [found.imei for found in await finder.find()] == [IMEI]
+
+
+async def test_a_modem_that_does_not_tell_its_imei_is_a_modem() -> None:
+    async with Peer(ALIVE) as peer:
+        assert [found.imei for found in await Finder(list, lambda: [port(peer)]).find()] == [None]
+
+
+async def test_siblings_are_the_free_ports_of_the_same_device() -> None:
+    ports = [
+        replace(port(Peer()), url=url, device=device)
+        for url, device in (("/dev/a0", "1-1"), ("/dev/a1", "1-1"), ("/dev/a2", "1-1"), ("/dev/b0", "1-2"))
+    ]
+    finder = Finder(lambda: ["/dev/a0", "/dev/b0"], lambda: ports)
+    assert await finder.siblings("/dev/a0") == ["/dev/a1", "/dev/a2"]
+    assert await finder.siblings("/dev/b0") == []
+    assert await finder.siblings("/dev/none") == []

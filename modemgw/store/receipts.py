@@ -61,26 +61,20 @@ def keep(tx: Transaction, line_id: int, pdu_id: int, report: Report) -> int:
 
 
 def match_late(tx: Transaction, line_id: int, message_id: int, seq: int) -> bool:
-    """An attempt has just ended: a report that came before its answer may be its own. True if one was."""
-    row = tx.execute(
-        "SELECT tail, mr, sent_at, (SELECT max(started_at) FROM attempts a "
-        "WHERE a.message_id = p.message_id AND a.seq = p.seq) "
-        "FROM parts p WHERE message_id = ? AND seq = ? AND sent_at IS NOT NULL "
-        "AND state IN ('sent', 'unknown', 'queued')",
+    """An attempt has just ended: reports that came while it was under way are its own, or not. True if one fitted."""
+    tail, sent_at, started_at = tx.execute(
+        "SELECT tail, sent_at, (SELECT max(started_at) FROM attempts a "
+        "WHERE a.message_id = p.message_id AND a.seq = p.seq) FROM parts p WHERE message_id = ? AND seq = ?",
         (message_id, seq),
     ).fetchone()
-    if row is None:
-        return False
-    tail, mr, sent_at, started_at = row
     waiting = tx.execute(
         "SELECT id, mr, st, received_at FROM receipts WHERE line_id = ? AND tail = ? AND matched = 0 "
         "AND received_at >= ? ORDER BY id",
         (line_id, tail, started_at),
     ).fetchall()
     found = False
-    for receipt_id, report_mr, st, received_at in waiting:
-        if mr is None or mr == report_mr:
-            found |= _match(tx, line_id, receipt_id, tail, report_mr, st, max(received_at, sent_at))
+    for receipt_id, mr, st, received_at in waiting:
+        found |= _match(tx, line_id, receipt_id, tail, mr, st, max(received_at, sent_at or 0))
     return found
 
 
@@ -109,6 +103,8 @@ def _match(tx: Transaction, line_id: int, receipt_id: int, tail: str, mr: int, s
     verdict = choose([Candidate(*row) for row in rows], mr, at)
     if not verdict.candidates:
         return False
+    if all(part.mr is None for part in verdict.candidates) and _in_air(tx, line_id, tail):
+        return False  # it may be that of the part whose answer is awaited: see match_late
     tx.execute("UPDATE receipts SET matched = ? WHERE id = ?", (2 if verdict.ambiguous else 1, receipt_id))
     for candidate in verdict.candidates:
         tx.execute(
@@ -124,6 +120,18 @@ def _match(tx: Transaction, line_id: int, receipt_id: int, tail: str, mr: int, s
     if not verdict.ambiguous:
         _apply(tx, line_id, verdict.candidates[0], mr, st)
     return True
+
+
+def _in_air(tx: Transaction, line_id: int, tail: str) -> bool:
+    """A part to that recipient is with the modem, and a report is wanted."""
+    return (
+        tx.execute(
+            "SELECT 1 FROM parts p JOIN messages m ON m.id = p.message_id WHERE p.line_id = ? AND p.tail = ? "
+            "AND p.mr IS NULL AND p.state = 'sending' AND m.report LIMIT 1",
+            (line_id, tail),
+        ).fetchone()
+        is not None
+    )
 
 
 def _apply(tx: Transaction, line_id: int, part: Candidate, mr: int, st: int) -> None:

@@ -112,9 +112,7 @@ class World(RuleBasedStateMachine):
         busy = self.busy[line]
         if busy is None:
             held = {other.job.id for other in self.busy.values() if other is not None}
-            ready = [
-                job for name in ("", line) for job in queries.claim(self.desk.con, name, 50) if job.id not in held
-            ]
+            ready = [job for name in ("", line) for job in queries.claim(self.desk.con, name, 50) if job.id not in held]
             if not ready:
                 return
             head = min(ready, key=lambda job: (-job.priority, job.id))
@@ -291,7 +289,7 @@ class World(RuleBasedStateMachine):
 
     @invariant()
     def what_the_store_says_is_what_the_world_saw(self) -> None:
-        for message, what in self.accepted.items():
+        for message in self.accepted:
             for seq, state in enumerate(self.desk.parts(message), 1):
                 copies = [copy for copy in self.copies if (copy.message, copy.seq) == (message, seq)]
                 told = {st_ for copy in copies for st_ in copy.told}

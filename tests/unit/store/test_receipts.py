@@ -168,6 +168,26 @@ def test_a_report_before_the_answer_goes_to_its_own_attempt_only(desk: Desk) -> 
     assert desk.rows("SELECT count(*) FROM events WHERE kind = 'receipt.unmatched'") == [2]
 
 
+def test_a_report_before_the_answer_is_not_given_to_a_doubt(desk: Desk) -> None:
+    doubtful, sure = desk.accept(), desk.accept()
+    desk.doubt(doubtful)
+    attempt = desk.begin(sure)
+    desk.take([report(9)])
+    assert matched(desk) == [0]
+    desk.end(attempt, sure, mr=9)
+    assert (desk.state(doubtful), desk.state(sure)) == ("unknown", "delivered")
+
+
+@pytest.mark.parametrize("outcome", ["sent", "rejected", "refused"])
+def test_the_report_of_a_doubt_waits_for_an_answer_that_could_be_its_own(desk: Desk, outcome: str) -> None:
+    doubtful, sure = desk.accept(), desk.accept()
+    desk.doubt(doubtful)
+    attempt = desk.begin(sure)
+    desk.take([report(8)])
+    desk.end(attempt, sure, outcome=outcome, mr=9 if outcome == "sent" else None)
+    assert (desk.state(doubtful), matched(desk)) == ("delivered", [1])
+
+
 # -- doubt ------------------------------------------------------------------------------------------------
 
 

@@ -23,8 +23,8 @@ KEY = "smpp"
 
 MIN_VALIDITY_S, MAX_VALIDITY_S = 60, 63 * 7 * 86_400
 
-_COMMENT: Final = re.compile(r"\r?\n~~~\r?\n(.*)\Z", re.DOTALL)
-# "_" is 0x11 in GSM 7-bit; a client that sends ASCII with data_coding 0 writes 0x5F, which is "§"
+# a client that sends ASCII with data_coding 0 writes "~" and "_" as 0x7E and 0x5F, which are "ü" and "§"
+_COMMENT: Final = re.compile(r"\r?\n(?:~~~|üüü)\r?\n(.*)\Z", re.DOTALL)
 _COMMAND: Final = re.compile(r"[_§]{2}(HLR|PING|MAIL|CALL|VIBER|SOC|TGM|BOT)[_§]{2}(?![A-Za-z0-9])")
 
 

@@ -17,6 +17,9 @@ log = logging.getLogger(__name__)
 #: Looks again after this long at the latest: bounds what a clock that was set can do.
 LONGEST_SLEEP_MS = 30_000
 
+#: Records of dialects that have expired are not shown any more; they are removed this often.
+PURGE_EVERY_MS = 300_000
+
 #: After a write that failed.
 RETRY_MS = 2_000
 
@@ -33,6 +36,7 @@ class Timers:
         self._partial_after_ms = partial_after_ms
         self._sooner = asyncio.Event()
         self._wanted = _NEVER
+        self._purged = 0
 
     def wake_by(self, at: int) -> None:
         """Something is durable that is due at `at` (Unix ms)."""
@@ -65,6 +69,10 @@ class Timers:
             self._dispatcher.refresh()
         if partial is not None and partial + self._partial_after_ms <= now:
             await self._repository.show_partials(now - self._partial_after_ms)
+        if abs(now - self._purged) >= PURGE_EVERY_MS:
+            self._purged = now
+            while await self._repository.any_expired_record(now) and await self._repository.purge_records():
+                pass
 
     async def _next(self) -> int:
         now = self._clock()

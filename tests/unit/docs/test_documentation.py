@@ -11,6 +11,7 @@ import pytest
 from modemgw.cli.exits import Exit
 from modemgw.cli.main import group
 from modemgw.config import (
+    AccessSettings,
     AccountSettings,
     CallbackSettings,
     HttpSettings,
@@ -18,6 +19,7 @@ from modemgw.config import (
     ReceivingSettings,
     SendingSettings,
     SmppSettings,
+    SmtpSettings,
     StoreSettings,
     parse,
 )
@@ -98,7 +100,9 @@ def test_every_exit_status_is_documented() -> None:
         ("`[sending]`", SendingSettings),
         ("`[receiving]`", ReceivingSettings),
         ("`[callbacks]`", CallbackSettings),
+        ("`[access]`", AccessSettings),
         ("`[smpp]`", SmppSettings),
+        ("`[smtp]`", SmtpSettings),
         ("`[callbacks]`", CallbackSettings),
     ],
 )

@@ -214,6 +214,7 @@ class Runtime:
                 pin=modem.pin,
                 pin_memory=self._refused_pins,
                 direct_delivery=modem.direct,
+                acknowledge_reports=self.config.receiving.acknowledge_reports,
                 indications=None if modem.cnmi is None else tuple(int(value) for value in modem.cnmi.split(",")),
             ),
             profile=modem.profile,

@@ -280,16 +280,27 @@ async def _pdu_mode(init: Initialiser) -> None:
 
 
 async def _service(init: Initialiser) -> None:
-    """With service 1 the modem waits for AT+CNMA, so that nothing that was handed over directly is lost."""
-    if init.profile.service == 1:
-        try:
-            await init.channel.run(commands.select_service(1))
-            init.found.service = 1
-            await _let_go(init)
-            return
-        except CommandFailed:
-            init.note("Delivery with acknowledgement (AT+CSMS=1) is not offered.")
-    await init.channel.run(commands.select_service(0))
+    """With service 1 the modem waits for AT+CNMA, so that no message that is handed over directly is lost.
+
+    Where messages are stored and only reports come directly, it is asked for only if the owner wants it: each report
+    then costs a command between two sends.
+    """
+    if init.direct or init.settings.acknowledge_reports:
+        await _acknowledged(init)
+    if init.found.service == 0:
+        await init.channel.run(commands.select_service(0))
+
+
+async def _acknowledged(init: Initialiser) -> None:
+    if init.profile.service != 1:
+        return
+    try:
+        await init.channel.run(commands.select_service(1))
+    except CommandFailed:
+        init.note("Delivery with acknowledgement (AT+CSMS=1) is not offered.")
+        return
+    init.found.service = 1
+    await _let_go(init)
 
 
 async def _let_go(init: Initialiser) -> None:
@@ -388,6 +399,12 @@ async def _indications(init: Initialiser) -> None:
         except CommandFailed:
             continue
         init.found.cnmi = await _indications_set(init, values)
+        if len(values) > 1 and values[1] in (2, 3) and init.found.service == 0:
+            # it delivers directly after all: then with acknowledgement, if it can
+            await _acknowledged(init)
+            if init.found.service == 1:
+                with contextlib.suppress(CommandFailed):
+                    await init.channel.run(commands.set_indications(values))
         return
     init.note("No indication of arriving messages can be switched on; they are found by looking through the storage.")
 

@@ -129,7 +129,7 @@ async def test_initialise() -> None:
         assert info.memories == ("SM", "ME", "SR")
         assert info.receive_memory == "SM"
         assert info.storage == (StorageFill("SM", 1, 30),)
-        assert (info.cnmi, info.reports, info.needs_ack, info.keeps_link) == ((2, 1, 0, 1, 0), "direct", True, True)
+        assert (info.cnmi, info.reports, info.needs_ack, info.keeps_link) == ((2, 1, 0, 1, 0), "direct", False, True)
         assert info.notes == ("AT+XYZ was refused (ERROR).",)
         assert r.driver.info is info
         assert not any(line.startswith((b"ATZ", b"AT&")) for line in r.peer.heard)
@@ -472,14 +472,14 @@ async def test_acknowledge() -> None:
     async with rig({r"AT\+CNMA": OK}) as r:
         await r.driver.acknowledge()
         assert r.peer.heard == []
-        await r.driver.initialise(DriverSettings())
+        await r.driver.initialise(DriverSettings(acknowledge_reports=True))
         await r.driver.acknowledge()
         assert r.peer.heard[-1] == b"AT+CNMA"
 
 
 async def test_acknowledge_with_a_zero() -> None:
     async with rig({r"AT\+CNMA=0": OK}) as r:
-        await r.driver.initialise(DriverSettings())
+        await r.driver.initialise(DriverSettings(acknowledge_reports=True))
         await r.driver.acknowledge()
         await r.driver.acknowledge()
         assert r.peer.heard[-3:] == [b"AT+CNMA", b"AT+CNMA=0", b"AT+CNMA=0"]
@@ -488,14 +488,14 @@ async def test_acknowledge_with_a_zero() -> None:
 @pytest.mark.parametrize("code", [340, 500])
 async def test_a_refused_acknowledgement_sets_indications_anew(code: int) -> None:
     async with rig({r"AT\+CNMA": said(f"+CMS ERROR: {code}")}) as r:
-        await r.driver.initialise(DriverSettings())
+        await r.driver.initialise(DriverSettings(acknowledge_reports=True))
         await r.driver.acknowledge()
         assert r.peer.heard[-1] == b"AT+CNMI=2,1,0,1,0"
 
 
 async def test_a_modem_without_acknowledgement() -> None:
     async with rig({r"AT\+CSMS=0": OK}) as r:
-        await r.driver.initialise(DriverSettings())
+        await r.driver.initialise(DriverSettings(acknowledge_reports=True))
         await r.driver.acknowledge()
         assert r.peer.heard[-2:] == [b"AT+CSMS=0", b"AT+CNMI=2,1,0,1,0"]
         await r.driver.acknowledge()

@@ -52,6 +52,9 @@ class Store:
         self._do("doubt", 2)
         return self.resent
 
+    async def any_expired_record(self, now: int) -> bool:
+        return False
+
     async def show_partials(self, before: int) -> list[int]:
         self._do(f"partials {before}", 3)
         return []

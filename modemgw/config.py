@@ -421,8 +421,6 @@ def parse(text: str, path: Path | None = None, dialects: Sequence[Dialect] = ALL
 def warnings(config: Config) -> list[str]:
     """What is not wrong but worth a word: ports that are not there (yet), secrets that others can read."""
     found: list[str] = []
-    if config.smtp is not None:
-        found.append("smtp: this version of modemgw does not serve SMTP yet")
     for index, modem in enumerate(config.modems):
         port = modem.port
         if port is not None and "://" not in port and modem.enabled and not os.path.exists(port):

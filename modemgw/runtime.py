@@ -25,6 +25,8 @@ from modemgw.config import (
 )
 from modemgw.credentials import load_or_create
 from modemgw.dialects import ALL, native_callbacks
+from modemgw.dialects.smsc import send_handler
+from modemgw.dialects.smsc.mail import MailReply, answer_mail
 from modemgw.domain.account import Account
 from modemgw.errors import ModemgwError
 from modemgw.modem.driver import Driver, DriverSettings
@@ -39,6 +41,7 @@ from modemgw.servers.http import views
 from modemgw.servers.http.app import HttpServer, make_app, start_http
 from modemgw.servers.http.caller import HttpCaller
 from modemgw.servers.smpp import SmppServer
+from modemgw.servers.smtp import SmtpServer, start_smtp
 from modemgw.service.accounts import Accounts
 from modemgw.service.callbacks import CallbackLimits, Callbacks
 from modemgw.service.canary import CANARY_LOGIN
@@ -73,6 +76,7 @@ class Runtime:
         self._supervisor: Supervisor | None = None
         self._http: HttpServer | None = None
         self._smpp: SmppServer | None = None
+        self._smtp: SmtpServer | None = None
         self._callbacks: Callbacks | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._core: GatewayCore | None = None
@@ -87,6 +91,11 @@ class Runtime:
     def smpp_addresses(self) -> list[tuple[str, int]]:
         """Where the SMPP server listens: plain or TLS, then TLS where it has a port of its own."""
         return self._smpp.addresses if self._smpp is not None else []
+
+    @property
+    def smtp_address(self) -> tuple[str, int] | None:
+        """Where the SMTP server listens."""
+        return self._smtp.address if self._smtp is not None else None
 
     @property
     def gateway(self) -> GatewayCore:
@@ -157,6 +166,8 @@ class Runtime:
             )
             self._smpp = SmppServer(config.smpp, desk, now_ms)
             await self._smpp.start()
+        if config.smtp is not None:
+            self._smtp = await start_smtp(config.smtp.listen, self._answer_mail, max_bytes=config.smtp.max_bytes)
         self._supervisor.start()
 
     async def stop(self) -> None:
@@ -166,6 +177,8 @@ class Runtime:
             self._core.notify()
         if self._supervisor is not None:
             await self._supervisor.stop()
+        if self._smtp is not None:
+            await self._smtp.close()
         if self._smpp is not None:
             await self._smpp.close()
         if self._http is not None:
@@ -177,6 +190,9 @@ class Runtime:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._store is not None:
             await self._store.close()
+
+    async def _answer_mail(self, raw: bytes, remote: str, now: int) -> MailReply:
+        return await CommandRunner(self.gateway).drive(answer_mail(raw, send_handler, remote, now))
 
     def _make_callbacks(self, store: Store, accounts: list[Account]) -> Callbacks:
         settings = self.config.callbacks

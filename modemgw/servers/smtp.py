@@ -11,9 +11,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from modemgw.dialects.seam import Command, Handler
-from modemgw.dialects.smsc.mail import MailReply, accepts, answer_mail
-from modemgw.domain.refusal import Refusal
+from modemgw.dialects.smsc.mail import MailReply, accepts
 from modemgw.errors import ModemgwError
 from modemgw.servers.listen import listen
 
@@ -28,7 +26,8 @@ IDLE_S = 60.0
 #: Mails at one time; more connections are told to come again.
 CONNECTIONS = 100
 
-RunCommand = Callable[[Command], Awaitable[Any]]
+#: Carries out a mail: (octets, peer's address, Unix ms) -> the SMTP answer.
+Answer = Callable[[bytes, str, int], Awaitable[MailReply]]
 
 
 class SmtpMissingError(ModemgwError):
@@ -51,9 +50,8 @@ class SmtpServer:
 class _Mailbox:
     """aiosmtpd's hooks."""
 
-    def __init__(self, send: Handler, run: RunCommand) -> None:
-        self._send = send
-        self._run = run
+    def __init__(self, answer: Answer) -> None:
+        self._answer = answer
         self.open = 0
 
     async def handle_RCPT(  # noqa: N802 (aiosmtpd's name)
@@ -66,39 +64,23 @@ class _Mailbox:
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802 (aiosmtpd's name)
         remote = session.peer[0] if isinstance(session.peer, tuple) else ""
-        reply = await self._answer(bytes(envelope.original_content), remote)
+        try:
+            reply = await self._answer(bytes(envelope.original_content), remote, time.time_ns() // 1_000_000)
+        except Exception:
+            log.exception("A mail from %s could not be handled", remote)
+            reply = MailReply(451, "4.3.0 The gateway has failed at this mail; it was not accepted")
         # one line, in the characters that SMTP has
         text = reply.text.encode("ascii", "replace").decode("ascii").replace("\r", " ").replace("\n", " ")
         return f"{reply.status} {text[:400]}"
 
-    async def _answer(self, raw: bytes, remote: str) -> MailReply:
-        steps = answer_mail(raw, self._send, remote, time.time_ns() // 1_000_000)
-        try:
-            command = next(steps)
-            while True:
-                try:
-                    result = await self._run(command)
-                except Refusal as refusal:
-                    command = steps.throw(refusal)
-                else:
-                    command = steps.send(result)
-        except StopIteration as stop:
-            reply: MailReply = stop.value
-            return reply
-        except Exception:
-            log.exception("A mail from %s could not be handled", remote)
-            return MailReply(451, "4.3.0 The gateway has failed at this mail; it was not accepted")
-        finally:
-            steps.close()
 
-
-async def start_smtp(address: str, send: Handler, run: RunCommand, *, max_bytes: int = MAX_BYTES) -> SmtpServer:
+async def start_smtp(address: str, answer: Answer, *, max_bytes: int = MAX_BYTES) -> SmtpServer:
     """Serve on `host:port`. Raises ListenError, and SmtpMissingError without the extra."""
     try:
         from aiosmtpd.smtp import SMTP
     except ImportError as error:
         raise SmtpMissingError("[smtp] needs the extra: pip install 'modemgw[smtp]'.") from error
-    mailbox = _Mailbox(send, run)
+    mailbox = _Mailbox(answer)
     loop = asyncio.get_running_loop()
 
     class Connection(SMTP):

@@ -93,4 +93,4 @@ async def test_eight_modems_share_the_queue(tmp_path: Path) -> None:
             await rig.until_state(message_id, "delivered")
         modems = (await rig.get("/v1/modems"))["items"]
         assert sum(modem["sent"] for modem in modems) == 40
-        assert all(modem["sent"] >= 2 for modem in modems)
+        assert all(modem["sent"] >= 1 for modem in modems)

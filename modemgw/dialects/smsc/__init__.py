@@ -40,6 +40,9 @@ COMMANDS: Mapping[str, Callable[[Params, WireRequest], Steps]] = {
     "get_mnp": others.get_mnp,
 }
 
+#: send.php's handler, which mails go to as well.
+send_handler = endpoint(send)
+
 DIALECT = Dialect(
     name="smsc",
     title="SMSC.ru",
@@ -53,4 +56,4 @@ DIALECT = Dialect(
     ),
 )
 
-__all__ = ["ACCOUNT_SETTINGS", "COMMANDS", "DIALECT", "SETTINGS"]
+__all__ = ["ACCOUNT_SETTINGS", "COMMANDS", "DIALECT", "SETTINGS", "send_handler"]

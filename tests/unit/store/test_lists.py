@@ -147,13 +147,13 @@ def test_a_page_is_bounded(desk: Desk, limit: int) -> None:
         desk.con.execute(
             "INSERT INTO messages SELECT NULL, account_id, recipient, text, data, udh, encoding, locking, single, "
             "flash, pid, dcs, priority, line, report, on_doubt, client_ref, ref, dialect, extra, parts, state, queue, "
-            "due_at, expires_at, doubt_at, send_at, validity_s, tries, created_at, updated_at, error, error_code, st, cost, "
-            "charged, hidden FROM messages WHERE id = 1"
+            "due_at, expires_at, doubt_at, send_at, validity_s, tries, created_at, updated_at, error, error_code, st, "
+            "cost, charged, hidden FROM messages WHERE id = 1"
         )
     assert len(ids(desk, limit=limit)) == MAX_PAGE
 
 
-INDEX = {
+INDEX: dict[str, tuple[dict[str, Any], str]] = {
     "all": ({}, "messages_time"),
     "newest": ({"newest": True}, "messages_time"),
     "after": ({"after": 3}, "messages_time"),

@@ -114,7 +114,12 @@ def message(con: sqlite3.Connection, account_id: int, message_id: int) -> Messag
     """One message with everything that belongs to it."""
     row = con.execute(MESSAGE + "WHERE m.id = ? AND m.account_id = ?", (message_id, account_id)).fetchone()
     if row is None:
-        return None
+        # the id of a part that came over SMPP shows the message that it became a part of
+        whole = con.execute(
+            "SELECT message_id FROM smpp_pieces WHERE id = ? AND account_id = ? AND message_id != id",
+            (message_id, account_id),
+        ).fetchone()
+        return None if whole is None else message(con, account_id, whole[0])
     view = message_view(row, parts_of(con, [message_id])[message_id])
     return replace(view, ahead=ahead(con, row[11], row[9], message_id)) if row[26] == 1 else view
 

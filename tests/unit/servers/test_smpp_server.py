@@ -79,6 +79,7 @@ async def test_a_long_message_in_parts_is_one_message_and_each_part_has_its_rece
     queried = await client.ask(Command.QUERY_SM, cstring(ids[0]) + Address().encode())
     assert queried.body.split(b"\0")[0].decode() == ids[0]
     assert queried.body[-2:] == bytes((MessageState.DELIVERED, 0))
+    assert (await rig.message(int(ids[0])))["id"] == whole["id"]
     assert len((await rig.get("/v1/messages"))["items"]) == 1
 
 
@@ -181,6 +182,17 @@ async def test_replace(rig: Rig, client: Client) -> None:
     receipt = (await client.until(1))[0]
     assert receipt_id(receipt) == message_id
     assert (await client.ask(Command.REPLACE_SM, body)).status == Status.ESME_RREPLACEFAIL
+
+
+@pytest.mark.parametrize("rig", [{"simulation": {"latency": 0.4}}], indirect=True)
+async def test_the_old_text_is_not_sent_though_it_was_at_hand(rig: Rig, client: Client) -> None:
+    await client.bind()
+    await client.submit(NUMBER, b"in the air")
+    message_id = (await client.submit(NUMBER, b"first")).text
+    body = cstring(message_id) + Address().encode() + b"\0\0\0\0\x06second"
+    assert (await client.ask(Command.REPLACE_SM, body)).status == 0
+    await rig.until_state(int(message_id), "sent", "delivered")
+    assert rig.sim.network.far.texts() == ["in the air", "second"]
 
 
 async def test_replace_if_present(rig: Rig, client: Client) -> None:

@@ -237,6 +237,7 @@ COMMANDS = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["unplug", "reboot", "hang"])
 async def test_a_set_up_and_a_receipt_broken_off_at_every_command(tmp_path: Path, kind: str) -> None:
     async with running(tmp_path, config=SENDING, report_delay=0.02) as rig:

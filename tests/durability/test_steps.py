@@ -100,6 +100,16 @@ async def test_a_report_resolves_the_doubt_that_a_kill_left(begin: Begin, at: st
         assert (s.on_air, s.attempts()) == (1, ["unknown"])
 
 
+async def test_a_late_result_ends_the_doubt_that_a_kill_left(begin: Begin) -> None:
+    async with begin() as s:
+        s.sim.fault("late_result", seconds=1.5)
+        message = await s.gateway.submit(SILENT, "hello")
+        await s.sim.wait_for_count("submit", 1)
+        await s.kill_and_restart()
+        await s.gateway.until_message(message["id"], "sent")
+        assert (s.on_air, s.attempts()) == (1, ["sent"])
+
+
 async def test_killed_between_the_result_and_its_commit(begin: Begin) -> None:
     async with begin(latency=0.2, report_delay=0.3) as s:
         message = await s.gateway.submit(TO, "hello")

@@ -208,7 +208,9 @@ def _judge_message(
         (row["id"],),
     ).fetchall()
     lost = doubled = doubtful = False
-    cut_off = any(part["state"] == "unknown" or doubts[row["id"], part["seq"]] for part in parts)
+    # a part that is in doubt, or failed by its report, stops those that have not gone out
+    stops = ("unknown", "undeliverable", "expired")
+    cut_off = any(part["state"] in stops or doubts[row["id"], part["seq"]] for part in parts)
     for part in parts:
         verdict.parts += 1
         seq, state = part["seq"], part["state"]

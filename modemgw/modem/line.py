@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Coroutine
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from modemgw.errors import ModemgwError
 from modemgw.modem.driver import Driver, DriverSettings
@@ -109,9 +109,12 @@ class Switch:
         self._hand.set()
         self._hand = asyncio.Event()
 
-    async def rest(self, seconds: float | None) -> bool:
-        """Wait for so long (None: without end), or until `resume`: then True."""
-        hand = self._hand
+    def rest(self, seconds: float | None) -> Coroutine[Any, Any, bool]:
+        """Wait for so long (None: without end), or until a `resume` from now on: then True."""
+        return self._rest(self._hand, seconds)
+
+    @staticmethod
+    async def _rest(hand: asyncio.Event, seconds: float | None) -> bool:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await hand.wait()

@@ -383,11 +383,11 @@ class Worker:
         """Nothing helped. The line comes back after a while, when it is plugged anew, or when it is resumed."""
         stay = self._vitals.ladder.quarantine_s()
         log.error("%s: %s Nothing helped; left alone for %g s.", self.settings.name, reason, stay)
-        self._set(LineState.QUARANTINED, f"{reason} Nothing helped; left alone for {stay:g} s.")
-        await self._note("line.quarantined", reason=reason, seconds=stay)
-        self._tried = set()
         resumed = asyncio.ensure_future(self._vitals.switch.rest(stay))
+        self._set(LineState.QUARANTINED, f"{reason} Nothing helped; left alone for {stay:g} s.")
+        self._tried = set()
         try:
+            await self._note("line.quarantined", reason=reason, seconds=stay)
             before = _mark(self.port)
             while not self._stop.is_set() and not resumed.done():
                 await self._pause(MISSING_S)

@@ -162,7 +162,7 @@ def error_answer(params: Params, error: ApiError) -> WireResponse:
         answer = answer_text(params, f"ERROR = {code} ({description}){tail}")
     if error.reason is None:
         return answer
-    reason = " ".join(error.reason.encode("ascii", "replace").decode().split())[:500]
+    reason = "".join(char if " " <= char <= "~" else "?" for char in " ".join(error.reason.split()))[:500]
     return WireResponse(answer.body, content_type=answer.content_type, headers={"X-Modemgw-Reason": reason})
 
 

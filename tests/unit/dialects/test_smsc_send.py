@@ -175,7 +175,8 @@ async def test_a_bulk_is_spread_over_time(client: Client) -> None:
 
 
 async def test_prices_by_prefix_and_the_new_balance(serve_dialect: Serve) -> None:
-    account = 'balance_mode = "countdown"\n[account.prices]\n7 = "2.00"\n7999 = "0.50"\n'
+    account = 'balance_mode = "countdown"\n[[account.prices]]\nprefix = "7"\nprice = "2.00"\n'
+    account += '[[account.prices]]\nprefix = "7999"\nprice = "0.50"\n'
     client = Client(await serve_dialect(DIALECT, config=NO_LIMITS, account=account))
     assert await client.send("я" * 71, phones="79161234567,79991234567,380501234567", cost=1) == {
         "cost": "7.80",

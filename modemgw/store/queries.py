@@ -267,8 +267,7 @@ def inbox_view(con: sqlite3.Connection, row: Sequence[Any]) -> InboxView:
 
 _AHEAD = "SELECT count(*) FROM (SELECT 1 FROM messages WHERE queue = 1 AND line = ? AND priority > ? LIMIT ?)"
 _BESIDE = (
-    "SELECT count(*) FROM (SELECT 1 FROM messages "
-    "WHERE queue = 1 AND line = ? AND priority = ? AND id < ? LIMIT ?)"
+    "SELECT count(*) FROM (SELECT 1 FROM messages WHERE queue = 1 AND line = ? AND priority = ? AND id < ? LIMIT ?)"
 )
 
 

@@ -23,7 +23,9 @@ from modemgw.config import (
     StoreSettings,
     parse,
 )
+from modemgw.config_dialects import tables_of
 from modemgw.dialects import ALL
+from modemgw.dialects.settings import setting_of
 from modemgw.dialects.smsc import tables
 from modemgw.servers.http import make_app
 from modemgw.servers.http.app import OPERATIONS
@@ -103,7 +105,6 @@ def test_every_exit_status_is_documented() -> None:
         ("`[access]`", AccessSettings),
         ("`[smpp]`", SmppSettings),
         ("`[smtp]`", SmtpSettings),
-        ("`[callbacks]`", CallbackSettings),
     ],
 )
 def test_every_setting_is_documented_with_its_default(title: str, model: type[BaseModel]) -> None:
@@ -149,6 +150,15 @@ def test_the_tables_of_smpp_are_those_of_the_code() -> None:
     states = rows(section(text, "Receipts"))
     for state, told in STATES.items():
         assert states[state.value][0].strip("`") == STAT[told]
+
+
+def test_every_setting_of_a_dialect_is_documented() -> None:
+    for name, tables_of_it in tables_of(ALL).items():
+        text = doc(f"dialects/{name}.md")
+        for table in tables_of_it:
+            for key, value in table.items():
+                assert f"`{key}`" in text, f"{key} of {name}"
+                assert setting_of(value).about
 
 
 def test_the_tables_of_smsc_are_those_of_the_code() -> None:

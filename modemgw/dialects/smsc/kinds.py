@@ -12,8 +12,8 @@ from itertools import accumulate
 
 from modemgw.dialects.smsc import wap
 from modemgw.dialects.smsc.settings import HLR_REFUSE, SENDER_PREFIX, Options
-from modemgw.dialects.smsc.translit import translit
 from modemgw.dialects.smsc.wire import Params
+from modemgw.dialects.translit import translit
 from modemgw.domain.account import Account
 from modemgw.domain.message import MessageView, Submission
 from modemgw.domain.refusal import Refusal, RefusalKind

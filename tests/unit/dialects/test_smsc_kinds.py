@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 from modemgw.dialects.forms import Form
+from modemgw.dialects.phones import international
 from modemgw.dialects.smsc import wap
 from modemgw.dialects.smsc.kinds import Kind, cut_to_parts, sender_of, with_text
-from modemgw.dialects.smsc.recipients import international
 from modemgw.dialects.smsc.settings import ACCOUNT_SETTINGS, SETTINGS, Options
-from modemgw.dialects.smsc.translit import translit
 from modemgw.dialects.smsc.wire import Params
+from modemgw.dialects.translit import translit
 from modemgw.domain.account import Account
 from modemgw.domain.message import Submission
 from modemgw.domain.refusal import Refusal, RefusalKind

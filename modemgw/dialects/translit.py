@@ -1,4 +1,4 @@
-"""`translit` 1 and 2: Russian in Latin letters, phonetic or by looks ("mpaHc/Ium"). A table and nothing else."""
+"""Russian in Latin letters, phonetic (1) or by looks ("mpaHc/Ium", 2). A table and nothing else."""
 
 from __future__ import annotations
 

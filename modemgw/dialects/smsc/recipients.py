@@ -6,10 +6,10 @@ import re
 from collections.abc import Generator, Iterable, Sequence
 from typing import Any
 
+from modemgw.dialects.phones import international
 from modemgw.dialects.seam import Command, GetRecord, ListRecords, Record
 from modemgw.dialects.smsc.wire import Params
 from modemgw.domain.account import Account
-from modemgw.domain.numbers import normalise
 from modemgw.domain.refusal import Refusal, RefusalKind
 
 CONTACTS, GROUPS, BLACKLIST = "smsc.contact", "smsc.group", "smsc.black"
@@ -99,24 +99,6 @@ def blacklisted(numbers: Iterable[str], account: Account) -> Generator[Command, 
         return frozenset(found)
     listed = yield from all_records(account, BLACKLIST)
     return frozenset(asked & {record.key for record in listed})
-
-
-def international(phone: str, country: str | None) -> str:
-    """A number as the provider reads it: international with or without the plus, Russian and local spellings set right.
-
-    Raises Refusal(BAD_NUMBER).
-    """
-    number = normalise(phone, country)
-    if number.startswith("+") or len(number) <= 6:
-        return number
-    if country in {None, "7"}:
-        if len(number) == 11 and number.startswith("8"):
-            return "+7" + number[1:]
-        if len(number) == 10 and number.startswith("9"):
-            return "+7" + number
-    if number.startswith("0"):
-        raise Refusal(RefusalKind.BAD_NUMBER, f"{phone} is not in international format.", field="phones")
-    return normalise("+" + number)
 
 
 def digits(phone: str, account: Account) -> str:

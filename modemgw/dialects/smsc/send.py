@@ -7,6 +7,7 @@ from collections.abc import Generator, Sequence
 from dataclasses import replace
 from typing import Any
 
+from modemgw.dialects.phones import international, line_named
 from modemgw.dialects.seam import (
     Balance,
     Command,
@@ -21,7 +22,7 @@ from modemgw.dialects.smsc import tables
 from modemgw.dialects.smsc.answer import Entry, Outcome
 from modemgw.dialects.smsc.entrance import Caller, digest, enter
 from modemgw.dialects.smsc.kinds import refuse_what_no_sim_can, sender_of, with_text
-from modemgw.dialects.smsc.recipients import blacklisted, expand_groups, international, pairs
+from modemgw.dialects.smsc.recipients import blacklisted, expand_groups, pairs
 from modemgw.dialects.smsc.times import send_at, spread, validity_s
 from modemgw.dialects.smsc.wire import ApiError, Params, Steps, of_refusal
 from modemgw.domain.account import Account
@@ -101,11 +102,7 @@ def _template(params: Params, caller: Caller, own_id: int | str | None, modems: 
     if own_id is not None:
         extra["ref"] = str(own_id)
     wanted = params.text("sender").strip()
-    number = wanted.removeprefix("+")
-    line = next(
-        (modem.name for modem in modems if wanted == modem.name or number == (modem.number or "").removeprefix("+")),
-        None,
-    )
+    line = line_named(wanted, modems)
     if sender := wanted if line is not None else sender_of(wanted):
         extra["sender"] = sender
     return Submission(

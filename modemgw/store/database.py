@@ -53,11 +53,11 @@ class Store:
     async def open(cls, path: str | Path, clock: Callable[[], int]) -> Store:
         """Lock, check, migrate. Raises StoreLocked, StoreCorrupt or StoreError, each with what to do."""
         path = Path(path)
-        if not path.parent.is_dir():
-            raise StoreError(f"The directory {path.parent} of the database does not exist. Create it first.")
-        if path.is_dir():
-            raise StoreError(f"{path} is a directory; [store] path must name a file.")
         try:
+            if not path.parent.is_dir():
+                raise StoreError(f"The directory {path.parent} of the database does not exist. Create it first.")
+            if path.is_dir():
+                raise StoreError(f"{path} is a directory; [store] path must name a file.")
             lock = LockFile(path)
         except OSError as error:
             raise StoreError(f"Cannot write in {path.parent}: {error.strerror}. Check owner and mount.") from error

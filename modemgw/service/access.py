@@ -5,20 +5,17 @@ Every front door asks here, whatever its protocol.
 
 from __future__ import annotations
 
-import functools
-import ipaddress
 import logging
 import time
 from collections.abc import Callable
 
 from modemgw.domain.account import Account
+from modemgw.domain.networks import within as within
 from modemgw.domain.refusal import Refusal, RefusalKind
 from modemgw.service.accounts import Accounts
 from modemgw.service.limits import Blocklist, BlockRule
 
 log = logging.getLogger(__name__)
-
-_Networks = tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]
 
 
 class Access:
@@ -63,19 +60,3 @@ class Access:
                 RefusalKind.ADDRESS_NOT_ALLOWED,
                 f"The account {account.login} may not be used from {remote}; its key `allow` lists from where.",
             )
-
-
-@functools.lru_cache(maxsize=256)
-def _networks(texts: tuple[str, ...]) -> _Networks:
-    return tuple(ipaddress.ip_network(text, strict=False) for text in texts)
-
-
-def within(networks: tuple[str, ...], remote: str) -> bool:
-    """True if the address is in one of the networks. An IPv4 address that came over IPv6 is an IPv4 address."""
-    try:
-        address = ipaddress.ip_address(remote.partition("%")[0])
-    except ValueError:
-        return False
-    mapped = getattr(address, "ipv4_mapped", None)
-    found = address if mapped is None else mapped
-    return any(found.version == network.version and found in network for network in _networks(networks))

@@ -11,7 +11,18 @@ from modemgw.domain.numbers import normalise
 from modemgw.domain.refusal import Refusal, RefusalKind
 from modemgw.service.ports import NewMessage
 from modemgw.service.pricing import price_of, units
-from modemgw.sms import Plan, TpduDecodeError, TpduEncodeError, Udh, plan, plan_data
+from modemgw.sms import Encoding as PduEncoding
+from modemgw.sms import (
+    LockingShift,
+    Plan,
+    SingleShift,
+    TpduDecodeError,
+    TpduEncodeError,
+    Udh,
+    plan,
+    plan_data,
+)
+from modemgw.sms.user_data import MAX_UD_OCTETS
 
 #: Longest text that is looked at at all; 255 parts of UCS-2 have 17 085 characters.
 MAX_CHARACTERS = 40_000
@@ -100,7 +111,14 @@ def outline_of(account: Account, submission: Submission) -> Plan:
             assert s.data is not None
             if not s.data and not s.udh and s.pid == 0:
                 raise Refusal(RefusalKind.EMPTY_TEXT, "The data are empty; there is nothing to send.", field="data")
-            return plan_data(len(s.data), header=udh_of(s.udh))
+            header = udh_of(s.udh)
+            if fits_whole(header, s.data):
+                room = MAX_UD_OCTETS - header.octets
+                return Plan(
+                    PduEncoding.DATA8, 1, LockingShift.DEFAULT, SingleShift.DEFAULT, len(s.data), room,
+                    room - len(s.data), header=header,
+                )  # fmt: skip
+            return plan_data(len(s.data), header=header)
         if not text and s.pid == 0:
             raise Refusal(RefusalKind.EMPTY_TEXT, "The text is empty; there is nothing to send.", field="text")
         if len(text) > MAX_CHARACTERS:
@@ -123,6 +141,11 @@ _ENCODINGS: dict[Encoding, Literal["auto", "gsm7", "ucs2"]] = {
     Encoding.GSM7: "gsm7",
     Encoding.UCS2: "ucs2",
 }
+
+
+def fits_whole(header: Udh, data: bytes) -> bool:
+    """Data that fit into one part as they are: their header is the client's own, a concatenation element included."""
+    return header.octets + len(data) <= MAX_UD_OCTETS
 
 
 def udh_of(octets: bytes) -> Udh:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from modemgw.service.admission import udh_of
+from modemgw.service.admission import fits_whole, udh_of
 from modemgw.service.ports import Job, LineRecord
 from modemgw.sms import (
     Address,
@@ -26,7 +26,11 @@ def compose(job: Job) -> dict[int, UserData]:
     """Header and payload of each open part, by sequence number."""
     reference = job.id & 0xFF
     if job.text is None:
-        parts = segment_data(job.data or b"", udh_of(job.udh), reference=reference)
+        header, data = udh_of(job.udh), job.data or b""
+        if fits_whole(header, data):
+            parts = [UserData(header, data)]
+        else:
+            parts = segment_data(data, header, reference=reference)
     else:
         shifted = bool(job.locking or job.single)
         outline = plan(job.text, encoding="ucs2" if job.encoding == "ucs2" else "gsm7", national=shifted)

@@ -23,6 +23,9 @@ from modemgw.service.commands import CommandRunner
 
 log = logging.getLogger(__name__)
 
+#: Header in which a dialect says in words why it refuses, for the log and for whoever looks at the answer.
+REASON = "X-Modemgw-Reason"
+
 #: Slashes that a base URL with one at its end and a path with one at its start come to.
 _SLASHES = re.compile(r"/{2,}")
 
@@ -163,6 +166,8 @@ class DialectShell:
         except Exception:
             log.exception("%s %s failed", place.owner, request.method)
             return of_status(500)
+        if (reason := answer.headers.get(REASON)) is not None:
+            log.info("%s refused a request: %s", place.owner, reason)
         headers = {**answer.headers, "Content-Type": answer.content_type}
         return web.Response(body=answer.body, status=answer.status, headers=headers)
 

@@ -66,7 +66,7 @@ def test_encoding_and_parts(changes: dict[str, Any], encoding: str, parts: int) 
         ({"text": "я", "encoding": Encoding.GSM7},         RefusalKind.BAD_PARAMETER, "text"),
         ({"text": None, "data": b"x", "udh": b"\5\xff"},   RefusalKind.BAD_PARAMETER, "udh"),
         ({"text": None, "data": b"x", "udh": b"x" * 300},  RefusalKind.BAD_PARAMETER, "udh"),
-        ({"text": None, "data": b"x", "udh": b"\0\3\1\2\1"}, RefusalKind.BAD_PARAMETER, "data"),
+        ({"text": None, "data": b"x" * 136, "udh": b"\0\3\1\2\1"}, RefusalKind.BAD_PARAMETER, "data"),
         ({"validity_s": 59},                               RefusalKind.BAD_PARAMETER, "validity_s"),
         ({"validity_s": -1},                               RefusalKind.BAD_PARAMETER, "validity_s"),
         ({"validity_s": MAX_VALIDITY_S + 1},               RefusalKind.BAD_PARAMETER, "validity_s"),

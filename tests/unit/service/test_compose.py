@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from modemgw.domain.account import Account
 from modemgw.domain.message import Encoding, Submission
+from modemgw.domain.refusal import Refusal
 from modemgw.service.admission import admit
 from modemgw.service.compose import compose, submit_pdu
 from modemgw.service.ports import Job, LineRecord, job_of
@@ -141,3 +142,15 @@ def test_the_validity_is_what_is_left_of_it(validity_s: int, passed_s: int, left
 def test_a_message_that_composes_to_other_parts_than_were_accepted_is_not_sent() -> None:
     with pytest.raises(ValueError, match="accepted as 3 parts and composes to 1"):
         compose(replace(job(), parts=3))
+
+
+def test_a_clients_own_concatenation_goes_out_as_it_is() -> None:
+    account = Account(1, "shop")
+    own = bytes.fromhex("0003070201")
+    message = admit(account, Submission(to="+79161234567", data=b"\x01" * 100, udh=own), 0)
+    assert message.parts == 1
+    (part,) = compose(job_of(message, 1, 10**12)).values()
+    assert part.udh.encode() == bytes([len(own)]) + own
+    assert part.ud == b"\x01" * 100
+    with pytest.raises(Refusal):
+        admit(account, Submission(to="+79161234567", data=b"\x01" * 141, udh=own), 0)

@@ -222,11 +222,13 @@ class DeleteRecord(Command):
 @dataclass(frozen=True, slots=True)
 class FindSession(Command):
     """-> tuple[Account, Record] | None: whose record of this space and key it is. For session ids, which must be
-    unguessable; `extend_s` puts off its end."""
+    unguessable; `extend_s` puts off its end. With `remote` the account must be allowed to come from there, as with
+    Authenticate (Refusal)."""
 
     space: str
     key: str
     extend_s: int | None = None
+    remote: str | None = None
 
 
 # -- limits, chance, knowledge --------------------------------------------------------------------------------------

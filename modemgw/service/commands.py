@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from modemgw.dialects import seam
 from modemgw.dialects.seam import Command, Quoted
+from modemgw.domain.account import Account
 from modemgw.domain.refusal import Refusal
 from modemgw.service.gateway import Gateway
 
@@ -103,6 +104,13 @@ async def _submit(gateway: Gateway, command: seam.Submit) -> list[Any]:
         return [refusal]
 
 
+async def _find_session(gateway: Gateway, command: seam.FindSession) -> tuple[Account, seam.Record] | None:
+    found = await gateway.desk.records.find_session(command)
+    if found is not None:
+        gateway.check(found[0], command.remote)
+    return found
+
+
 def _secret(command: seam.MakeSecret) -> str:
     if not 0 < command.length <= MAX_SECRET or len(command.alphabet) < 2:
         raise ValueError(f"a secret has 1 to {MAX_SECRET} characters of at least two")
@@ -122,6 +130,6 @@ _HOW: dict[type[Command], Callable[[Gateway, Any], Any]] = {
     seam.GetRecord: lambda g, c: g.desk.records.get(c),
     seam.ListRecords: lambda g, c: g.desk.records.list(c),
     seam.DeleteRecord: lambda g, c: g.desk.records.delete(c),
-    seam.FindSession: lambda g, c: g.desk.records.find_session(c),
+    seam.FindSession: _find_session,
     seam.LookupNumber: lambda g, c: g.desk.lookup_number(c.number),
 }

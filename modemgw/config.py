@@ -258,7 +258,7 @@ class ReceivingSettings(_Section):
 
     partial_after_s: Seconds = 3600
     sweep_interval_s: int = Field(default=300, ge=5, le=86_400)
-    acknowledge_reports: bool = False
+    acknowledge_reports: bool = True
 
 
 class SmppSettings(_Section):

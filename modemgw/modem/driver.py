@@ -115,7 +115,7 @@ class DriverSettings:
     pin: str | None = None
     pin_memory: PinMemory | None = None  # None: remembered as long as this process lives
     direct_delivery: bool | None = None  # None: as the profile says
-    acknowledge_reports: bool = False  # AT+CSMS=1 and AT+CNMA also where only reports come directly
+    acknowledge_reports: bool = True  # AT+CSMS=1 and AT+CNMA also where only reports come directly
     indications: tuple[int, ...] | None = None  # of AT+CNMI; None: the best of those offered
     sim_wait_s: float = 30.0  # how long a busy SIM is waited for
     extra_init: tuple[str, ...] = ()  # AT commands of the owner, run last; a refusal is noted, not fatal

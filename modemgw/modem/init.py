@@ -282,8 +282,8 @@ async def _pdu_mode(init: Initialiser) -> None:
 async def _service(init: Initialiser) -> None:
     """With service 1 the modem waits for AT+CNMA, so that no message that is handed over directly is lost.
 
-    Where messages are stored and only reports come directly, it is asked for only if the owner wants it: each report
-    then costs a command between two sends.
+    Where messages are stored and only reports come directly, the owner may do without it: each report costs a command
+    between two sends, but one that comes while nobody listens is brought again, and may end a doubt.
     """
     if init.direct or init.settings.acknowledge_reports:
         await _acknowledged(init)

@@ -36,7 +36,7 @@ async def test_initialise() -> None:
         assert info.memories == ("SM", "ME", "SR")
         assert info.receive_memory == "SM"
         assert info.storage == (StorageFill("SM", 1, 30),)
-        assert (info.cnmi, info.reports, info.needs_ack, info.keeps_link) == ((2, 1, 0, 1, 0), "direct", False, True)
+        assert (info.cnmi, info.reports, info.needs_ack, info.keeps_link) == ((2, 1, 0, 1, 0), "direct", True, True)
         assert info.notes == ("AT+XYZ was refused (ERROR).",)
         assert r.driver.info is info
         assert not any(line.startswith((b"ATZ", b"AT&")) for line in r.peer.heard)
@@ -247,3 +247,20 @@ def test_refused_pins_outlive_the_process(tmp_path: Path) -> None:
     lost = RefusedPins(tmp_path / "no" / "folder")
     lost.remember("sim", "1234")
     assert lost.was_refused("sim", "1234")
+
+
+async def test_reports_without_acknowledgement_where_the_owner_wants_that() -> None:
+    async with rig() as r:
+        info = await r.driver.initialise(DriverSettings(acknowledge_reports=False))
+        assert (info.reports, info.needs_ack) == ("direct", False)
+        assert r.count(r"AT\+CSMS=0") == 1
+        assert r.count(r"AT\+CSMS=1") == 0
+
+
+async def test_a_modem_that_delivers_directly_after_all_is_acknowledged_all_the_same() -> None:
+    script: dict[str, Answer] = {r"AT\+CNMI=\?": said("ERROR"), r"AT\+CNMI=2,1.*": said("ERROR"),
+                                 r"AT\+CNMI=1,1.*": said("ERROR"), r"AT\+CNMI=2,2,0,1,0": OK,
+                                 r"AT\+CNMI\?": said("+CNMI: 2,2,0,1,0", "OK")}  # fmt: skip
+    async with rig(script) as r:
+        info = await r.driver.initialise(DriverSettings(acknowledge_reports=False))
+        assert (info.direct_messages, info.needs_ack) == (True, True)

@@ -7,11 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any
-from xml.etree.ElementTree import Element, ParseError
-from xml.sax.saxutils import escape
-
-from defusedxml.common import DefusedXmlException
-from defusedxml.ElementTree import fromstring
+from xml.etree.ElementTree import Element
 
 from modemgw.dialects.devino import tables
 from modemgw.dialects.devino.ids import ids_of
@@ -20,6 +16,7 @@ from modemgw.dialects.devino.send import sender_line, submit, validity_s
 from modemgw.dialects.devino.tables import Operation
 from modemgw.dialects.devino.times import iso
 from modemgw.dialects.devino.wire import ApiError, Steps
+from modemgw.dialects.markup import escape, parse_xml
 from modemgw.dialects.phones import international
 from modemgw.dialects.seam import Balance, Command, GetBalance, ListModems, WireRequest, WireResponse
 from modemgw.domain.account import Account
@@ -86,13 +83,12 @@ METHODS: Mapping[str, Method] = {
 
 def soap(request: WireRequest) -> Steps:
     """One operation; what is no envelope, or none of the operations, gets a fault."""
-    try:
-        root = fromstring(request.body)
-        body = next(child for child in root if _local(child) == "Body")
-        call = next(iter(body))
-        name = _local(call)
-        method = METHODS[name]
-    except (ParseError, DefusedXmlException, ValueError, LookupError, StopIteration, RecursionError):
+    root = parse_xml(request.body)
+    body = next((child for child in root if _local(child) == "Body"), None) if root is not None else None
+    call = next(iter(body), None) if body is not None else None
+    name = _local(call) if call is not None else ""
+    method = METHODS.get(name)
+    if call is None or method is None:
         return _fault()
     fields = {_local(item).lower(): item.text or "" for item in call}
     more = ""

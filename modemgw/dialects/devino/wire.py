@@ -14,6 +14,7 @@ from urllib.parse import unquote_to_bytes
 
 from modemgw.dialects.devino import tables
 from modemgw.dialects.forms import FormError, parse_multipart
+from modemgw.dialects.json_body import JsonError, read_json, write_json
 from modemgw.dialects.seam import Command, Handler, WireRequest, WireResponse
 from modemgw.domain.refusal import Refusal
 
@@ -26,7 +27,7 @@ _INDEX = re.compile(r"\[[^\]]{0,20}\]\Z")
 _ESCAPES = re.compile(rb"(?:%[0-9A-Fa-f]{2})+")
 #: What no form encoder leaves as it is: its presence tells that the client encodes little or nothing.
 _RAW = re.compile(rb"[^\x21-\x7e]|%(?![0-9A-Fa-f]{2})")
-_DATE = re.compile(r'"/(Date\(-?\d+\))/"', re.ASCII)
+_DATE = re.compile(rb'"/(Date\(-?\d+\))/"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ class Params:
         """From body and query. Raises FormError."""
         pairs = [*_body_pairs(request), *_urlencoded(request.raw_query)]
         if len(pairs) > MAX_PAIRS:
-            raise FormError(f"more than {MAX_PAIRS} parameters")
+            raise FormError(f"There are more than {MAX_PAIRS} parameters.")
         return Params(pairs, v2=request.path.lower().startswith("/rest/v2/"))
 
     def value(self, name: str) -> Value:
@@ -115,9 +116,8 @@ def endpoint(serve: Callable[[Params, WireRequest], Steps]) -> Handler:
 
 def answer(value: Any, status: int = 200) -> WireResponse:
     """Compact JSON in UTF-8: no space, no `\\u` where none must be, `\\/Date(ms)\\/`. 1C reads it by substrings."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     return WireResponse(
-        _DATE.sub(r'"\\/\1\\/"', text).encode("utf-8", "replace"),
+        _DATE.sub(rb'"\\/\1\\/"', write_json(value)),
         status,
         content_type="application/json; charset=utf-8",
         headers={"Cache-Control": "private"},
@@ -148,21 +148,17 @@ def _body_pairs(request: WireRequest) -> Iterator[tuple[str, Value]]:
 
 def _json_pairs(body: bytes) -> Iterator[tuple[str, Value]]:
     try:
-        document = json.loads(body.decode("utf-8-sig"), object_pairs_hook=_Pairs)
-    except (ValueError, RecursionError) as error:
-        raise FormError("the body is not JSON") from error
-    if not isinstance(document, _Pairs):
-        raise FormError("the body is not a JSON object")
-    for name, value in document:
-        for item in value if isinstance(value, list) and not isinstance(value, _Pairs) else [value]:
-            if isinstance(item, list):
-                raise FormError(f"{name[:40]} is neither text nor number")
+        document = read_json(body)
+    except JsonError as error:
+        raise FormError(str(error)) from error
+    if not isinstance(document, dict):
+        raise FormError("The body is not a JSON object.")
+    for name, value in document.items():
+        for item in value if isinstance(value, list) else [value]:
+            if isinstance(item, list | dict):
+                raise FormError(f"{name[:40]} is neither text nor number.")
             if item is not None:
                 yield name, _plain(item if isinstance(item, str) else json.dumps(item))
-
-
-class _Pairs(list[tuple[str, Any]]):
-    """A JSON object with its names as often as they came."""
 
 
 def _plain(text: str) -> Value:
@@ -175,7 +171,7 @@ def _urlencoded(raw: bytes) -> Iterator[tuple[str, Value]]:
     A plus is a space, unless the client shows that it means a plus: by octets that no form encoder leaves as they are
     (the 1C module), or by writing spaces as %20 in the same value (Java). An escape that is none stays as it is.
     """
-    raw = raw.strip(b"\r\n\0")
+    raw = raw.strip(b"\r\n")
     bare = _RAW.search(raw) is not None
     for pair in raw.split(b"&", MAX_PAIRS + 1):
         name, equals, value = pair.partition(b"=")

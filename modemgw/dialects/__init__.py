@@ -1,10 +1,17 @@
 """The providers' APIs this gateway speaks. Each dialect is pure: bytes and commands, no sockets, no clock."""
 
-from modemgw.dialects import fintek, gatesms, kannel, native_callbacks, smsc
+from modemgw.dialects import devino, fintek, gatesms, kannel, native_callbacks, smsc, twilio
 from modemgw.dialects.seam import Dialect
 
 #: Every dialect that is served.
-ALL: tuple[Dialect, ...] = (smsc.DIALECT, gatesms.DIALECT, fintek.DIALECT, kannel.DIALECT)
+ALL: tuple[Dialect, ...] = (
+    smsc.DIALECT,
+    devino.DIALECT,
+    gatesms.DIALECT,
+    fintek.DIALECT,
+    kannel.DIALECT,
+    twilio.DIALECT,
+)
 
 #: What an account's callback_format may be: ours, and the dialects that word callbacks.
 CALLBACK_FORMATS: tuple[str, ...] = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import random
 import secrets
@@ -281,6 +282,9 @@ async def serve(config: Config, *, ready: Callable[[Runtime], None] | None = Non
     runtime = Runtime(config)
     try:
         await runtime.start()
+        # what lives as long as the process need not be looked through by every collection
+        gc.collect()
+        gc.freeze()
         if ready is not None:
             ready(runtime)
         await stop.wait()

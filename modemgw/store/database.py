@@ -24,7 +24,7 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 #: Pages of WAL after which the writer checkpoints; 4 KiB each.
-CHECKPOINT_PAGES = 4_000
+CHECKPOINT_PAGES = 1_000
 
 #: A database smaller than this is checked at every start; a larger one would take seconds.
 QUICK_CHECK_BYTES = 64 << 20

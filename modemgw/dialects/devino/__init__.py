@@ -29,8 +29,6 @@ CALLS: Mapping[str, Callable[[Params, WireRequest], Steps]] = {
     "Viber/SendWithResend": reading.viber,
     "Viber/SendWithResendBulk": reading.viber,
     "Viber/State": reading.viber,
-    "User/*": reading.unknown,
-    "Viber/*": reading.unknown,
 }
 
 DIALECT = Dialect(
@@ -44,6 +42,8 @@ DIALECT = Dialect(
             for base in ("/rest", "/rest/v2")
             for name, serve in CALLS.items()
         ),
+        # not /rest/*, nor /rest/Viber/*: another provider has calls there
+        Route(_METHODS, "/rest/User/*", endpoint(reading.unknown), any_case=True),
         Route(_METHODS, "/rest/v2/*", endpoint(reading.unknown), any_case=True),
         Route(_METHODS, "/1c/1c_b.php", balance_script, any_case=True),
         Route(_METHODS, "/1c/1c_i.php", state_script, any_case=True),

@@ -246,7 +246,7 @@ HOSTILE = [
 async def test_hostile_bodies(rig: DialectRig, kind: str) -> None:
     for body in HOSTILE:
         for call in CALLS:
-            status, text = await ask(rig, f"/rest/{call.replace('*', 'x')}", body, **{"Content-Type": kind or "x"})
+            status, text = await ask(rig, f"/rest/{call}", body, **{"Content-Type": kind or "x"})
             assert status in {400, 401}, (call, body[:20], text)
             assert json.loads(text)["Code"] in {1, 2, 3, 4}
     lone = json.dumps({"login": "shop", "password": "s3cret\ud800", "data": "\ud800", "sessionId": ["\udfff"]})

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from modemgw.dialects.devino import CALLS, DIALECT
+from modemgw.dialects.devino.entrance import SESSIONS
+from modemgw.dialects.seam import PutRecord
 from modemgw.domain.refusal import Refusal
 from modemgw.domain.states import State
 
@@ -85,8 +87,10 @@ async def test_a_session_ends_after_120_minutes(rig: DialectRig) -> None:
 
 async def test_a_session_is_good_from_the_account_s_networks_only(serve_dialect: Serve) -> None:
     rig = await serve_dialect(DIALECT, account='allow = ["10.0.0.0/8"]')
-    status, text = await ask(rig, "/rest/User/SessionId", LOGIN)
-    assert (status, json.loads(text)["Code"]) == (403, 7)
+    await rig.run(PutRecord(await rig.account(), SESSIONS, {}, key="S" * 36, ttl_s=60))
+    for path in ("/rest/User/SessionId", f"/rest/User/Balance?SessionID={'S' * 36}"):
+        status, text = await ask(rig, path, LOGIN)
+        assert (status, json.loads(text)["Code"]) == (403, 7)
 
 
 async def test_a_user_who_may_not(serve_dialect: Serve) -> None:

@@ -1,6 +1,6 @@
 """The providers' APIs this gateway speaks. Each dialect is pure: bytes and commands, no sockets, no clock."""
 
-from modemgw.dialects import devino, fintek, gatesms, kannel, native_callbacks, smsc, twilio
+from modemgw.dialects import bsg, devino, fintek, gatesms, kannel, native_callbacks, smsc, smsgate, twilio
 from modemgw.dialects.seam import Dialect
 
 #: Every dialect that is served.
@@ -9,8 +9,10 @@ ALL: tuple[Dialect, ...] = (
     devino.DIALECT,
     gatesms.DIALECT,
     fintek.DIALECT,
+    bsg.DIALECT,
     kannel.DIALECT,
     twilio.DIALECT,
+    smsgate.DIALECT,
 )
 
 #: What an account's callback_format may be: ours, and the dialects that word callbacks.

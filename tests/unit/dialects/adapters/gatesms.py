@@ -21,7 +21,14 @@ class Gatesms(Adapter):
     wrong_password = f"ERROR: {LOGIN}"
 
     async def send(self, rig: DialectRig, to: str, text: str, *, password: bool = True) -> Sent:
-        fields = {"lg": "shop", "pw": "s3cret" if password else "wrong", "fl": "s", "to": to, "mg": text, "char": "utf8"}
+        fields = {
+            "lg": "shop",
+            "pw": "s3cret" if password else "wrong",
+            "fl": "s",
+            "to": to,
+            "mg": text,
+            "char": "utf8",
+        }
         async with rig.http.post("/sender.php", data=fields) as response:
             assert response.status == 200
             answer = await response.text()

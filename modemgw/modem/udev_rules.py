@@ -1,4 +1,4 @@
-"""The udev rules in `udev/70-modemgw.rules`, made from the table of USB interfaces: `python -m modemgw.modem.udev_rules`.
+"""The rules in `udev/70-modemgw.rules`, from the table of USB interfaces: `python -m modemgw.modem.udev_rules`.
 
 Owns the text. Installs nothing.
 """
@@ -8,7 +8,8 @@ from __future__ import annotations
 from modemgw.modem.discovery import PortRole, usb_roles
 
 _HEAD = """\
-# Made by `python -m modemgw.modem.udev_rules`; do not edit. Copy to /etc/udev/rules.d/ and run: udevadm control --reload
+# Made by `python -m modemgw.modem.udev_rules`; do not edit.
+# Copy to /etc/udev/rules.d/ and run: udevadm control --reload && udevadm trigger
 #
 # Every USB serial port gets a name that stays: by where its device is plugged and which interface it is.
 ACTION=="remove", GOTO="modemgw_end"

@@ -1,0 +1,1 @@
+"""The AT dialogue, pure: parser, commands, answers, URCs, errors and what to do about them."""

@@ -14,12 +14,10 @@ import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Any, Literal, get_args
 
 from pydantic import (
     BaseModel,
-    BeforeValidator,
-    ConfigDict,
     Field,
     PrivateAttr,
     ValidationError,
@@ -30,6 +28,8 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 
 from modemgw.config_dialects import model_of, tables_of, take_out
 from modemgw.config_lines import KeyLines
+from modemgw.config_modem import ModemSettings as ModemSettings
+from modemgw.config_types import Money, Price, Seconds, Section
 from modemgw.dialects import ALL, Dialect
 from modemgw.dialects.settings import Table
 from modemgw.domain.account import Account
@@ -62,22 +62,7 @@ class ConfigError(ModemgwError):
         super().__init__("\n".join(f"{name}: {complaint}" for complaint in self.complaints))
 
 
-def _money(value: object) -> object:
-    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
-
-
-Money = Annotated[str, BeforeValidator(_money), Field(pattern=r"^-?\d{1,12}(\.\d{1,4})?$")]
-Price = Annotated[str, BeforeValidator(_money), Field(pattern=r"^\d{1,12}(\.\d{1,4})?$")]
-PhoneNumber = Annotated[str, Field(pattern=r"^\+?[0-9]{3,20}$")]
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$")]
-Seconds = Annotated[int, Field(ge=1, le=31_536_000)]
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, populate_by_name=False)
-
-
-class HttpSettings(_Section):
+class HttpSettings(Section):
     """`[http]`: the native API and the dialects of the providers."""
 
     listen: str = DEFAULT_LISTEN
@@ -93,71 +78,21 @@ class HttpSettings(_Section):
         return value
 
 
-class StoreSettings(_Section):
+class StoreSettings(Section):
     """`[store]`: the database. A relative path is taken from the directory of the configuration file."""
 
     path: str = Field(default=DEFAULT_STORE, min_length=1)
     max_records: int = Field(default=100_000, ge=1, le=100_000_000)
 
 
-class ModemSettings(_Section):
-    """`[[modem]]`: one modem, found by its port or by its IMEI."""
-
-    name: Name
-    port: str | None = Field(default=None, min_length=1)
-    imei: str | None = Field(default=None, pattern=r"^[0-9]{14,16}$")
-    pin: str | None = Field(default=None, pattern=r"^[0-9]{4,8}$", repr=False)
-    baudrate: int = Field(default=115_200, ge=300, le=4_000_000)
-    enabled: bool = True
-    smsc: PhoneNumber | None = None
-    driver: Literal["at"] = "at"
-    profile: str | None = None
-    cnmi: str | None = Field(default=None, pattern=r"^[0-9](,[0-9]){0,4}$")
-    direct: bool | None = None
-    number: PhoneNumber | None = None
-    usb_reset: bool = False
-    power_cycle: list[str] | None = None
-    health_interval_s: int = Field(default=60, ge=5, le=3600)
-    canary_interval_s: int = Field(default=0, ge=0, le=604_800)
-    canary_limit_s: int = Field(default=300, ge=10, le=3600)
-
-    @field_validator("profile")
-    @classmethod
-    def _profile(cls, value: str | None) -> str | None:
-        from modemgw.modem.profile import known_profiles  # only where it is used: commands start fast
-
-        known = [profile.name for profile in known_profiles()]
-        if value is not None and value not in known:
-            raise PydanticCustomError(
-                "profile", "there is no such profile; there are: {names}", {"names": ", ".join(known)}
-            )
-        return value
-
-    @field_validator("power_cycle", mode="before")
-    @classmethod
-    def _power_cycle(cls, value: object) -> object:
-        if value is None or (isinstance(value, list) and value and all(isinstance(v, str) and v for v in value)):
-            return value
-        raise PydanticCustomError(
-            "power_cycle", 'must be the words of a command, such as ["uhubctl", "-l", "1-1", "-p", "2", "-a", "cycle"]'
-        )
-
-    @field_validator("canary_interval_s")
-    @classmethod
-    def _canary(cls, value: int) -> int:
-        if 0 < value < 60:
-            raise PydanticCustomError("canary", "must be 0 (no canary) or at least 60")
-        return value
-
-
-class PriceSettings(_Section):
+class PriceSettings(Section):
     """`[[account.prices]]`: what a part costs to numbers that start so."""
 
     prefix: str = Field(pattern=r"^\+?[0-9]{1,15}$")
     price: Price
 
 
-class AccountSettings(_Section):
+class AccountSettings(Section):
     """`[[account]]`: one API user."""
 
     login: str = Field(pattern=r"^[^\s:]{1,64}$")
@@ -176,8 +111,8 @@ class AccountSettings(_Section):
     balance_mode: Literal["fixed", "countdown", "sim"] = "fixed"
     currency: str = Field(default="RUR", pattern=r"^[A-Z]{3}$")
     price: Price = "0.00"
-    prices: list[PriceSettings] = []
-    allow: list[str] = []
+    prices: list[PriceSettings] = Field(default=[])
+    allow: list[str] = Field(default=[])
     _options: dict[str, dict[str, Any]] = PrivateAttr(default_factory=dict)
 
     @field_validator("allow")
@@ -236,7 +171,7 @@ class AccountSettings(_Section):
         )
 
 
-class AccessSettings(_Section):
+class AccessSettings(Section):
     """`[access]`: when an address that gives wrong credentials is blocked, at every front door."""
 
     block_after: int = Field(default=20, ge=0, le=100_000)
@@ -244,7 +179,7 @@ class AccessSettings(_Section):
     block_s: Seconds = 300
 
 
-class SendingSettings(_Section):
+class SendingSettings(Section):
     """`[sending]`: patience with modems and networks."""
 
     doubt_window_s: Seconds = 600
@@ -253,7 +188,7 @@ class SendingSettings(_Section):
     registration_limit_s: Seconds = 600
 
 
-class ReceivingSettings(_Section):
+class ReceivingSettings(Section):
     """`[receiving]`: reassembly and the storage sweep."""
 
     partial_after_s: Seconds = 3600
@@ -261,7 +196,7 @@ class ReceivingSettings(_Section):
     acknowledge_reports: bool = True
 
 
-class SmppSettings(_Section):
+class SmppSettings(Section):
     """`[smpp]`: the SMPP 3.4 server; without the section there is none."""
 
     listen: str = "127.0.0.1:2775"
@@ -301,7 +236,7 @@ class SmppSettings(_Section):
         return self
 
 
-class SmtpSettings(_Section):
+class SmtpSettings(Section):
     """`[smtp]`: the SMTP server of the SMSC.ru dialect; without the section there is none."""
 
     listen: str = "127.0.0.1:2525"
@@ -314,7 +249,7 @@ class SmtpSettings(_Section):
         return value
 
 
-class CallbackSettings(_Section):
+class CallbackSettings(Section):
     """`[callbacks]`: patience with receivers, and how long it is remembered what they said."""
 
     give_up_s: Seconds = 259_200
@@ -322,7 +257,7 @@ class CallbackSettings(_Section):
     keep_failed_s: Seconds = 2_592_000
 
 
-class Config(_Section):
+class Config(Section):
     """The whole file."""
 
     http: HttpSettings = HttpSettings()
@@ -396,7 +331,7 @@ def parse(text: str, path: Path | None = None, dialects: Sequence[Dialect] = ALL
 
     def section(table: Table, value: Any, place: tuple[int | str, ...]) -> BaseModel | None:
         try:
-            return model_of(table, _Section).model_validate(value)
+            return model_of(table, Section).model_validate(value)
         except ValidationError as error:
             for details in error.errors():
                 details["loc"] = (*place, *details["loc"])

@@ -1,0 +1,24 @@
+"""The kinds of values that settings have, and what all sections of the configuration have in common."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+
+def _money(value: object) -> object:
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+Money = Annotated[str, BeforeValidator(_money), Field(pattern=r"^-?\d{1,12}(\.\d{1,4})?$")]
+Price = Annotated[str, BeforeValidator(_money), Field(pattern=r"^\d{1,12}(\.\d{1,4})?$")]
+PhoneNumber = Annotated[str, Field(pattern=r"^\+?[0-9]{3,20}$")]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$")]
+Seconds = Annotated[int, Field(ge=1, le=31_536_000)]
+
+
+class Section(BaseModel):
+    """A table of the file: frozen, strict, without unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, populate_by_name=False)

@@ -6,6 +6,7 @@ Looks, opens nothing: asking AT is the supervisor's.
 from __future__ import annotations
 
 import csv
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
@@ -15,6 +16,8 @@ from pathlib import Path
 from typing import Protocol
 
 from serial.tools import list_ports
+
+SYSFS = Path("/sys")
 
 
 class PortRole(StrEnum):
@@ -171,6 +174,22 @@ def describe(facts: PortFacts, interface: UsbInterface) -> FoundPort:
         known_modem=vid is not None and f"{vid:04x}" in modem_vendors(),
         endpoints=interface.endpoints,
     )
+
+
+def usb_of(port: str) -> str | None:
+    """The USB id ("2c7c:0125") of the device behind a port; None for what is not on USB, or not there."""
+    if "://" in port:
+        return None
+    name = os.path.basename(os.path.realpath(port))
+    try:
+        folder = (SYSFS / "class" / "tty" / name / "device").resolve(strict=True)
+    except OSError:
+        return None
+    for parent in (folder, *folder.parents):
+        vid, pid = _hex_file(parent / "idVendor"), _hex_file(parent / "idProduct")
+        if vid is not None and pid is not None:
+            return f"{vid:04x}:{pid:04x}"
+    return None
 
 
 def _role(vid: int | None, usb: str | None, interface: UsbInterface) -> PortRole:

@@ -7,7 +7,16 @@ from pathlib import Path
 
 import pytest
 from modemgw.modem import discovery
-from modemgw.modem.discovery import PortRole, UsbInterface, by_device, describe, find_ports, usb_interface, usb_roles
+from modemgw.modem.discovery import (
+    PortRole,
+    UsbInterface,
+    by_device,
+    describe,
+    find_ports,
+    usb_interface,
+    usb_of,
+    usb_roles,
+)
 
 
 @dataclass
@@ -93,3 +102,18 @@ def test_sysfs(tmp_path: Path) -> None:
 def test_the_table_of_interfaces() -> None:
     assert len(usb_roles()) > 500
     assert usb_roles()["2c7c:6005", 3] is PortRole.AT
+
+
+def test_the_usb_id_behind_a_port(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    usb = tmp_path / "devices" / "usb1" / "1-1"
+    tty = usb / "1-1:1.2" / "ttyUSB2"
+    tty.mkdir(parents=True)
+    (usb / "idVendor").write_text("2c7c\n")
+    (usb / "idProduct").write_text("0125\n")
+    (tmp_path / "class" / "tty" / "ttyUSB2").mkdir(parents=True)
+    (tmp_path / "class" / "tty" / "ttyUSB2" / "device").symlink_to(tty)
+    monkeypatch.setattr(discovery, "SYSFS", tmp_path)
+    link = tmp_path / "by-path"
+    link.symlink_to("/dev/ttyUSB2")
+    assert [usb_of("/dev/ttyUSB2"), usb_of(str(link))] == ["2c7c:0125"] * 2
+    assert [usb_of(port) for port in ("/dev/ttyS0", "/dev/pts/0", "socket://127.0.0.1:1", "")] == [None] * 4

@@ -69,6 +69,18 @@ class MakeDriver(Protocol):
     ) -> Driver: ...
 
 
+class LineNotReady(ModemgwError):
+    """Nothing can be asked of a modem just now: it is absent, starting, recovering or blocked. `name` is the line's."""
+
+    def __init__(self, name: str, sentence: str) -> None:
+        self.name = name
+        super().__init__(sentence)
+
+
+class NoSuchLine(ModemgwError):
+    """There is no modem of that name."""
+
+
 class Climb(ModemgwError):
     """The session ends for a rung that needs the port opened anew: `rung` or, if that did not help, a higher one.
 

@@ -9,8 +9,8 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Coroutine, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any, TypeVar
 
 from modemgw.at.errors import CommandFailed
 from modemgw.at.policy import ErrorAction, ErrorScope
@@ -65,6 +65,8 @@ STALLED_S = 120.0
 
 #: How soon parts go on that a report freed from their doubt; reports that come together share one look.
 RESUME_MS = 250
+
+T = TypeVar("T")
 
 
 class Session:
@@ -157,6 +159,11 @@ class Session:
     def switched(self) -> None:
         """The operator paused or resumed the line."""
         self._halt_or_go()
+
+    async def errand(self, work: Callable[[Driver], Awaitable[T]]) -> T:
+        """Let `work` have the modem to itself between two messages. What it raises is its caller's matter."""
+        async with self._turn:
+            return await work(self._driver)
 
     # -- running ------------------------------------------------------------------------------------------
 

@@ -7,12 +7,14 @@ import asyncio
 import contextlib
 import logging
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
 
 from modemgw.domain.line import ModemView
 from modemgw.modem.discovery import FoundPort, find_ports
+from modemgw.modem.driver import Driver
 from modemgw.modem.finder import Finder, FoundModem
-from modemgw.modem.line import WorkerPorts, WorkerSettings
+from modemgw.modem.line import NoSuchLine, WorkerPorts, WorkerSettings
 from modemgw.modem.worker import Worker
 
 log = logging.getLogger(__name__)
@@ -20,6 +22,8 @@ log = logging.getLogger(__name__)
 #: How often the machine is looked over for modems while none is configured; a look lists sysfs, no port is opened
 #: that was asked before.
 DISCOVERY_S = 3.0
+
+T = TypeVar("T")
 
 
 class Supervisor:
@@ -59,6 +63,13 @@ class Supervisor:
         if worker is not None:
             worker.resume()
         return worker is not None
+
+    async def errand(self, name: str, work: Callable[[Driver], Awaitable[T]]) -> T:
+        """Let `work` have a modem to itself between two messages. Raises NoSuchLine, LineNotReady, what it raises."""
+        worker = self._workers.get(name)
+        if worker is None:
+            raise NoSuchLine(f"There is no modem named {name!r}.")
+        return await worker.errand(work)
 
     def start(self) -> None:
         """Start the configured workers and the discovery."""

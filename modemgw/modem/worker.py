@@ -17,7 +17,7 @@ from modemgw.errors import ModemgwError
 from modemgw.modem.channel import CommandTimeout
 from modemgw.modem.driver import Driver, InitialiseFailed, ModemInfo, ResetKind, SimProblem, SimReason
 from modemgw.modem.ladder import ALWAYS, Rung
-from modemgw.modem.line import Climb, Vitals, WorkerPorts, WorkerSettings
+from modemgw.modem.line import Climb, LineNotReady, Vitals, WorkerPorts, WorkerSettings
 from modemgw.modem.power import PowerError, power_cycle, usb_device, usb_reset, why_no_usb_reset
 from modemgw.modem.profile import known_profiles
 from modemgw.modem.session import Session
@@ -135,6 +135,15 @@ class Worker:
             paused=self._vitals.switch.paused_by is not None,
             recoveries=tuple((_name(rung), count) for rung, count in sorted(self._vitals.ladder.climbs.items())),
         )
+
+    async def errand(self, work: Callable[[Driver], Awaitable[T]]) -> T:
+        """Let `work` have the modem to itself between two messages; keep it short. Raises LineNotReady while there is
+        no session, and what `work` raises."""
+        session = self._session
+        if session is None or session.line is None:
+            state = f"{self._state}: {self._reason}" if self._reason else str(self._state)
+            raise LineNotReady(self.settings.name, f"The modem {self.settings.name} cannot be asked now ({state}).")
+        return await session.errand(work)
 
     # -- life ---------------------------------------------------------------------------------------------
 

@@ -34,6 +34,7 @@ from modemgw.modem.driver import Driver, DriverSettings
 from modemgw.modem.driver_at import AtDriver
 from modemgw.modem.finder import FoundModem
 from modemgw.modem.init_sim import RefusedPins
+from modemgw.modem.learned import LearnedStore, learned_path
 from modemgw.modem.line import WorkerPorts, WorkerSettings
 from modemgw.modem.profile import known_profiles
 from modemgw.modem.supervisor import Supervisor
@@ -73,6 +74,7 @@ class Runtime:
     def __init__(self, config: Config) -> None:
         self.config = config
         self._refused_pins = RefusedPins(config.store_path.with_name(config.store_path.name + ".pins"))
+        self._learned = LearnedStore(learned_path(config.store_path))
         self._store: Store | None = None
         self._supervisor: Supervisor | None = None
         self._http: HttpServer | None = None
@@ -230,6 +232,7 @@ class Runtime:
             driver=DriverSettings(
                 pin=modem.pin,
                 pin_memory=self._refused_pins,
+                learned=self._learned,
                 direct_delivery=modem.direct,
                 acknowledge_reports=self.config.receiving.acknowledge_reports,
                 indications=None if modem.cnmi is None else tuple(int(value) for value in modem.cnmi.split(",")),

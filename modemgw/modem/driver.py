@@ -12,6 +12,7 @@ from typing import Protocol
 
 from modemgw.at.errors import CommandFailed
 from modemgw.errors import ModemgwError
+from modemgw.modem.learned import LearnedStore
 from modemgw.modem.profile import Profile
 
 # ---------------------------------------------------------------- what is sent
@@ -114,6 +115,7 @@ class DriverSettings:
 
     pin: str | None = None
     pin_memory: PinMemory | None = None  # None: remembered as long as this process lives
+    learned: LearnedStore | None = None  # what this modem taught us before; None: remembered as long as the driver
     direct_delivery: bool | None = None  # None: as the profile says
     acknowledge_reports: bool = True  # AT+CSMS=1 and AT+CNMA also where only reports come directly
     indications: tuple[int, ...] | None = None  # of AT+CNMI; None: the best of those offered

@@ -32,6 +32,7 @@ from modemgw.modem.driver import (
 from modemgw.modem.driver_events import event_of
 from modemgw.modem.driver_registration import RegistrationWatch
 from modemgw.modem.init import Initialiser
+from modemgw.modem.learned import Learned
 from modemgw.modem.profile import Profile
 from modemgw.modem.storage import Storage
 from modemgw.modem.transport import PortLost, Transport
@@ -63,6 +64,7 @@ class AtDriver:
         self._profile = profile if profile is not None else Profile()
         self._usb = usb
         self._info: ModemInfo | None = None
+        self._learned = Learned()
         self._link_modes: tuple[int, ...] = ()
         self._link_kept = False
         self._acknowledge_form = commands.ACKNOWLEDGE
@@ -78,6 +80,11 @@ class AtDriver:
     @property
     def profile(self) -> Profile:
         return self._profile
+
+    @property
+    def learned(self) -> Learned:
+        """What this modem with this firmware taught us: bound to it once it is identified."""
+        return self._learned
 
     def assume(self, profile: Profile) -> None:
         self._profile = profile
@@ -96,11 +103,13 @@ class AtDriver:
         initialiser = Initialiser(
             self.channel, self._storage, self._registrations, settings, self._fixed_profile, self._usb
         )
+        initialiser.learned = self._learned
         try:
             info = await initialiser.run()
         finally:
             if initialiser.found.model or initialiser.found.manufacturer:
                 self._profile = initialiser.profile
+            self._learned = initialiser.learned
         self._link_modes = initialiser.found.link_modes
         self._acknowledges = info.needs_ack
         self._info = info

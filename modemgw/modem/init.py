@@ -45,6 +45,7 @@ from modemgw.modem.driver import (
 )
 from modemgw.modem.driver_registration import RegistrationWatch
 from modemgw.modem.init_sim import read_if_told, run_when_ready, sim_problem, sim_reason, unlock
+from modemgw.modem.learned import Learned
 from modemgw.modem.profile import Profile, choose_profile
 from modemgw.modem.storage import Storage
 
@@ -108,6 +109,7 @@ class Initialiser:
         self.profile = profile if profile is not None else Profile()
         self.usb = usb
         self.found = Found()
+        self.learned = Learned()
         self.deadline = asyncio.get_running_loop().time() + settings.sim_wait_s
 
     async def run(self) -> ModemInfo:
@@ -205,6 +207,8 @@ async def _identify(init: Initialiser) -> None:
         found.imei = found.imei or await read_if_told(init.channel, command, read_imei, "serial number")
     if init.fixed_profile is None:
         init.profile = choose_profile(found.manufacturer, found.model, found.firmware, init.usb)
+    if init.settings.learned is not None and found.imei:
+        init.learned = init.settings.learned.of(found.imei, found.firmware, found.model)
 
 
 async def _name(init: Initialiser, command: Command) -> str:

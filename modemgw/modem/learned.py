@@ -1,0 +1,227 @@
+"""What the dialogue with a modem has found out of it, kept per IMEI and firmware in a small file beside the database.
+
+Owns the file. What the values mean is known to those who put them there: `init`, `storage`, `driver_at`, USSD, doctor.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+log = logging.getLogger(__name__)
+
+#: What a value may be: anything JSON has. Tuples come back as lists; `ints` and `text` check what they give.
+Value = Any
+
+#: The file stays small: devices that changed longest ago go first, too many or too long values are refused.
+DEVICES_MOST, KEYS_MOST, VALUE_MOST = 200, 40, 2_000
+
+_FORMAT = 1
+_KEY = re.compile(r"[a-z][a-z0-9_.-]{0,39}\Z")
+
+
+@dataclass(slots=True)
+class Device:
+    """One modem as the file has it. `at` is Unix time in seconds of the last change."""
+
+    imei: str
+    firmware: str
+    model: str = ""
+    at: int = 0
+    values: dict[str, Value] = field(default_factory=dict)
+
+
+class Learned:
+    """The values of one modem with one firmware. `get` what worked last time, `put` what works, `drop` what fails.
+
+    Without a store (no IMEI, no file) it remembers as long as it lives. Nothing here raises for a full disk.
+    """
+
+    def __init__(self, store: LearnedStore | None = None, imei: str = "", firmware: str = "", model: str = "") -> None:
+        self._store = store
+        self._device = Device(imei, firmware, model)
+
+    @property
+    def device(self) -> Device:
+        """What is remembered now."""
+        if self._store is not None:
+            found = self._store.device(self._device.imei)
+            if found is not None and found.firmware == self._device.firmware:
+                return found
+            return Device(self._device.imei, self._device.firmware, self._device.model)
+        return self._device
+
+    def get(self, key: str, default: Value = None) -> Value:
+        """The value, or `default`. It comes from a file that people can edit: check it."""
+        return self.device.values.get(key, default)
+
+    def ints(self, key: str) -> tuple[int, ...] | None:
+        """The value if it is a list of whole numbers."""
+        value = self.get(key)
+        if isinstance(value, list | tuple) and value and all(type(n) is int for n in value):
+            return tuple(value)
+        return None
+
+    def text(self, key: str) -> str | None:
+        """The value if it is a string."""
+        value = self.get(key)
+        return value if isinstance(value, str) else None
+
+    def put(self, key: str, value: Value) -> None:
+        """Remember; what is known already costs nothing. Raises ValueError for a key or value that cannot be."""
+        if not _KEY.match(key):
+            raise ValueError(f"{key!r} is no key of a learned value")
+        value = json.loads(json.dumps(value))
+        if len(json.dumps(value)) > VALUE_MOST:
+            raise ValueError(f"The value of {key} is longer than {VALUE_MOST} characters")
+        device = self.device
+        if key in device.values and device.values[key] == value:
+            return
+        if key not in device.values and len(device.values) >= KEYS_MOST:
+            raise ValueError(f"More than {KEYS_MOST} values of one modem")
+        device.values[key] = value
+        if self._store is not None:
+            self._store.keep(device)
+
+    def drop(self, key: str) -> None:
+        """Forget: it did not work this time."""
+        device = self.device
+        if device.values.pop(key, None) is not None and self._store is not None:
+            self._store.keep(device)
+
+
+class LearnedStore:
+    """The file. It is read again when another process has replaced it, so that `modemgw profiles learned forget`
+    works while the service runs."""
+
+    def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
+        self.path = path
+        self._clock = clock
+        self._devices: dict[str, Device] = {}
+        self._mark: tuple[int, int, int] | None = None
+        self._read = False
+
+    def of(self, imei: str | None, firmware: str, model: str = "") -> Learned:
+        """What is known of this modem. Values of another firmware are forgotten; without an IMEI nothing is kept."""
+        if not imei:
+            return Learned()
+        known = self.device(imei)
+        if known is not None and known.firmware != firmware:
+            log.info(
+                "Modem %s has firmware %s now: what was learned of %s is forgotten", imei, firmware, known.firmware
+            )
+            self.forget(imei)
+        return Learned(self, imei, firmware, model)
+
+    def device(self, imei: str) -> Device | None:
+        """What the file has of a modem."""
+        self._refresh()
+        return self._devices.get(imei)
+
+    def devices(self) -> list[Device]:
+        """All of them, the one changed last first."""
+        self._refresh()
+        return sorted(self._devices.values(), key=lambda device: -device.at)
+
+    def keep(self, device: Device) -> None:
+        """Note a change of `device`, at once."""
+        self._refresh()
+        device.at = int(self._clock())
+        self._devices[device.imei] = device
+        while len(self._devices) > DEVICES_MOST:
+            del self._devices[min(self._devices.values(), key=lambda other: other.at).imei]
+        self._write()
+
+    def forget(self, imei: str) -> bool:
+        """Forget a modem; False if nothing was known of it."""
+        self._refresh()
+        if self._devices.pop(imei, None) is None:
+            return False
+        self._write()
+        return True
+
+    def _refresh(self) -> None:
+        mark = self._mark_of_file()
+        if self._read and mark == self._mark:
+            return
+        self._read, self._mark = True, mark
+        self._devices = {}
+        if mark is None:
+            return
+        try:
+            self._devices = _devices_in(json.loads(self.path.read_text(encoding="utf-8")))
+        except OSError as exc:
+            log.warning("%s cannot be read (%s); the modems are asked anew", self.path, exc.strerror)
+        except (ValueError, RecursionError) as exc:
+            self._set_aside(exc)
+
+    def _set_aside(self, reason: Exception) -> None:
+        aside = self.path.with_name(self.path.name + ".broken")
+        log.warning("%s is broken (%s); it is set aside as %s and the modems are asked anew", self.path, reason, aside)
+        try:
+            self.path.replace(aside)
+            self._mark = None
+        except OSError as exc:
+            log.warning("%s cannot be set aside: %s", self.path, exc.strerror)
+
+    def _write(self) -> None:
+        """Replace the file in one step. That it cannot be written is told in the log; the next change tries again."""
+        document = {
+            "format": _FORMAT,
+            "devices": {
+                device.imei: {
+                    "firmware": device.firmware, "model": device.model, "at": device.at, "values": device.values,
+                }
+                for device in self._devices.values()
+            },
+        }  # fmt: skip
+        fresh = self.path.with_name(self.path.name + ".new")
+        try:
+            descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                os.fchmod(file.fileno(), 0o600)
+                json.dump(document, file, indent=1, sort_keys=True)
+                file.write("\n")
+                file.flush()
+                os.fsync(file.fileno())
+            fresh.replace(self.path)
+        except OSError as exc:
+            log.warning("What was learned of the modems cannot be kept in %s: %s", self.path, exc)
+            return
+        self._mark = self._mark_of_file()
+
+    def _mark_of_file(self) -> tuple[int, int, int] | None:
+        try:
+            status = self.path.stat()
+        except OSError:
+            return None
+        return status.st_ino, status.st_mtime_ns, status.st_size
+
+
+def learned_path(store: Path) -> Path:
+    """Where the values are kept: beside the database."""
+    return store.with_name(store.name + ".learned.json")
+
+
+def _devices_in(document: object) -> dict[str, Device]:
+    """Raises ValueError for a document of another shape."""
+    if not isinstance(document, dict) or document.get("format") != _FORMAT:
+        raise ValueError(f"it is not of format {_FORMAT}")
+    devices = document.get("devices")
+    if not isinstance(devices, dict):
+        raise ValueError("it has no devices")
+    found: dict[str, Device] = {}
+    for imei, entry in devices.items():
+        match entry:
+            case {"firmware": str(firmware), "model": str(model), "at": int(at), "values": dict(values)}:
+                found[imei] = Device(imei, firmware, model, at, values)
+            case _:
+                raise ValueError(f"the entry of {imei} is unreadable")
+    return found

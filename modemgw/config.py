@@ -29,7 +29,7 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 from modemgw.config_dialects import model_of, tables_of, take_out
 from modemgw.config_lines import KeyLines
 from modemgw.config_modem import ModemSettings as ModemSettings
-from modemgw.config_types import Money, Price, Seconds, Section
+from modemgw.config_types import Money, Network, Price, Seconds, Section
 from modemgw.dialects import ALL, Dialect
 from modemgw.dialects.settings import Table
 from modemgw.domain.account import Account
@@ -70,6 +70,7 @@ class HttpSettings(Section):
     read_timeout_s: float = Field(default=30.0, ge=1, le=600)
     keepalive_timeout_s: float = Field(default=75.0, ge=1, le=3600)
     access_log: bool = False
+    trusted_proxies: list[Network] = Field(default=[])
 
     @field_validator("listen")
     @classmethod
@@ -112,20 +113,8 @@ class AccountSettings(Section):
     currency: str = Field(default="RUR", pattern=r"^[A-Z]{3}$")
     price: Price = "0.00"
     prices: list[PriceSettings] = Field(default=[])
-    allow: list[str] = Field(default=[])
+    allow: list[Network] = Field(default=[])
     _options: dict[str, dict[str, Any]] = PrivateAttr(default_factory=dict)
-
-    @field_validator("allow")
-    @classmethod
-    def _allow(cls, value: list[str]) -> list[str]:
-        for network in value:
-            try:
-                ipaddress.ip_network(network, strict=False)
-            except ValueError:
-                raise PydanticCustomError(
-                    "allow", '"{network}" is no address and no network such as "192.168.0.0/16"', {"network": network}
-                ) from None
-        return value
 
     @field_validator("callback_url")
     @classmethod

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+import ipaddress
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_core import PydanticCustomError
 
 
 def _money(value: object) -> object:
     return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
+def _network(value: str) -> str:
+    try:
+        ipaddress.ip_network(value, strict=False)
+    except ValueError:
+        raise PydanticCustomError(
+            "network", '"{network}" is no address and no network such as "192.168.0.0/16"', {"network": value}
+        ) from None
+    return value
+
+
+Network = Annotated[str, AfterValidator(_network)]
 Money = Annotated[str, BeforeValidator(_money), Field(pattern=r"^-?\d{1,12}(\.\d{1,4})?$")]
 Price = Annotated[str, BeforeValidator(_money), Field(pattern=r"^\d{1,12}(\.\d{1,4})?$")]
 PhoneNumber = Annotated[str, Field(pattern=r"^\+?[0-9]{3,20}$")]

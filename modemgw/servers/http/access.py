@@ -14,6 +14,7 @@ from aiohttp.http_exceptions import PayloadEncodingError
 
 from modemgw.domain.account import Account
 from modemgw.domain.refusal import Refusal, RefusalKind
+from modemgw.servers.http.peer import Peers
 from modemgw.servers.http.problems import RequestProblem
 from modemgw.service.gateway import Gateway
 
@@ -28,8 +29,9 @@ class Keyring:
     compared in constant time when it comes again; one that was wrong is never remembered.
     """
 
-    def __init__(self, gateway: Gateway) -> None:
+    def __init__(self, gateway: Gateway, peers: Peers | None = None) -> None:
         self._gateway = gateway
+        self._peers = peers or Peers()
         self._key = secrets.token_bytes(32)
         self._known: dict[bytes, tuple[bytes, Account]] = {}
 
@@ -45,9 +47,9 @@ class Keyring:
         digest = hashlib.blake2b(raw, key=self._key, digest_size=32).digest()
         known = self._known.get(digest)
         if known is not None and hmac.compare_digest(known[0], raw):
-            self._gateway.check(known[1], request.remote)
+            self._gateway.check(known[1], self._peers.address(request))
             return known[1]
-        account = self._authenticate(header, request.remote)
+        account = self._authenticate(header, self._peers.address(request))
         if len(self._known) >= _MAX_KNOWN:
             self._known.clear()
         self._known[digest] = (raw, account)

@@ -23,6 +23,7 @@ from modemgw.servers.http.events import EventsApi
 from modemgw.servers.http.health import HealthApi
 from modemgw.servers.http.native import NativeApi, Operation
 from modemgw.servers.http.openapi import DocsApi
+from modemgw.servers.http.peer import Peers
 from modemgw.servers.http.problems import ProblemRequestHandler, as_problems
 from modemgw.servers.listen import listen, url_of
 from modemgw.service.commands import CommandRunner
@@ -49,7 +50,7 @@ def make_app(
     """The application. Hand it to `start_http`, or to aiohttp's test client. `clock` is the dialects' time, Unix s."""
     settings = settings or HttpSettings()
     app = web.Application(middlewares=[as_problems], client_max_size=settings.max_body_bytes)
-    keyring = Keyring(gateway)
+    keyring = Keyring(gateway, Peers(settings.trusted_proxies))
     events = EventsApi(gateway, keyring)
     operations = [
         *NativeApi(gateway, settings, keyring).operations(),

@@ -18,6 +18,7 @@ from modemgw.config import HttpSettings
 from modemgw.dialects.seam import Dialect, Handler, Route, WireRequest
 from modemgw.domain.refusal import Refusal
 from modemgw.servers.http.access import read_body
+from modemgw.servers.http.peer import Peers
 from modemgw.servers.http.problems import of_refusal, of_status
 from modemgw.service.commands import CommandRunner
 
@@ -122,6 +123,7 @@ class DialectShell:
     ) -> None:
         self._runner = runner
         self._read_timeout_s = settings.read_timeout_s
+        self._peers = Peers(settings.trusted_proxies)
         self._clock = clock
         self.paths = Paths(reserved)
 
@@ -152,9 +154,9 @@ class DialectShell:
             raw_query=request.raw_path.partition("?")[2].encode("utf-8", "surrogateescape"),
             headers={name.lower(): value for name, value in request.headers.items()},
             body=await read_body(request, self._read_timeout_s),
-            remote=request.remote or "",
+            remote=self._peers.address(request) or "",
             now=int(self._clock() * 1000),
-            scheme=request.scheme,
+            scheme=self._peers.scheme(request),
         )
         try:
             answer = await self._runner.drive(handler(wire))

@@ -100,7 +100,7 @@ pause_after = "0"
             "[[account]]\nlogin='x'\npassword='p'\n[account.smsc]\nhlr = 'no'\n",
             "line 5: account[0].smsc.hlr: must be 'refuse' or 'ping'",
         ),
-        ("[[account]]\nlogin='x'\npassword='p'\nallow = ['x']\n", 'line 4: account[0].allow: "x" is no address'),
+        ("[[account]]\nlogin='x'\npassword='p'\nallow = ['x']\n", 'line 4: account[0].allow[0]: "x" is no address'),
         (
             "[[account]]\nlogin='x'\npassword='p'\n[[account.prices]]\nprefix='7'\nprice='-1'\n",
             "line 6: account[0].prices[0].price: must be an amount",

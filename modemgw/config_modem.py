@@ -29,6 +29,11 @@ class ModemSettings(Section):
     power_cycle: list[str] | None = None
     health_interval_s: int = Field(default=60, ge=5, le=3600)
     canary_interval_s: int = Field(default=0, ge=0, le=604_800)
+    per_minute: int = Field(default=0, ge=0, le=100_000)
+    per_hour: int = Field(default=0, ge=0, le=100_000)
+    per_day: int = Field(default=0, ge=0, le=1_000_000)
+    per_month: int = Field(default=0, ge=0, le=1_000_000)
+    gap_s: float = Field(default=0, ge=0, le=3600)
     canary_limit_s: int = Field(default=300, ge=10, le=3600)
 
     @field_validator("profile")

@@ -53,6 +53,7 @@ from modemgw.service.desk import Desk
 from modemgw.service.dispatch import Dispatcher
 from modemgw.service.esme import EsmeDesk
 from modemgw.service.limits import BlockRule
+from modemgw.service.pace import Quota
 from modemgw.service.sending import SendingSettings
 from modemgw.service.timers import Timers
 from modemgw.store.callbacks import CallbackQueue
@@ -239,7 +240,9 @@ class Runtime:
             ),
             profile=modem.profile,
             sending=SendingSettings(
-                doubt_window_ms=config.sending.doubt_window_s * 1000, pause_after=config.sending.pause_after
+                doubt_window_ms=config.sending.doubt_window_s * 1000,
+                pause_after=config.sending.pause_after,
+                quota=Quota(modem.per_minute, modem.per_hour, modem.per_day, modem.per_month, int(modem.gap_s * 1000)),
             ),
             sweep_interval_s=config.receiving.sweep_interval_s,
             health_interval_s=modem.health_interval_s,
@@ -255,7 +258,7 @@ class Runtime:
         """Settings for a modem that nobody configured. It is followed by its IMEI where it has one."""
         bound = ModemSettings(name="found", port=found.port)
         return replace(
-            self._worker_settings(bound), name=name, port=None if found.imei else found.port, imei=found.imei
+            self._worker_settings(bound), name=name, port=None if found.imei else found.place or found.port, imei=found.imei
         )
 
     @staticmethod

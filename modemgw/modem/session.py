@@ -10,6 +10,7 @@ import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from modemgw.at.errors import CommandFailed
@@ -36,6 +37,7 @@ from modemgw.modem.line import LAST_SEND_S, Climb, Vitals, WorkerPorts, WorkerSe
 from modemgw.modem.radio import DriverRadio
 from modemgw.modem.receiver import Receiver
 from modemgw.modem.transport import PortLost
+from modemgw.service.pace import Rest
 from modemgw.service.ports import LineRecord
 from modemgw.service.sending import LineSender, LineTrouble
 
@@ -191,7 +193,7 @@ class Session:
             await self._adopt(line, mr)
         self._sender = LineSender(
             line, DriverRadio(self._driver, self._turn), ports.repository, ports.dispatcher, ports.timers,
-            ports.clock, self._settings.sending,
+            ports.clock, self._settings.sending, self._pacing,
         )  # fmt: skip
         stopping: asyncio.Future[Any] = asyncio.ensure_future(stop.wait())
         sender: asyncio.Future[Any] = asyncio.ensure_future(self._send(self._sender))
@@ -313,6 +315,15 @@ class Session:
         self._note("line.paused", modem=self._settings.name, reason=reason, seconds=pause_s)
         by_hand = await self._switch.rest(pause_s)
         self._note("line.resumed", modem=self._settings.name, by="hand" if by_hand else "time")
+
+    def _pacing(self, rest: Rest | None) -> None:
+        """The sender waits for the line's quota, or goes on."""
+        if rest is None:
+            self._set_state(LineState.READY, None)
+            return
+        until = datetime.fromtimestamp(rest.until / 1000, UTC)
+        self._set_state(LineState.PAUSED, f"{rest.reason} Sending goes on at {until:%Y-%m-%d %H:%M:%S} UTC.")
+        self._note("line.quota", modem=self._settings.name, reason=rest.reason, until=rest.until)
 
     async def _make_room(self) -> None:
         try:

@@ -239,6 +239,10 @@ class Repository(RecordRepository, Protocol):
 
     async def queued_count(self) -> int: ...
 
+    async def sent_since(self, line: LineRecord, since: int, limit: int) -> list[int]:
+        """When parts went out through a line, or may have (Unix ms), oldest first; the newest `limit` of them."""
+        ...
+
 
 # -- the radio ------------------------------------------------------------------------------------------------
 

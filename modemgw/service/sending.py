@@ -10,14 +10,15 @@ import asyncio
 import contextlib
 import logging
 import random
-from collections.abc import Awaitable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 
 from modemgw.at.policy import ErrorAction, ErrorScope, policy_for, policy_for_silent_ok
 from modemgw.errors import ModemgwError
 from modemgw.service.compose import compose, submit_pdu
 from modemgw.service.dispatch import Dispatcher
 from modemgw.service.matching import tail
+from modemgw.service.pace import Pace, Quota, Rest
 from modemgw.service.ports import (
     Clock,
     InDoubt,
@@ -47,6 +48,9 @@ TRIES_AT_ONCE = 3
 #: Pause of a line while the journal cannot be written.
 STORE_RETRY_S = 2.0
 
+#: A line that waits for its quota looks at the clock so often: it may have been set.
+PACE_LOOK_S = 60.0
+
 #: How long the end of a session waits for its outcomes to be written.
 FLUSH_S = 10.0
 
@@ -68,6 +72,7 @@ class SendingSettings:
     doubt_window_ms: int = 600_000
     pause_after: int = 3  # refusals in a row, of different recipients, that speak of the SIM
     pause_ms: int = 1_800_000
+    quota: Quota = field(default_factory=Quota)
 
 
 class LineTrouble(ModemgwError):
@@ -95,7 +100,11 @@ class LineSender:
         timers: Timers,
         clock: Clock,
         settings: SendingSettings,
+        on_rest: Callable[[Rest | None], None] = lambda rest: None,
     ) -> None:
+        """`on_rest` is told when the line begins to wait for its quota, and with None when it goes on."""
+        self._on_rest = on_rest
+        self._pace: Pace | None = None
         self._line = line
         self._radio = radio
         self._repository = repository
@@ -113,13 +122,18 @@ class LineSender:
         """Until cancelled, `stopping` is set, or LineTrouble is raised."""
         while not self.stopping:
             try:
+                pace = await self._kept_pace()
                 job = await self._dispatcher.take(self._line.name)
             except ModemgwError as error:
                 log.warning("%s: the queue cannot be read: %s", self._line.name, error)
                 await asyncio.sleep(STORE_RETRY_S)
                 continue
+            rest = None if pace is None else pace.rest(self._clock(), len(job.queued))
             try:
-                await self.send(job)
+                if rest is None:
+                    await self.send(job)
+                else:
+                    self._return(job)  # another line may have it
             except LineTrouble:
                 raise
             except BaseException:
@@ -127,6 +141,35 @@ class LineSender:
                 raise
             finally:
                 self._dispatcher.release(job.id)
+            if pace is not None and rest is not None:
+                await self._rest(pace, len(job.queued), rest)
+
+    async def _kept_pace(self) -> Pace | None:
+        """The line's counts, as soon as they let another part go; None where it has no quota. Raises ModemgwError."""
+        if not self._settings.quota:
+            return None
+        if self._pace is None:
+            pace = Pace(self._settings.quota)
+            since = self._clock() - pace.since_ms
+            pace.remember(await self._repository.sent_since(self._line, since, pace.most))
+            self._pace = pace
+        if (rest := self._pace.rest(self._clock())) is not None:
+            await self._rest(self._pace, 1, rest)
+        return self._pace
+
+    async def _rest(self, pace: Pace, parts: int, rest: Rest) -> None:
+        """Wait until so many parts may go. A mere gap is not worth telling."""
+        told = bool(rest.reason)
+        if told:
+            self._on_rest(rest)
+        while True:
+            await asyncio.sleep(min(PACE_LOOK_S, max(0.0, (rest.until - self._clock()) / 1000)))
+            again = pace.rest(self._clock(), parts)
+            if again is None:
+                break
+            rest = again
+        if told:
+            self._on_rest(None)
 
     async def flush(self) -> None:
         """Wait until every outcome is durable, or for FLUSH_S: the writer keeps what the disk does not take."""
@@ -149,6 +192,8 @@ class LineSender:
                 # the rest waits for the next start, on this line
                 self._return(job)
                 return
+        if self._pace is not None:
+            self._pace.ended(self._clock())
 
     async def _send_part(self, job: Job, seq: int, part: UserData) -> bool:
         """True if the next part may follow."""
@@ -160,6 +205,8 @@ class LineSender:
                 await self._reject_uncomposable(job, f"It cannot be put into a PDU: {error}")
                 return False
             attempt, outcome = await self._attempt(job, seq, pdu)
+            if self._pace is not None and isinstance(outcome, Sent | InDoubt):
+                self._pace.sent(self._clock())
             if attempt is None:
                 # cancelled or expired meanwhile; or it has changed since the job was made, and is looked at again
                 self._return(job)

@@ -299,6 +299,16 @@ def report_latencies(con: sqlite3.Connection, receipts: int = 1_000) -> dict[str
     return {name: max(0, latency) for name, latency in rows}
 
 
+def sent_since(con: sqlite3.Connection, line_id: int, since: int, limit: int) -> list[int]:
+    """When parts went out through a line, or may have, oldest first. Goes back through the attempts of all lines."""
+    rows = con.execute(
+        "SELECT started_at FROM attempts WHERE line_id = ? AND started_at > ? "
+        "AND outcome IN ('sent', 'unknown', 'started') ORDER BY id DESC LIMIT ?",
+        (line_id, since, limit),
+    )
+    return [at for (at,) in rows][::-1]
+
+
 def queued_count(con: sqlite3.Connection, cap: int = 1_000_000) -> int:
     """Messages that wait to be sent, counted up to `cap`."""
     count: int = con.execute(

@@ -179,3 +179,6 @@ class SqliteRepository:
 
     async def queued_count(self) -> int:
         return await self._read(queries.queued_count)
+
+    async def sent_since(self, line: LineRecord, since: int, limit: int) -> list[int]:
+        return await self._read(lambda con: queries.sent_since(con, line.id, since, limit))

@@ -93,7 +93,7 @@ class _PduWalk:
         size = self._octets[0] if self._octets else 0
         if size > MAX_SCA:
             raise _Unreadable
-        self._at = 1
+        self._skip(1)
         if size:
             self._skip(1)
             self._number(size - 1, 2 * (size - 1), KEPT_OF_SMSC)

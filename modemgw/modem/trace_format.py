@@ -125,7 +125,7 @@ def parse_trace(lines: Iterable[str]) -> Iterator[TraceLine]:
 
 # +CPIN, +CPIN2, +EPIN, +CLCK (facility lock), +CPWD (change of password), ^CPIN, ^CARDLOCK, +CPUK: what is set by them
 # is a secret (TS 27.007 7.4, 7.5, 8.3). MMI codes **04*, **042*, **05*, **052* change and unblock PINs (TS 22.030 6.6).
-_SECRET = re.compile(rb"[+^*#%$!][A-Z]*(?:PIN|PUK|CLCK|CPWD|LOCK)[0-9A-Z]*=(?!\?)|\*\*0[45]2?\*", re.IGNORECASE)
+_SECRET = re.compile(rb"[+^*#%$!][A-Z]*(?:PIN|PUK|CLCK|PWD|LOCK)2?=(?!\?)|\*\*0[45]2?\*", re.IGNORECASE)
 _COMMAND_ENDS = b"\r\n\x1b\x1a"
 _TAIL = 160  # of a line are remembered; commands are shorter
 

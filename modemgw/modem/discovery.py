@@ -33,6 +33,13 @@ class PortRole(StrEnum):
     UNKNOWN = "UNKNOWN"
 
 
+_USES: Mapping[PortRole, str] = {
+    PortRole.DIAG: "diagnostics", PortRole.GPS: "GPS", PortRole.AUDIO: "audio", PortRole.IGNORE: "vendor's own",
+}  # fmt: skip
+
+#: A port that is named by where it is plugged in.
+PLACE = "usb:"
+
 NEVER_ASKED = frozenset({PortRole.DIAG, PortRole.GPS, PortRole.AUDIO, PortRole.IGNORE})
 
 HUAWEI = 0x12D1
@@ -70,6 +77,13 @@ class FoundPort:
     serial_number: str | None = None
     known_modem: bool = False  # its maker is one of modems; else it may be anything behind a USB converter
     endpoints: int | None = None
+
+    @property
+    def place(self) -> str | None:
+        """Where it is plugged in, as a `port` of the configuration: "usb:1-1.2:1.3" is interface 3 at 1-1.2."""
+        if self.usb is None or self.device.startswith("/"):
+            return None
+        return f"{PLACE}{self.device}" + (f":1.{self.interface}" if self.interface is not None else "")
 
     @property
     def candidate(self) -> bool:
@@ -114,7 +128,11 @@ def find_ports(*, converters: bool = False) -> list[FoundPort]:
     Ports behind USB-to-serial converters may be anything, and are left out unless `converters`.
     """
     found = [p for p in all_ports() if p.candidate and (p.known_modem or (converters and p.usb is not None))]
-    return sorted(found, key=lambda p: (p.device, p.rank, -1 if p.interface is None else p.interface, p.url))
+    return sorted(found, key=_order)
+
+
+def _order(port: FoundPort) -> tuple[str, int, int, str]:
+    return port.device, port.rank, -1 if port.interface is None else port.interface, port.url
 
 
 def by_device(ports: Iterable[FoundPort]) -> dict[str, list[FoundPort]]:
@@ -178,18 +196,64 @@ def describe(facts: PortFacts, interface: UsbInterface) -> FoundPort:
 
 def usb_of(port: str) -> str | None:
     """The USB id ("2c7c:0125") of the device behind a port; None for what is not on USB, or not there."""
+    return _usb_of(port)[0]
+
+
+def device_of(port: str) -> str:
+    """What two ports of one modem have in common: its folder in sysfs; for all else the port itself.
+
+    The ports of a USB converter may each have a modem behind them, so that each is a device of its own.
+    """
     if "://" in port:
-        return None
+        return port
+    usb, folder = _usb_of(port)
+    if usb is None or folder is None or usb.partition(":")[0] not in modem_vendors():
+        return os.path.realpath(port)
+    return str(folder)
+
+
+def _usb_of(port: str) -> tuple[str | None, Path | None]:
+    if "://" in port:
+        return None, None
     name = os.path.basename(os.path.realpath(port))
     try:
         folder = (SYSFS / "class" / "tty" / name / "device").resolve(strict=True)
     except OSError:
-        return None
+        return None, None
     for parent in (folder, *folder.parents):
         vid, pid = _hex_file(parent / "idVendor"), _hex_file(parent / "idProduct")
         if vid is not None and pid is not None:
-            return f"{vid:04x}:{pid:04x}"
+            return f"{vid:04x}:{pid:04x}", parent
+    return None, None
+
+
+def port_at(place: str) -> str | None:
+    """The device path of what is plugged in at "usb:1-1.2" (its best AT port) or "usb:1-1.2:1.3" (that interface)."""
+    device, _, interface = place.removeprefix(PLACE).partition(":")
+    number = interface.rpartition(".")[2]
+    for port in sorted(all_ports(), key=_order):
+        if port.device == device and (str(port.interface) == number if number else port.candidate):
+            return port.url
     return None
+
+
+def why_never_asked(port: str) -> str | None:
+    """Why nothing may be written to a port, as a sentence; None: it may be a modem's AT port.
+
+    A port counts as one for something else only where its device has another that is for AT: tables err.
+    """
+    node = os.path.realpath(port)
+    ports = all_ports()
+    found = next((p for p in ports if os.path.realpath(p.url) == node), None)
+    if found is None or found.candidate:
+        return None
+    others = [p.url for p in sorted(ports, key=_order) if p.device == found.device and p.candidate]
+    if not others:
+        return None
+    return (
+        f"{port} is the {_USES[found.role]} port of {found.description} ({found.usb}, interface {found.interface}), "
+        f"not for AT commands: nothing is written to it. Its AT port is {others[0]}."
+    )
 
 
 def _role(vid: int | None, usb: str | None, interface: UsbInterface) -> PortRole:

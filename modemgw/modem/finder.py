@@ -16,13 +16,17 @@ from modemgw.at.commands import IMEI
 from modemgw.at.responses import first, read_imei
 from modemgw.errors import ModemgwError
 from modemgw.modem.channel import Channel
-from modemgw.modem.discovery import FoundPort, find_ports
+from modemgw.modem.discovery import FoundPort, by_device, find_ports
 from modemgw.modem.transport import open_transport
 
 log = logging.getLogger(__name__)
 
 #: A port that did not answer is asked again after these; one that has been plugged anew at once.
 SILENT_S = (2.0, 5.0, 10.0, 30.0, 60.0)
+
+#: So long after it was plugged in a port that does not answer is starting, and asked again after the shortest pause.
+BOOT_S = 45.0
+BOOTING_S = 1.0
 
 #: All questions to one port together.
 ASKING_S = 6.0
@@ -36,6 +40,7 @@ class FoundModem:
     imei: str | None
     usb: str | None
     description: str
+    place: str | None = None  # where it is plugged in, as a `port` of the configuration
 
 
 @dataclass(slots=True)
@@ -44,12 +49,21 @@ class _Known:
     modem: FoundModem | None
     asked_at: float
     silent: int = 0  # times it was asked in vain
+    first_at: float = 0.0  # monotonic time of the first question
+    fresh: bool = False  # it was plugged in while this program ran
+
+    def due(self) -> float | None:
+        """When to ask again (monotonic); None: never, the answer stands."""
+        if self.modem is not None:
+            return None
+        if self.asked_at - self.first_at < BOOT_S and self.fresh:
+            return self.asked_at + BOOTING_S
+        return self.asked_at + SILENT_S[min(self.silent, len(SILENT_S)) - 1]
 
     def stands(self, mark: tuple[int, int], now: float) -> bool:
         """What is known needs not be asked again."""
-        if self.mark != mark:
-            return False
-        return self.modem is not None or now - self.asked_at < SILENT_S[min(self.silent, len(SILENT_S)) - 1]
+        due = self.due()
+        return self.mark == mark and (due is None or now < due)
 
 
 class Finder:
@@ -59,6 +73,8 @@ class Finder:
         self._in_use = in_use
         self._ports = ports
         self._known: dict[str, _Known] = {}
+        self._answered: set[tuple[str | None, int | None]] = set()  # (usb id, interface) that spoke AT
+        self._looked = False
         self._lock = asyncio.Lock()
 
     async def locate(self, imei: str) -> str | None:
@@ -76,19 +92,34 @@ class Finder:
         return [found.url for found in ports if found.device == device and _node(found.url) not in busy]
 
     async def find(self) -> list[FoundModem]:
-        """The modems that are not in use, one port each."""
+        """The modems that are not in use, one port each. Devices are asked side by side, their ports in turn."""
         async with self._lock:
             ports = await asyncio.to_thread(self._ports)
+            urls = {port.url for port in ports}
+            for gone in self._known.keys() - urls:
+                del self._known[gone]
             busy = {_node(port) for port in self._in_use()}
             busy_devices = {port.device for port in ports if _node(port.url) in busy}
-            found: dict[str, FoundModem] = {}
-            for port in ports:
-                if port.device in busy_devices or port.device in found:
-                    continue
-                modem = await self._ask(port)
-                if modem is not None:
-                    found[port.device] = modem
-            return list(found.values())
+            devices = [group for name, group in by_device(ports).items() if name not in busy_devices]
+            found = await asyncio.gather(*(self._ask_device(group) for group in devices))
+            self._looked = True
+            return [modem for modem in found if modem is not None]
+
+    def due_s(self, at_most: float) -> float:
+        """How long to wait before the next `find`: no longer than a port that was silent is left alone."""
+        now = time.monotonic()
+        dues = [due for known in self._known.values() if (due := known.due()) is not None]
+        return max(0.0, min([at_most, *(due - now for due in dues)]))
+
+    async def _ask_device(self, ports: list[FoundPort]) -> FoundModem | None:
+        """The first port that tells its IMEI, else the first that speaks AT."""
+        nameless: FoundModem | None = None
+        for port in sorted(ports, key=lambda port: (port.usb, port.interface) not in self._answered):
+            modem = await self._ask(port)
+            if modem is not None and modem.imei is not None:
+                return modem
+            nameless = nameless or modem
+        return nameless
 
     async def _ask(self, port: FoundPort) -> FoundModem | None:
         try:
@@ -100,10 +131,15 @@ class Finder:
         known = self._known.get(port.url)
         if known is not None and known.stands(mark, now):
             return known.modem
-        silent = known.silent if known is not None and known.mark == mark else 0
+        again = known is not None and known.mark == mark
+        silent, first_at, fresh = (
+            (known.silent, known.first_at, known.fresh) if known is not None and again else (0, now, self._looked)
+        )
         answered, imei = await ask_imei(port.url)
-        modem = FoundModem(port.url, imei, port.usb, port.description) if answered else None
-        self._known[port.url] = _Known(mark, modem, now, 0 if answered else silent + 1)
+        modem = FoundModem(port.url, imei, port.usb, port.description, port.place) if answered else None
+        if answered:
+            self._answered.add((port.usb, port.interface))
+        self._known[port.url] = _Known(mark, modem, time.monotonic(), 0 if answered else silent + 1, first_at, fresh)
         return modem
 
 

@@ -8,13 +8,16 @@ import contextlib
 import logging
 import os
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 from modemgw.domain.line import ModemView
 from modemgw.modem.discovery import FoundPort, find_ports
 from modemgw.modem.driver import Driver
 from modemgw.modem.finder import Finder, FoundModem
+from modemgw.modem.hotplug import HotPlug, PlugEvent
 from modemgw.modem.line import NoSuchLine, WorkerPorts, WorkerSettings
+from modemgw.modem.whereabouts import Claims, Whereabouts
 from modemgw.modem.worker import Worker
 
 log = logging.getLogger(__name__)
@@ -22,6 +25,9 @@ log = logging.getLogger(__name__)
 #: How often the machine is looked over for modems while none is configured; a look lists sysfs, no port is opened
 #: that was asked before.
 DISCOVERY_S = 3.0
+
+#: The same where the system tells of ports that come.
+DISCOVERY_TOLD_S = 15.0
 
 T = TypeVar("T")
 
@@ -36,7 +42,10 @@ class Supervisor:
         *,
         adopt: Callable[[str, FoundModem], WorkerSettings] | None = None,
         look: Callable[[], list[FoundPort]] = find_ports,
+        plugs: HotPlug | None = None,
     ) -> None:
+        self._plugs = plugs if plugs is not None else HotPlug()
+        self._claims = Claims(settings)
         self._settings = settings
         self._ports = ports
         self._adopt = adopt
@@ -73,35 +82,76 @@ class Supervisor:
 
     def start(self) -> None:
         """Start the configured workers and the discovery."""
+        self._plugs.start()
+        self._plugs.listen(self._plugged)
         for settings in self._settings:
             self._start(settings)
         if self._adopt is not None:
             self._discovery = asyncio.create_task(self._discover(self._adopt), name="discovery")
 
     def _start(self, settings: WorkerSettings) -> None:
-        worker = Worker(settings, self._ports, self._finder.locate, self._finder.siblings)
+        whereabouts = Whereabouts(settings, self._finder, self._claims)
+        worker = Worker(settings, self._ports, whereabouts, self._plugs)
         self._workers[settings.name] = worker
         self._tasks.append(asyncio.create_task(worker.run(), name=f"modem {settings.name}"))
 
     def _in_use(self) -> list[str]:
         return [worker.port for worker in self._workers.values() if worker.port]
 
+    def _plugged(self, event: PlugEvent) -> None:
+        if event.action == "remove" and event.port is not None:
+            for worker in self._workers.values():
+                worker.unplugged(event.port)
+
     async def _discover(self, adopt: Callable[[str, FoundModem], WorkerSettings]) -> None:
         told = False
         while not self._stopping.is_set():
-            for modem in await self._look():
-                name = f"modem-{modem.imei[-6:]}" if modem.imei else os.path.basename(modem.port)
-                if name not in self._workers:
-                    log.warning("Found %s at %s: it is called %s", modem.description, modem.port, name)
-                    self._start(adopt(name, modem))
-            if not self._workers and not told:
-                told = True
-                log.warning("No modem is configured and none is found; looking again every %g s.", DISCOVERY_S)
+            woken = asyncio.create_task(self._plugs.wait(3600))  # also by what comes during the look
             try:
-                async with asyncio.timeout(DISCOVERY_S):
-                    await self._stopping.wait()
-            except TimeoutError:
-                continue
+                for modem in await self._look():
+                    settings = self._named(modem, adopt)
+                    if settings is not None:
+                        log.warning("Found %s at %s: it is called %s", modem.description, modem.port, settings.name)
+                        self._start(settings)
+                if not self._workers and not told:
+                    told = True
+                    log.warning("No modem is configured and none is found; waiting for one.")
+                every_s = DISCOVERY_TOLD_S if self._plugs.proven else DISCOVERY_S
+                if await self._heard(woken, self._finder.due_s(every_s)):
+                    await self._plugs.settled()
+            finally:
+                woken.cancel()
+                await asyncio.gather(woken, return_exceptions=True)
+
+    async def _heard(self, woken: asyncio.Task[bool], seconds: float) -> bool:
+        stop = asyncio.create_task(self._stopping.wait())
+        try:
+            await asyncio.wait([woken, stop], timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stop.cancel()
+            await asyncio.gather(stop, return_exceptions=True)
+        return woken.done()
+
+    def _named(self, modem: FoundModem, adopt: Callable[[str, FoundModem], WorkerSettings]) -> WorkerSettings | None:
+        """Settings for a modem that was found; None for one that has a worker, which will find it as well.
+
+        A modem is known by its IMEI: wherever it is plugged in, its name stays. One without, and the second of two
+        with the same IMEI, are known by the place where they are plugged in.
+        """
+        place = (modem.place or os.path.basename(modem.port)).replace(":", "-")
+        if modem.imei is None:
+            return adopt(place, modem) if place not in self._workers else None
+        for digits in (modem.imei[-6:], modem.imei):
+            name = f"modem-{digits}"
+            worker = self._workers.get(name)
+            if worker is None:
+                return adopt(name, modem)
+            if worker.settings.imei is not None and worker.settings.imei[:14] == modem.imei[:14]:
+                if not self._claims.has(name):
+                    return None
+                twin = f"{name}-{place}"
+                return adopt(twin, replace(modem, imei=None)) if twin not in self._workers else None
+        return None
 
     async def _look(self) -> list[FoundModem]:
         try:
@@ -113,6 +163,7 @@ class Supervisor:
     async def stop(self) -> None:
         """Let every worker finish the part in the air, up to its limit."""
         self._stopping.set()
+        self._plugs.close()
         if self._discovery is not None:
             self._discovery.cancel()
             with contextlib.suppress(asyncio.CancelledError):

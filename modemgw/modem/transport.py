@@ -132,6 +132,12 @@ class Transport:
         with contextlib.suppress(OSError, termios.error):
             self._close_port()
 
+    def drop(self) -> None:
+        """The device is gone, whether or not its port has noticed: take what it said last, then tell the loss."""
+        if self._open and self._reading:
+            self._readable()
+        self._lose(OSError(errno.ENODEV, os.strerror(errno.ENODEV)))
+
     def _readable(self) -> None:
         try:
             data = os.read(self._fd, READ_SIZE)

@@ -15,7 +15,9 @@ from modemgw.at.errors import CommandFailed
 from modemgw.domain.line import LineState, ModemView, StorageView
 from modemgw.errors import ModemgwError
 from modemgw.modem.channel import CommandTimeout
+from modemgw.modem.discovery import PLACE
 from modemgw.modem.driver import Driver, InitialiseFailed, ModemInfo, ResetKind, SimProblem, SimReason
+from modemgw.modem.hotplug import HotPlug
 from modemgw.modem.ladder import ALWAYS, Rung
 from modemgw.modem.line import Climb, LineNotReady, Vitals, WorkerPorts, WorkerSettings
 from modemgw.modem.power import PowerError, power_cycle, usb_device, usb_reset, why_no_usb_reset
@@ -30,6 +32,7 @@ from modemgw.modem.transport import (
     Transport,
     open_transport,
 )
+from modemgw.modem.whereabouts import PortTaken, Whereabouts
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +47,12 @@ NETWORK_PORT_S = 1.0
 
 #: After so many looks they are fewer.
 SOON, LOCATE_LATER_S, NETWORK_PORT_LATER_S = 120, 2.0, 5.0
+
+#: So seldom a port that is missing is looked for where the system tells of ports that come.
+MISSING_TOLD_S, LOCATE_TOLD_S = 1.0, 5.0
+
+#: A modem whose port is missing is looked for elsewhere so often, where nobody tells of ports that come.
+FOLLOW_S = 5.0
 
 #: Pauses between tries at a port that is there and cannot be used.
 TROUBLE_S = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0)
@@ -78,15 +87,16 @@ class Worker:
         self,
         settings: WorkerSettings,
         ports: WorkerPorts,
-        locate: Callable[[str], Awaitable[str | None]] | None = None,
-        siblings: Callable[[str], Awaitable[list[str]]] | None = None,
+        whereabouts: Whereabouts | None = None,
+        plugs: HotPlug | None = None,
     ) -> None:
-        """`locate` finds the port of the modem with an IMEI; for modems that are not bound to a port. `siblings`
-        finds the other AT ports of the device behind a port."""
+        """`whereabouts` knows the port, `plugs` when ports come and go; without it they are looked for."""
         self.settings = settings
         self.port = settings.port
-        self._locate = locate
-        self._siblings = siblings
+        self._whereabouts = whereabouts if whereabouts is not None else Whereabouts(settings)
+        self._plugs = plugs
+        self._transport: Transport | None = None
+        self._node: str | None = None  # the device file that is open, whatever link led to it
         self._ports = ports
         self._state = LineState.ABSENT
         self._reason: str | None = None
@@ -157,6 +167,11 @@ class Worker:
         if self._session is not None:
             self._session.switched()
 
+    def unplugged(self, node: str) -> None:
+        """The system says that a device file is gone. The open port tells so itself, mostly."""
+        if self._transport is not None and node == self._node and not _there(node):
+            self._transport.drop()
+
     def resume(self) -> None:
         """End a pause of either kind, a stay in quarantine, and the wait for a person to see to the SIM."""
         self._vitals.switch.resume()
@@ -174,6 +189,7 @@ class Worker:
                 log.exception("%s: unexpected", self.settings.name)
                 self._set(LineState.RECOVERING, f"Internal error: {error!r}")
                 await self._pause(self._next_pause())
+        self._whereabouts.release()
         self._set(LineState.STOPPED, None)
 
     async def _spell(self) -> Exception | None:
@@ -197,6 +213,7 @@ class Worker:
             return error
         finally:
             self._end_session()
+            self._transport = None
             if driver is not None:
                 await self._close(driver)
         return None
@@ -205,15 +222,18 @@ class Worker:
         """What the end of a spell asks for, with the port closed."""
         if isinstance(ending, PortMissing):
             self._pending_rung = None
+            self._whereabouts.release()
             self._set(LineState.ABSENT, str(ending))
             await self._wait_for_port()
         elif isinstance(ending, PortLost):
+            self._whereabouts.release()
             self._lost(ending)
             self._failures += 1
             await self._pause(MISSING_S if self._failures == 1 else self._next_pause())
         elif isinstance(ending, PortDenied | PortBusy):
             self._set(LineState.BLOCKED, str(ending))
-            await self._pause(self._next_pause())
+            pause = self._next_pause()
+            await self._until_plugged(pause, pause)  # udev may yet set its group
         elif isinstance(ending, PortError):
             self._set(LineState.ABSENT, str(ending))
             await self._pause(self._next_pause())
@@ -236,14 +256,12 @@ class Worker:
     # -- one spell ----------------------------------------------------------------------------------------
 
     async def _open(self) -> Transport:
-        port = self.port
-        if port is None or (self.settings.port is None and not _there(port)):
-            imei = self.settings.imei or ""
-            port = self.port = await self._locate(imei) if self._locate is not None else None
-            if port is None:
-                raise PortMissing("", f"No port of this machine has the modem with IMEI {imei}. Is it plugged in?")
+        known = self._info.imei if self._info is not None else None
+        self.port = port = await self._whereabouts.find(self.port, known)
         self._set(LineState.OPENING, self._reason)
-        return await open_transport(port, baudrate=self.settings.baudrate)
+        self._node = _node(port)
+        self._transport = await open_transport(port, baudrate=self.settings.baudrate)
+        return self._transport
 
     def _make(self, transport: Transport) -> tuple[Driver, Session]:
         session: Session | None = None
@@ -287,7 +305,14 @@ class Worker:
         if wanted and info.imei and info.imei[:14] != wanted[:14]:
             port, self.port = self.port, self.settings.port
             self._profile = None
+            self._whereabouts.release()
             raise PortError(port or "", f"There is a modem with IMEI {info.imei}, not {wanted}.")
+        try:
+            self._whereabouts.know(info)
+        except PortTaken:
+            self.port = self.settings.port
+            self._whereabouts.release()
+            raise
 
     def _end_session(self) -> None:
         session, self._session = self._session, None
@@ -325,9 +350,9 @@ class Worker:
 
     async def _other_port(self) -> str | None:
         """Another AT port of the same device that was not tried lately."""
-        if self._siblings is None or self.port is None or "://" in self.port:
+        if self.port is None:
             return None
-        ports = [port for port in await self._siblings(self.port) if port not in self._tried]
+        ports = [port for port in await self._whereabouts.siblings(self.port) if port not in self._tried]
         return ports[0] if ports else None
 
     async def _climb(self, climb: Climb) -> None:
@@ -455,21 +480,42 @@ class Worker:
             await self._stoppable(self._vitals.switch.rest(seconds))
 
     async def _wait_for_port(self) -> None:
-        """Until the port is there, or `stop`. Network ports are simply tried again."""
+        """Until it is worth while to look for the port again, or `stop`. Network ports are simply tried again."""
         port = self.settings.port
         self._failures += 1
-        if port is None:
-            self.port = None
-            await self._pause(LOCATE_S if self._failures < SOON else LOCATE_LATER_S)
-        elif "://" in port:
-            await self._pause(NETWORK_PORT_S if self._failures < SOON else NETWORK_PORT_LATER_S)
+        soon = self._failures < SOON
+        if port is not None and "://" in port:
+            await self._pause(NETWORK_PORT_S if soon else NETWORK_PORT_LATER_S)
+        elif port is None or port.startswith(PLACE):
+            self.port = port
+            await self._until_plugged(LOCATE_S if soon else LOCATE_LATER_S, LOCATE_TOLD_S, all_of_it=True)
         else:
             self.port = port
             if _there(port):  # and yet it cannot be opened
                 await self._pause(self._next_pause())
+            elsewhere = time.monotonic() + FOLLOW_S
             while not self._stop.is_set() and not _there(port):
-                await self._pause(MISSING_S)
+                heard = await self._until_plugged(MISSING_S, MISSING_TOLD_S)
+                if self._info is not None and (heard or time.monotonic() > elsewhere):
+                    break  # it may have come back under another name
         self._be_patient()
+
+    async def _until_plugged(self, seconds: float, told_s: float, *, all_of_it: bool = False) -> bool:
+        """Until a port comes or goes (True), `stop`, or for so long: `told_s` where one is told of ports that come.
+
+        `all_of_it`: until all ports of the device that came are there.
+        """
+        plugs, port = self._plugs, self.settings.port
+        if plugs is None:
+            await self._pause(seconds)
+            return False
+        with contextlib.suppress(_Stopped):
+            limit_s = told_s if plugs.proven and _is_told(port) else seconds
+            if await self._stoppable(plugs.wait(limit_s)):
+                if all_of_it or not _there(port or ""):
+                    await self._stoppable(plugs.settled())
+                return True
+        return False
 
     # -- telling ------------------------------------------------------------------------------------------
 
@@ -492,6 +538,15 @@ def _name(rung: Rung) -> str:
 
 def _there(path: str) -> bool:
     return os.path.exists(path)
+
+
+def _node(port: str) -> str | None:
+    return None if "://" in port else os.path.realpath(port)
+
+
+def _is_told(port: str | None) -> bool:
+    """The system tells when this port comes: not of ptys, and not of links that somebody made."""
+    return port is None or port.startswith(PLACE) or (port.startswith("/dev/") and not port.startswith("/dev/pts/"))
 
 
 def _mark(path: str | None) -> tuple[str, int, int] | None:

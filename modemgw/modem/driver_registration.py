@@ -5,6 +5,8 @@ Owns no other state of the modem.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from modemgw.at import commands
 from modemgw.at.errors import AtResponseError, CommandFailed
 from modemgw.at.responses import RegistrationReply, first, read_registration
@@ -57,8 +59,14 @@ class RegistrationWatch:
     @property
     def state(self) -> Registration:
         """The best of what is known; stat 4 where nothing is."""
-        if not self._known:
-            return Registration(4)
-        best = min(self._known.values(), key=lambda r: (_RANK.get(r.stat, 12), _ORDER.get(r.source, 9)))
-        raw = tuple((name, reply.stat) for name, reply in sorted(self._known.items()))
-        return Registration(best.stat, best.technology, best.area, best.cell, best.source, raw)
+        return best_of(self._known.values())
+
+
+def best_of(replies: Iterable[RegistrationReply]) -> Registration:
+    """The registration that counts of those of all domains; stat 4 where there is none."""
+    known = sorted(replies, key=lambda reply: reply.source)
+    if not known:
+        return Registration(4)
+    best = min(known, key=lambda r: (_RANK.get(r.stat, 12), _ORDER.get(r.source, 9)))
+    raw = tuple((reply.source, reply.stat) for reply in known)
+    return Registration(best.stat, best.technology, best.area, best.cell, best.source, raw)

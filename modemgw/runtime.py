@@ -30,13 +30,13 @@ from modemgw.dialects.smsc import send_handler
 from modemgw.dialects.smsc.mail import MailReply, answer_mail
 from modemgw.domain.account import Account
 from modemgw.errors import ModemgwError
+from modemgw.modem.discovery import port_kind, usb_of
 from modemgw.modem.driver import Driver, DriverSettings
 from modemgw.modem.driver_at import AtDriver
 from modemgw.modem.finder import FoundModem
 from modemgw.modem.init_sim import RefusedPins
 from modemgw.modem.learned import LearnedStore, learned_path
 from modemgw.modem.line import WorkerPorts, WorkerSettings
-from modemgw.modem.profile import known_profiles
 from modemgw.modem.supervisor import Supervisor
 from modemgw.modem.transport import PortLost, Transport
 from modemgw.servers.http import views
@@ -234,6 +234,7 @@ class Runtime:
                 pin=modem.pin,
                 pin_memory=self._refused_pins,
                 learned=self._learned,
+                profiles=config.profile_source.registry,
                 direct_delivery=modem.direct,
                 acknowledge_reports=self.config.receiving.acknowledge_reports,
                 indications=None if modem.cnmi is None else tuple(int(value) for value in modem.cnmi.split(",")),
@@ -258,7 +259,10 @@ class Runtime:
         """Settings for a modem that nobody configured. It is followed by its IMEI where it has one."""
         bound = ModemSettings(name="found", port=found.port)
         return replace(
-            self._worker_settings(bound), name=name, port=None if found.imei else found.place or found.port, imei=found.imei
+            self._worker_settings(bound),
+            name=name,
+            port=None if found.imei else found.place or found.port,
+            imei=found.imei,
         )
 
     @staticmethod
@@ -275,8 +279,14 @@ def make_driver(
     on_lost: Callable[[PortLost], None],
 ) -> Driver:
     """The driver for a port, with the profile that the configuration names, if it names one."""
-    profile = next((p for p in known_profiles() if p.name == settings.profile), None)
-    return AtDriver(transport, on_event, on_lost=on_lost, profile=profile)
+    return AtDriver(
+        transport,
+        on_event,
+        on_lost=on_lost,
+        profile=settings.driver.profiles.get(settings.profile),
+        usb=usb_of(transport.url),
+        port_kind=port_kind(transport.url),
+    )
 
 
 async def serve(config: Config, *, ready: Callable[[Runtime], None] | None = None) -> int:

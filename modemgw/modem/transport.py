@@ -19,7 +19,7 @@ import termios
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import serial
 
@@ -61,6 +61,16 @@ class PortLost(PortError):
     """The port was open and is gone: unplugged, hung up or closed by the other side."""
 
 
+class Tap(Protocol):
+    """Hears all that goes over a port, in its order, without a part in it (see `trace`)."""
+
+    def sent(self, data: bytes) -> None: ...
+
+    def received(self, data: bytes) -> None: ...
+
+    def event(self, text: str) -> None: ...
+
+
 class Transport:
     """An open port. `on_data` gets bytes as they come; `on_lost` is called once if the port goes away by itself."""
 
@@ -68,6 +78,7 @@ class Transport:
         self.url = url
         self.on_data: OnData = _ignore
         self.on_lost: OnLost = _ignore
+        self.tap: Tap | None = None
         self._fd = fd
         self._close_port = close_port
         self._serial = serial_port
@@ -91,6 +102,8 @@ class Transport:
         """Write without waiting; what the port does not take at once goes out as it takes it. Raises PortLost."""
         if not self._open:
             raise PortLost(self.url, f"The port {self.url} is closed.")
+        if self.tap is not None:
+            self.tap.sent(data)
         if not self._unsent:
             try:
                 taken = os.write(self._fd, data)
@@ -131,6 +144,9 @@ class Transport:
         self._unsent.clear()
         with contextlib.suppress(OSError, termios.error):
             self._close_port()
+        if self.tap is not None:
+            tap, self.tap = self.tap, None
+            tap.event("close")
 
     def drop(self) -> None:
         """The device is gone, whether or not its port has noticed: take what it said last, then tell the loss."""
@@ -147,6 +163,8 @@ class Transport:
             self._lose(exc)
             return
         if data:
+            if self.tap is not None:
+                self.tap.received(data)
             self.on_data(data)
         else:
             self._lose(None)
@@ -165,6 +183,9 @@ class Transport:
 
     def _lose(self, exc: Exception | None) -> None:
         if self._open:
+            if self.tap is not None:
+                tap, self.tap = self.tap, None
+                tap.event(f"lost {exc}" if exc is not None else "lost")
             self.close()
             self.on_lost(exc)
 

@@ -83,6 +83,11 @@ _PROMPT_AT = re.compile(rb"([ \t" + _JUNK + rb"]*)>")
 _QUOTED = re.compile(r'"[^"]*"?')
 _PRINTABLE = re.compile(r"[ -~\t]*\Z")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f]")
+_CONTROLS = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+_STRING_AT = re.compile(
+    rb"[ \t" + _JUNK + rb"]*(?:" + b"|".join(re.escape(n.encode()) for n in MULTI_LINE_URCS) + rb'): *\d+ *, *"'
+)
+_CLOSED = re.compile(r'"\s*,\s*\d{1,3}\s*\Z')
 _HEX = re.compile(r"[0-9A-Fa-f]+\Z")
 _TAIL = re.compile(r'[\dA-Fa-f,"./:+() -]{1,200}\Z')  # what the rest of an information line may look like
 _NAMED = re.compile(r"[+^*#$%&_][A-Z0-9_ ]{1,20}:")
@@ -179,6 +184,8 @@ class AtParser:
                     position = prompt.end()
                     events.append(_PROMPT)
             found = search(buffer, position)
+            while found is not None and buffer[found.start()] in b"\x1a\x1b" and self._in_string(buffer, position):
+                found = search(buffer, found.end())  # it is a character of the GSM alphabet there
             if found is None:
                 break
             start, end = position, found.start()
@@ -198,7 +205,18 @@ class AtParser:
 
     # ------------------------------------------------------------ lines
 
+    def _in_string(self, buffer: bytes, position: int) -> bool:
+        """What stands at `position` is of a URC whose string may hold anything."""
+        return (self._pending is not None and self._pending.quoted) or _STRING_AT.match(buffer, position) is not None
+
     def _line(self, line: bytes, events: list[AtEvent]) -> None:
+        if (not line.isascii() or _CONTROLS.search(line)) and self._in_string(line, 0):
+            junk = None if self._pending is not None and self._pending.quoted else _LEADING_JUNK.match(line)
+            if junk is not None:
+                events.append(Garbage(junk.group()[:GARBAGE_KEPT]))
+                line = line[junk.end() :]
+            self._whole(_any_text(line), events)
+            return
         text = line.decode("latin-1")
         if not (text.isascii() and text.isprintable()):
             junk = _LEADING_JUNK.match(line)
@@ -214,6 +232,9 @@ class AtParser:
                 text = kept
             if not text:
                 return
+        self._whole(text, events)
+
+    def _whole(self, text: str, events: list[AtEvent]) -> None:
         if self._pending is not None and self._continue_pending(text, events):
             return
         command = self._command
@@ -360,7 +381,7 @@ class AtParser:
         if name in TWO_LINE_URCS:
             self._release_pending(events)
             self._pending = _Pending(name, text, _announced(text))
-        elif name in MULTI_LINE_URCS and text.count('"') % 2:
+        elif name in MULTI_LINE_URCS and not _closed(text):
             self._release_pending(events)
             self._pending = _Pending(name, text, None, quoted=True)
         else:
@@ -379,7 +400,7 @@ class AtParser:
                 self._release_pending(events)
                 return False
             pending.text += "\n" + text
-            if pending.text.count('"') % 2 == 0:
+            if _closed(pending.text):
                 self._release_pending(events)
             return True
         if _HEX.match(text) and self._belongs_to_pending(text, pending):
@@ -401,7 +422,7 @@ class AtParser:
         return info is None or _fits(text, pending.announced) or not _fits(info.pdu + text, info.announced)
 
     def _ends_string(self, text: str) -> bool:
-        if text.startswith(("+CMS ERROR", "+CME ERROR", "+CMTI:", "+CDSI:", "+CMT:", "+CDS:")):
+        if text.startswith(("+CMS ERROR", "+CME ERROR")) or (text[0] in "+^" and urc_name(text) is not None):
             return True
         return self._command is not None and (
             text in ("OK", "ERROR") or text.partition(":")[0] in self._command.prefixes
@@ -439,6 +460,24 @@ class _Pending:
         if octets == self.announced and not _may_begin_with_sca(pdu):
             return True
         return octets >= self.announced + 1 + _sca_octets(pdu) or (self.name == "+CBM" and octets >= self.announced)
+
+
+def _closed(text: str) -> bool:
+    """The string of a +CUSD has come to its end: a quote and a number, or a quote that has its counterpart.
+
+    Modems do not escape quotes inside (TS 27.007 has no rule for it): a pair of them says nothing.
+    """
+    if '"' not in text or _CLOSED.search(text):
+        return True
+    return text.count('"') % 2 == 0 and text.rstrip().endswith('"')
+
+
+def _any_text(line: bytes) -> str:
+    """Every octet as a character: UTF-8 where it is that, else Latin-1."""
+    try:
+        return line.decode("utf-8")
+    except UnicodeDecodeError:
+        return line.decode("latin-1")
 
 
 def _announced(text: str) -> int | None:

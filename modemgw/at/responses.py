@@ -498,19 +498,26 @@ class UssdText:
     dcs: int | None
 
 
+_USSD = re.compile(r"\s*(\d{1,3})\s*(?:,\s*(.*))?\Z", re.DOTALL)
+_USSD_STRING = re.compile(r'"(.*?)"?\s*(?:(?<=")\s*,\s*(\d{1,3})?\s*)?\Z', re.DOTALL)
+_USSD_UNQUOTED = re.compile(r"([0-9A-Fa-f]+)\s*,\s*(\d{1,3})\Z")
+
+
 def read_ussd(text: str) -> UssdText:
-    """The text may hold line ends and, with some modems, quotes."""
-    status, comma, rest = text.partition(":")[2].partition(",")
-    number = _number(status, "USSD answer", text)
-    rest = rest.strip()
-    if not comma or not rest:
-        return UssdText(number, None, None)
+    """The string may hold line ends and quotes, may lack its quotes if it is hex, and may go without a scheme."""
+    found = _USSD.match(text.partition(":")[2])
+    if found is None:
+        raise AtResponseError("USSD answer", text)
+    status, rest = int(found[1]), (found[2] or "").rstrip()
+    if not rest:
+        return UssdText(status, None, None)
     if not rest.startswith('"'):
-        return UssdText(number, rest.strip('"') or None, None)
-    end = rest.rfind('"')
-    words = rest[1:end] if end > 0 else rest[1:]
-    dcs = rest[end + 1 :].lstrip(", ").strip() if end > 0 else ""
-    return UssdText(number, words, int(dcs) if dcs.isascii() and dcs.isdigit() and len(dcs) <= 3 else None)
+        unquoted = _USSD_UNQUOTED.match(rest)
+        words, dcs = (unquoted[1], int(unquoted[2])) if unquoted else (rest.strip('",') or None, None)
+        return UssdText(status, words, dcs)
+    quoted = _USSD_STRING.match(rest)
+    assert quoted is not None  # it takes everything
+    return UssdText(status, quoted[1], int(quoted[2]) if quoted[2] else None)
 
 
 def read_caller(text: str) -> str | None:

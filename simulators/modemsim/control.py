@@ -204,7 +204,9 @@ class ControlServer:
         return {}
 
     def _cmd_ring(self, o: dict[str, Any]) -> Any:
-        self._sim.find(o.get("modem")).modem.ring(str(o.get("number", "+79991112233")))
+        self._sim.find(o.get("modem")).modem.voice.incoming(
+            str(o.get("number", "+79991112233")), float(o.get("duration_s", 25))
+        )
         return {}
 
     def _cmd_rules(self, o: dict[str, Any]) -> Any:

@@ -1,7 +1,7 @@
 """One modem as a pure machine: bytes, times and network events in; bytes, plugs and network events out.
 
-Owns power, radio, URCs and where faults strike. The dialogue is in `port.py`, commands in `commands/`,
-taking messages in `receive.py`.
+Owns power, boot and plugs. The dialogue is in `port.py`, how a command is met in `reactions.py`, registration in
+`radio.py`, taking messages in `receive.py`, calls in `voice.py`, where faults strike in `strikes.py`.
 """
 
 from __future__ import annotations
@@ -11,20 +11,20 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from modemsim.commands import lookup
-from modemsim.errors import AtError, CmeError, CmsError, SimError, UnknownCommandError
+from modemsim.dumb import DumbPort
+from modemsim.errors import SimError
 from modemsim.faults import FaultBox
-from modemsim.line import Command
 from modemsim.network import Network
-from modemsim.personality import Personality
 from modemsim.port import AtPort
+from modemsim.radio import RadioSide
+from modemsim.reactions import Reactions
 from modemsim.receive import Receiver
 from modemsim.simcard import SimCard, luhn
 from modemsim.storage import JoinedStorage, Storage
 from modemsim.strikes import FaultPoints
 from modemsim.timeline import Timeline, Timer
-
-REGISTERED = frozenset({1, 5, 6, 7})
+from modemsim.traits import SPEAKING, Personality
+from modemsim.voice import Voice
 
 
 @dataclass(slots=True)
@@ -45,10 +45,10 @@ class Session:
     curc: bool = True
     last_send: float = -1e9
     failed_ok: bool = False
-    ussd_open: bool = False
+    ussd_path: str = ""  # where the USSD dialogue is: "*105#", or "" for none
 
 
-class SimModem(FaultPoints):
+class SimModem(Reactions, RadioSide, FaultPoints):
     """`feed`, `tick`, `next_deadline`, `take_output`;
     `on_output` and `on_plug` tell the host that there is something to take.
     """
@@ -79,7 +79,12 @@ class SimModem(FaultPoints):
         if "ME" in self.memories:
             self.memories["MT"] = JoinedStorage("MT", (self.memories["SM"], self.memories["ME"]), memory.first_index)
         self.session = Session()
-        self.ports = [AtPort(self, i) for i in range(personality.ports)]
+        self.every_port: list[AtPort | DumbPort] = [
+            AtPort(self, i) if port.role in SPEAKING else DumbPort(self, i, port)
+            for i, port in enumerate(personality.port)
+        ]
+        self.ports = [p for p in self.every_port if isinstance(p, AtPort)]
+        self.urc_role = personality.urc.role
         self.receiver = Receiver(self)
         self.on_output: Callable[[SimModem], None] | None = None
         self.on_plug: Callable[[SimModem], None] | None = None
@@ -87,10 +92,17 @@ class SimModem(FaultPoints):
         self.powered = False
         self.answering = False
         self.sim_ready = False
+        self.sms_ready = False
+        self.sim_unseen = False  # it was put in, and this model has not noticed
         self.cfun = 1
         self.stat = 0  # of +CREG, when the radio is on
+        self.circuit_stat: int | None = None  # what +CREG says instead, by a fault
+        self.deaf = ""  # no message can reach it until: "send", "reset"
+        self.reachable_until = 0.0
+        self.received = 0
+        self.listings = 0
         self.rssi = 20
-        self.calls: list[dict[str, Any]] = []
+        self.voice = Voice(self)
         self.mr_sick = personality.radio.mr_wrap_sick
         self.mr_stuck = False
         self.bytes_in = 0
@@ -109,9 +121,19 @@ class SimModem(FaultPoints):
     def number(self) -> str:
         return self.sim.number
 
+    @property
+    def no_sim(self) -> bool:
+        """Whether it has no card, as far as it knows."""
+        return self.sim.removed or self.sim_unseen
+
     def feed(self, data: bytes, now: float, port: int = 0) -> None:
         """Bytes from the host, in any pieces; what is due by `now` is done first."""
         self.timeline.run(now)
+        target = self.every_port[port]
+        if isinstance(target, DumbPort):
+            target.feed(data)
+            self.timeline.run(now)
+            return
         self.bytes_in += len(data)
         if not (self.plugged and self.powered and self.answering):
             return
@@ -123,7 +145,7 @@ class SimModem(FaultPoints):
             cut = min(self._swallow, len(data))
             self._swallow -= cut
             data = data[cut:]
-        self.ports[port].feed(data)
+        target.feed(data)
         self.timeline.run(now)
 
     def tick(self, now: float) -> None:
@@ -151,9 +173,20 @@ class SimModem(FaultPoints):
         if first and self.on_output:
             self.on_output(self)
 
+    def port_opened(self, port: int) -> None:
+        """The host opened the port."""
+        target = self.every_port[port]
+        if isinstance(target, DumbPort):
+            target.opened()
+        else:
+            self._swallow += self.personality.boot.lost_bytes_open
+
     def port_closed(self, port: int) -> None:
         """The host closed the port (DTR dropped)."""
-        if self.ports[port].hung == "close":
+        target = self.every_port[port]
+        if isinstance(target, DumbPort):
+            target.closed()
+        elif target.hung == "close":
             for each in self.ports:
                 each.hung = ""
 
@@ -166,13 +199,19 @@ class SimModem(FaultPoints):
         self.mr_stuck = False
         self.cfun = 1
         self.stat = 0
-        self.calls.clear()
+        self.received = 0
+        self.deaf = ""
+        self.circuit_stat = None
+        self.sim_unseen = False
+        self.voice.power_on()
         self.sim.power_on()
-        self.sim_ready = False
+        self.sim_ready = self.sms_ready = False
+        if not self.personality.urc.kept:
+            self.urc_role = self.personality.urc.role
         personality = self.personality
         self.session = Session(cnmi=list(personality.cnmi.default), cpms=list(personality.memory.default))
         if ready:
-            self.answering = self.sim_ready = True
+            self.answering = self.sim_ready = self.sms_ready = True
             self._register_soon(0)
             self.timeline.run(self.timeline.now)
         else:
@@ -187,6 +226,9 @@ class SimModem(FaultPoints):
 
     def _awake(self) -> None:
         self.answering = True
+        for port in self.every_port:
+            if isinstance(port, DumbPort):
+                port.awake()
         boot = self.personality.boot
         self._swallow = boot.lost_bytes
         for line in () if self._silent else boot.chatter:
@@ -198,6 +240,13 @@ class SimModem(FaultPoints):
         for line in () if self._silent else self.personality.boot.late_chatter:
             self.urc(line)
         self._register_soon(self.personality.boot.register_s)
+        self._later(self.personality.boot.sms_s, self._sms_awake)
+
+    def _sms_awake(self) -> None:
+        self.sms_ready = True
+        for line in () if self._silent else self.personality.boot.sms_chatter:
+            self.urc(line)
+        self.open_window()
 
     def _chat(self) -> None:
         for line in self.personality.radio.chatter:
@@ -215,7 +264,7 @@ class SimModem(FaultPoints):
         self.powered = self.answering = False
         self.epoch += 1
         self.stat = 0
-        for port in self.ports:
+        for port in self.every_port:
             port.reset()
         self.receiver.power_off()
 
@@ -255,160 +304,6 @@ class SimModem(FaultPoints):
             port.settings = settings
             port.hung = until
 
-    # -- radio
-
-    @property
-    def reachable(self) -> bool:
-        """Whether the network can deliver to it."""
-        return (
-            self.powered
-            and self.sim_ready
-            and self.cfun == 1
-            and self.stat in REGISTERED
-            and self.sim.state == "READY"
-            and not self.sim.removed
-        )
-
-    def register(self) -> None:
-        """Look for the network, as after the PIN was given or the radio was put on."""
-        self._register_soon(self.personality.boot.register_s)
-
-    def _register_soon(self, seconds: float) -> None:
-        if self._registration:
-            self._registration.cancel()
-        self._registration = self.timeline.after(seconds, self._registered)
-
-    def _registered(self) -> None:
-        if self.powered and self.cfun == 1 and self.sim.state == "READY" and not self.sim.removed:
-            self.set_registration(self.personality.radio.creg_stat)
-
-    def set_registration(self, stat: int, seconds: float = 0.0) -> None:
-        """Be registered or not (TS 27.007 7.2 <stat>); back after `seconds` unless that is 0."""
-        if self._registration:
-            self._registration.cancel()
-        if stat != self.stat:
-            self.stat = stat
-            for name, mode in self.session.creg.items():
-                if mode and self.answering:
-                    where = ',"1A2B","01C3D4E5",7' if mode >= 2 and stat in REGISTERED else ""
-                    self.urc(f"{name}: {self.stat_of(name)}{where}")
-        if self.reachable:
-            self.network.available(self.number)
-        if seconds > 0:
-            self._register_soon(seconds)
-
-    def stat_of(self, name: str) -> int:
-        """<stat> as +CREG, +CGREG or +CEREG says it."""
-        if name == "+CEREG" and self.stat == self.personality.radio.creg_stat:
-            return self.personality.radio.cereg_stat
-        return self.stat
-
-    def set_radio(self, cfun: int) -> None:
-        """AT+CFUN=0, 1 or 4."""
-        if cfun == self.cfun:
-            return
-        self.cfun = cfun
-        if cfun == 1:
-            self.mr_stuck = False
-            self.register()
-        else:
-            self.receiver.radio_off()
-            self.set_registration(0)
-
-    def deliver(self, tpdu: bytes, done: Callable[[str], None]) -> None:
-        """The network brings a TPDU."""
-        self.receiver.deliver(tpdu, done)
-
-    def ring(self, number: str) -> None:
-        """A call comes in: RING and, when asked for, +CLIP."""
-        self.calls.append({"dir": 1, "stat": 4, "number": number})
-        plain = self.session.plain
-        self.urc("+CRING: VOICE" if plain.get("+CRC") == "1" else "RING")
-        if plain.get("+CLIP", "0")[:1] == "1":
-            self.urc(f'+CLIP: "{number}",145,"",,"",0')
-
-    def next_mr(self) -> int:
-        """The TP-MR of the next send; raises `CmsError` 1 from a modem that is sick after 255."""
-        if self.mr_stuck:
-            raise CmsError(1)
-        mr = self.sim.mr
-        self.sim.mr = (mr + 1) % 256
-        if mr == 255 and (self.mr_sick or self.faults.take("mr_sick")):
-            self.mr_stuck = True
-        return mr
-
-    # -- URCs
-
-    def urc(self, text: str, port: int | None = None) -> None:
-        """Say an unsolicited result code, unless a fault has it otherwise."""
-        if not self.answering:
-            return
-        index = self.personality.urc_port if port is None else port
-        if self.faults:
-            if self.faults.take("urc_lost", text):
-                return
-            if self.faults.take("urc_bare", text):
-                text = text.split(",")[0] + ",-1"
-            late = self.faults.take("urc_late", text)
-            if late:
-                self._later(late["seconds"], self._say, index, text)
-                return
-            if self.faults.take("urc_doubled", text):
-                self._say(index, text)
-        self._say(index, text)
-
-    def _say(self, index: int, text: str) -> None:
-        port = self.ports[index]
-        if port.hung:
-            return
-        port.urc(text)
-
-    # -- commands
-
-    def dispatch(self, port: AtPort, command: Command) -> Any:
-        """Run one command: information lines, None, or a generator that waits; raises `AtError`."""
-        personality = self.personality
-        name, text = command.name, command.text.upper()
-        if text in personality.replies:
-            return [self.fill(line) for line in personality.replies[text]]
-        if text in personality.boot.reset_commands:
-            self.timeline.after(0.01, self.reboot_from_command)
-            return None
-        if name in personality.refuse or text in personality.refuse:
-            raise UnknownCommandError
-        entry = lookup(name)
-        if entry is None:
-            if name in personality.accept:
-                return _remember(self.session.plain, command)
-            raise UnknownCommandError
-        if entry.wants_sim:
-            self._want_sim(sms=entry.sms)
-        return entry.run(port, command)
-
-    def reboot_from_command(self) -> None:
-        """Restart as AT+CFUN=1,1 does on this model."""
-        self.reboot(port=self.personality.boot.reset_port)
-
-    def _want_sim(self, *, sms: bool) -> None:
-        if self.sim.removed:
-            raise CmsError(310) if sms else CmeError(10)
-        if not self.sim_ready:
-            raise CmsError(314) if sms else CmeError(14)
-        if self.sim.state != "READY":
-            puk = self.sim.state == "SIM PUK"
-            raise CmsError(316 if puk else 311) if sms else CmeError(12 if puk else 11)
-
-    def parameter_error(self, command: Command) -> AtError:
-        """What bad arguments are answered with."""
-        entry = lookup(command.name)
-        if entry is not None and entry.sms:
-            return CmsError(302)
-        return CmeError(50) if entry is not None and command.name.startswith("+") else AtError()
-
-    def fill(self, line: str) -> str:
-        """A line of a personality with its placeholders filled in."""
-        return line.replace("{imei}", self.imei).replace("{iccid}", self.sim.iccid)
-
     def memory(self, name: str) -> Storage:
         """A memory by name; raises `SimError` for one that the modem does not have."""
         store = self.memories.get(name.upper())
@@ -432,6 +327,8 @@ class SimModem(FaultPoints):
             "registration": self.stat,
             "reachable": self.reachable,
             "rssi": self.rssi,
+            "urc_port": self.urc_role,
+            "calls": len(self.voice.calls),
             "cfun": self.cfun,
             "next_mr": self.sim.mr,
             "session": {
@@ -445,15 +342,14 @@ class SimModem(FaultPoints):
             "pending": self.network.pending(self.number),
             "faults": self.faults.describe(),
             "resets": self.resets,
+            "usb": self.personality.usb.id,
+            "ports": [self._port_state(i) for i in range(len(self.every_port))],
         }
 
-
-def _remember(plain: dict[str, str], command: Command) -> list[str] | None:
-    """The answer of a harmless command: it takes anything, and tells what it was set to."""
-    if command.op == "=":
-        plain[command.name] = command.raw
-    elif command.op == "?":
-        return [f"{command.name}: {plain.get(command.name, '0')}"]
-    elif command.op == "=?":
-        return [f"{command.name}: (0-1)"]
-    return None
+    def _port_state(self, index: int) -> dict[str, Any]:
+        port, made = self.every_port[index], self.personality.port[index]
+        state: dict[str, Any] = {"role": made.role, "interface": made.interface, "usb_class": made.usb_class}
+        state["endpoints"] = made.endpoints
+        if isinstance(port, DumbPort):
+            state |= {"written": port.written, "first": port.first.hex()}
+        return state

@@ -41,6 +41,14 @@ class PowerLostError(Exception):
     """The modem went off in the middle of a command: nothing more is said."""
 
 
+def error_of(words: str) -> AtError:
+    """The error that a personality names: "CMS 302", "CME 4", or any other word for plain ERROR."""
+    kind, _, code = words.partition(" ")
+    if code.isdigit() and kind in ("CMS", "CME"):
+        return CmsError(int(code)) if kind == "CMS" else CmeError(int(code))
+    return AtError()
+
+
 CME_TEXT: dict[int, str] = {
     0: "phone failure",
     1: "no connection to phone",

@@ -84,6 +84,10 @@ KINDS: dict[str, Kind] = {
     "urc_late": Kind("A URC that matches is said `seconds` late.", {"seconds": 2.0, "match": "CMTI|CDSI|CMT|CDS"}),
     "urc_doubled": Kind("A URC that matches is said twice.", {"match": "CMTI|CDSI|CMT|CDS"}),
     "urc_bare": Kind('+CMTI: "SM",-1 is said instead of the true index.', {"match": "CMTI"}),
+    "ussd": Kind(
+        "The next USSD request fails: `answer` is error, silent, or the number of a bare +CUSD (2, 4, 5).",
+        {"answer": "4"},
+    ),
     "echo_stuck": Kind("ATE0 is answered OK and the echo stays on."),
     "lost_bytes": Kind("The next `bytes` bytes of input never reach the modem.", {"bytes": 2}),
     "registration": Kind(

@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-KINDS = ("submit", "rejected", "delivered", "refused", "report", "inject", "far")
+KINDS = ("submit", "rejected", "delivered", "refused", "report", "inject", "far", "call")
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +16,8 @@ class Entry:
 
     kind: `submit` (accepted from a modem), `rejected` (refused to a modem), `delivered` (acknowledged by a
     modem), `refused` (not acknowledged), `report` (a status report acknowledged by a modem), `inject` (put in
-    from outside), `far` (reached a far phone).
+    from outside), `far` (reached a far phone), `call` (a call that is over; `note` says how: missed,
+    rejected, answered, ended, busy, unreachable, lost).
     """
 
     n: int
@@ -28,6 +29,7 @@ class Entry:
     mr: int | None
     status: int | None  # TP-ST of a report, CMS code of a rejection
     tpdu: str  # hex
+    note: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -51,8 +53,9 @@ class Ledger:
         recipient: str = "",
         mr: int | None = None,
         status: int | None = None,
+        note: str = "",
     ) -> Entry:
-        entry = Entry(len(self.entries) + 1, t, kind, modem, sender, recipient, mr, status, tpdu.hex().upper())
+        entry = Entry(len(self.entries) + 1, t, kind, modem, sender, recipient, mr, status, tpdu.hex().upper(), note)
         self.entries.append(entry)
         self.counts[kind] += 1
         return entry

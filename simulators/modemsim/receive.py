@@ -84,8 +84,9 @@ class Receiver:
 
     def announce(self, name: str, index: int) -> None:
         """+CMTI for a message in a memory."""
-        said = self._modem.personality.memory.cmti_name or name
-        self._indicate(f'+CMTI: "{said}",{index}')
+        memory = self._modem.personality.memory
+        said = memory.cmti_name or name
+        self._indicate(f'+CMTI: "{said}",{index + memory.cmti_shift}')
 
     def _report(self, tpdu: bytes, done: Done) -> None:
         modem = self._modem
@@ -100,6 +101,10 @@ class Receiver:
             return
         if ds == 2:
             name = modem.personality.cnmi.report_memory
+            if not name:  # announced, and gone
+                done("ack")
+                self._indicate(f'+CDSI: "{modem.personality.cnmi.cdsi_name}",{modem.personality.memory.first_index}')
+                return
             index = modem.memory(name).add(Stored(REC_UNREAD, tpdu, octets.sca_field(modem.network.config.smsc)))
             if index is None:
                 done("full")

@@ -21,10 +21,11 @@ from modemsim.errors import SimError
 from modemsim.farend import FarMessage
 from modemsim.ledger import Entry
 from modemsim.network import Network, NetworkConfig
-from modemsim.personality import Personality, load
+from modemsim.personality import load
 from modemsim.simcard import SimCard, luhn
 from modemsim.storage import Storage
 from modemsim.timeline import Timeline
+from modemsim.traits import Personality
 from modemsim.wires import OpenWatch, PtyWire, TcpWire
 
 T = TypeVar("T")

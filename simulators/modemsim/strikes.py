@@ -17,10 +17,10 @@ from modemsim.storage import REC_READ, Storage, Stored
 if TYPE_CHECKING:
     from modemsim.engine import Session
     from modemsim.network import Network
-    from modemsim.personality import Personality
     from modemsim.port import AtPort
     from modemsim.receive import Receiver
     from modemsim.simcard import SimCard
+    from modemsim.traits import Personality
 
 
 class FaultPoints:
@@ -36,9 +36,12 @@ class FaultPoints:
         ports: list[AtPort]
         receiver: Receiver
         rssi: int
+        sim_unseen: bool
 
         @property
         def number(self) -> str: ...
+
+        def urc_ports(self) -> list[AtPort]: ...
 
         def emit(self, port: int, data: bytes) -> None: ...
 
@@ -69,7 +72,8 @@ class FaultPoints:
             if kind == "garbage":
                 self.emit(self.personality.at_port, self._noise(made))
             else:
-                self.ports[self.personality.urc_port].urc(made["text"])
+                for port in self.urc_ports():
+                    port.urc(made["text"])
         else:
             self.faults.add(made)
 
@@ -163,6 +167,7 @@ class FaultPoints:
 
     def _do_sim(self, fault: Fault) -> None:
         self.sim.removed = fault["removed"]
+        self.sim_unseen = not self.personality.boot.sim_hotplug
         self.receiver.radio_off()
         if fault["removed"]:
             self.set_registration(0)

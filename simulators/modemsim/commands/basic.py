@@ -161,7 +161,7 @@ def functionality(port: AtPort, cmd: Command) -> list[str] | None:
 def activity(port: AtPort, cmd: Command) -> list[str]:
     if cmd.op == "=?":
         return ["+CPAS: (0,3,4)"]
-    return [f"+CPAS: {4 if port.modem.calls else 0}"]
+    return [f"+CPAS: {4 if port.modem.voice.calls else 0}"]
 
 
 @command("+CSCS")

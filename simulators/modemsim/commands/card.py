@@ -7,19 +7,28 @@ from modemsim.errors import AtError, CmeError, UnknownCommandError
 from modemsim.line import Command
 from modemsim.port import AtPort
 
+EF_ICCID = 0x2FE2
+
 
 @command("+CIMI", wants_sim=True)
 def imsi(port: AtPort, cmd: Command) -> list[str] | None:
     return None if cmd.op == "=?" else [port.modem.sim.imsi]
 
 
-@command("+CCID", "^ICCID", "+ICCID", "+QCCID", "+ZGETICCID", wants_sim=False)
-def iccid(port: AtPort, cmd: Command) -> list[str] | None:
+@command("+CRSM", wants_sim=False)
+def restricted_access(port: AtPort, cmd: Command) -> list[str] | None:
+    """READ BINARY of EF_ICCID (27.007 8.18); every other file is "not found"."""
     if cmd.op == "=?":
         return None
-    if port.modem.sim.removed:
+    sim = port.modem.sim
+    if port.modem.no_sim:
         raise CmeError(10)
-    return [f"{cmd.name}: {port.modem.sim.iccid}"]
+    args = cmd.ints()
+    if args[:2] != [176, EF_ICCID]:
+        return ["+CRSM: 106,130"]
+    digits = sim.iccid + "F" * (20 - len(sim.iccid))
+    swapped = "".join(digits[i + 1] + digits[i] for i in range(0, 20, 2))
+    return [f'+CRSM: 144,0,"{swapped}"']
 
 
 @command("+CNUM", wants_sim=True)
@@ -36,7 +45,7 @@ def pin(port: AtPort, cmd: Command) -> list[str] | None:
     sim = modem.sim
     if cmd.op == "=?":
         return None
-    if sim.removed:
+    if modem.no_sim:
         raise CmeError(10)
     if not modem.sim_ready:
         raise CmeError(14)
@@ -58,59 +67,53 @@ def pin(port: AtPort, cmd: Command) -> list[str] | None:
     return None
 
 
-@command("+CPINR")
-def tries_27007(port: AtPort, cmd: Command) -> list[str] | None:
-    _only(port, "+CPINR")
-    sim = port.modem.sim
-    if cmd.op == "=?":
-        return None
-    rows = {
-        "SIM PIN": (sim.pin_tries, 3),
-        "SIM PUK": (sim.puk_tries, 10),
-        "SIM PIN2": (3, 3),
-        "SIM PUK2": (10, 10),
-    }
-    wanted = cmd.args()[0] if cmd.op == "=" and cmd.raw else ""
-    return [
-        f"+CPINR: {name},{left},{top}"
-        for name, (left, top) in rows.items()
-        if not wanted or name == wanted or (wanted.endswith("*") and name.startswith(wanted[:-1]))
-    ]
+# the command that tells the tries left: its form (27.007 5.4) and its answer
+COUNTERS: dict[str, dict[str, tuple[str, ...]]] = {
+    "+CPINR": {
+        "": (
+            "+CPINR: SIM PIN,{pin},3",
+            "+CPINR: SIM PUK,{puk},10",
+            "+CPINR: SIM PIN2,3,3",
+            "+CPINR: SIM PUK2,10,10",
+        )
+    },
+    "^CPIN": {"?": ("^CPIN: {state},{times},{puk},{pin},10,3",)},
+    "+QPINC": {"?": ('+QPINC: "SC",{pin},{puk}', '+QPINC: "P2",3,10'), "=?": ('+QPINC: ("SC","P2")',)},
+    "+SPIC": {"": ("+SPIC: {pin},{puk},3,10",), "=?": ()},
+    "^SPIC": {"": ("^SPIC: {tries}",)},
+    "#PCT": {"": ("#PCT: {tries}",), "=?": ()},
+    "+UPINCNT": {"": ("+UPINCNT: {pin},3,{puk},10",)},
+    "+CPNNUM": {"": ("PIN1={pin}; PUK1={puk}; PIN2=3; PUK2=10",)},
+    "+EPINC": {"?": ("+EPINC: {pin},3,{puk},10",)},
+    "+CPINC": {"?": ("+CPINC: {pin},3,{puk},10",)},
+    "*EPIN": {"?": ("*EPIN: {pin},{puk},3,10",)},
+    "$NWPINR": {"?": ("$NWPINR: PIN1, {pin}",)},
+    "+ZPINPUK": {"=?": ("+ZPINPUK: {pin},{puk}",)},
+}
 
 
-@command("^CPIN")
-def tries_huawei(port: AtPort, cmd: Command) -> list[str] | None:
-    _only(port, "^CPIN")
-    sim = port.modem.sim
-    if cmd.op != "?":
-        raise AtError
-    times = {"SIM PIN": str(sim.pin_tries), "SIM PUK": str(sim.puk_tries)}.get(sim.state, "")
-    return [f"^CPIN: {sim.state},{times},{sim.puk_tries},{sim.pin_tries},10,3"]
-
-
-@command("+QPINC")
-def tries_quectel(port: AtPort, cmd: Command) -> list[str] | None:
-    _only(port, "+QPINC")
-    sim = port.modem.sim
-    rows = [f'+QPINC: "SC",{sim.pin_tries},{sim.puk_tries}', '+QPINC: "P2",3,10']
-    if cmd.op == "=?":
-        return ['+QPINC: ("SC","P2")']
-    return rows if cmd.op == "?" else [r for r in rows if cmd.args()[0] in r]
-
-
-@command("+SPIC", "^SPIC")
-def tries_simcom(port: AtPort, cmd: Command) -> list[str] | None:
-    _only(port, cmd.name)
-    sim = port.modem.sim
-    if cmd.name == "^SPIC":
-        return [f"^SPIC: {sim.puk_tries if sim.state == 'SIM PUK' else sim.pin_tries}"]
-    return None if cmd.op == "=?" else [f"+SPIC: {sim.pin_tries},{sim.puk_tries},3,10"]
-
-
-def _only(port: AtPort, name: str) -> None:
+@command(*COUNTERS)
+def tries_left(port: AtPort, cmd: Command) -> list[str] | None:
     """Each maker has its own way to ask for the tries left, and lacks the others."""
-    if port.modem.personality.pin_counter != name:
+    if port.modem.personality.pin_counter != cmd.name:
         raise UnknownCommandError
+    sim = port.modem.sim
+    forms = COUNTERS[cmd.name]
+    lines = forms.get("" if cmd.op == "=" else cmd.op)
+    if lines is None and cmd.op == "=":
+        lines = forms.get("?")
+    if lines is None:
+        if cmd.op == "=?":
+            return None
+        raise AtError
+    left = sim.puk_tries if sim.state == "SIM PUK" else sim.pin_tries
+    words = {"pin": sim.pin_tries, "puk": sim.puk_tries, "state": sim.state, "tries": left}
+    words["times"] = "" if sim.state == "READY" else left
+    rows = [line.format(**words) for line in lines]
+    wanted = cmd.args()[0].rstrip("*") if cmd.op == "=" and cmd.raw else ""
+    if cmd.name == "+CPINR" and wanted and not cmd.args()[0].endswith("*"):
+        return [r for r in rows if f": {wanted}," in r]
+    return [r for r in rows if wanted in r] if cmd.name in ("+CPINR", "+QPINC") else rows
 
 
 @command("+CLCK", wants_sim=True)

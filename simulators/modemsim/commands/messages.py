@@ -8,7 +8,7 @@ from __future__ import annotations
 from modemsim.commands import command
 from modemsim.errors import CmsError
 from modemsim.line import Command
-from modemsim.port import AtPort, Payload, Work
+from modemsim.port import AtPort, Payload, Sleep, Work
 from modemsim.storage import ALL, REC_READ, REC_UNREAD, STATUS_TEXT, Storage, Stored
 
 
@@ -85,6 +85,8 @@ def new_message_indications(port: AtPort, cmd: Command) -> list[str] | None:
         if value not in allowed[i]:
             raise CmsError(303)
         wanted[i] = value
+    if cnmi.only and ",".join(map(str, wanted)) not in cnmi.only:
+        raise CmsError(303)
     modem.session.cnmi = wanted
     modem.receiver.routing_changed()
     return None
@@ -171,7 +173,21 @@ def read_message(port: AtPort, cmd: Command) -> list[str] | None:
 
 
 @command("+CMGL", wants_sim=True, sms=True)
-def list_messages(port: AtPort, cmd: Command) -> list[str] | None:
+def list_messages(port: AtPort, cmd: Command) -> list[str] | Work | None:
+    memory = port.modem.personality.memory
+    if memory.cmgl_stall_nth and cmd.op == "=":
+        port.modem.listings += 1
+        if port.modem.listings % memory.cmgl_stall_nth == 0:
+            return _list_late(port, cmd, memory.cmgl_stall_s)
+    return _list(port, cmd)
+
+
+def _list_late(port: AtPort, cmd: Command, seconds: float) -> Work:
+    yield Sleep(seconds)
+    return _list(port, cmd)
+
+
+def _list(port: AtPort, cmd: Command) -> list[str] | None:
     modem = port.modem
     text_mode = bool(modem.session.cmgf)
     if cmd.op == "=?":
@@ -215,7 +231,7 @@ def _wanted(cmd: Command, text_mode: bool, all_works: bool) -> int:
 @command("+CMGD", wants_sim=True, sms=True)
 def delete_message(port: AtPort, cmd: Command) -> list[str] | None:
     modem = port.modem
-    _name, store = _reading(port)
+    name, store = _reading(port)
     if cmd.op == "=?":
         return [f"+CMGD: ({','.join(str(i) for i, _ in store)}),(0-4)"]
     args = cmd.ints()
@@ -228,6 +244,9 @@ def delete_message(port: AtPort, cmd: Command) -> list[str] | None:
             raise CmsError(321)
         store.delete(index)
     else:
+        personality = modem.personality
+        if not personality.memory.cmgd_flags or (name == "SR" and not personality.cnmi.sr_deletable):
+            raise CmsError(303)
         # 1: read; 2: and sent; 3: and unsent; 4: and unread (27.005 3.5.4)
         doomed = {1: (1,), 2: (1, 3), 3: (1, 3, 2), 4: (0, 1, 2, 3)}[flag]
         for each, message in list(store):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from modemsim.commands import command
-from modemsim.errors import CmeError
+from modemsim.errors import CmeError, error_of
 from modemsim.line import Command
-from modemsim.port import AtPort
+from modemsim.port import AtPort, Sleep, Work
+from modemsim.ussd import answer, result
 
 
 @command("+CREG", "+CGREG", "+CEREG")
@@ -21,7 +22,7 @@ def registration(port: AtPort, cmd: Command) -> list[str] | None:
         modes[cmd.name] = value
         return None
     mode, stat = modes[cmd.name], modem.stat_of(cmd.name)
-    where = ',"1A2B","01C3D4E5",7' if mode == 2 and modem.stat else ""
+    where = ',"1A2B","01C3D4E5",7' if mode == 2 and stat else ""
     return [f"{cmd.name}: {mode},{stat}{where}"]
 
 
@@ -43,7 +44,7 @@ def operator(port: AtPort, cmd: Command) -> list[str] | None:
         elif args[0] in (0, 1, 4) and modem.stat == 0 and modem.cfun == 1:
             modem.register()
         return None
-    if not modem.reachable:
+    if not modem.in_service:
         return ["+COPS: 0"]
     name = config.plmn if session.cops_format == 2 else config.operator
     return [f'+COPS: 0,{session.cops_format},"{name}",{modem.personality.radio.act}']
@@ -67,21 +68,46 @@ def signal_lte(port: AtPort, cmd: Command) -> list[str] | None:
 
 
 @command("+CUSD", wants_sim=True)
-def ussd(port: AtPort, cmd: Command) -> list[str] | None:
+def ussd(port: AtPort, cmd: Command) -> list[str] | Work | None:
     modem = port.modem
+    habits = modem.personality.ussd
     if cmd.op == "?":
         return ["+CUSD: 1"]
     if cmd.op == "=?":
         return ["+CUSD: (0-2)"]
     args = cmd.args()
     if args[0] == "2":
-        modem.session.ussd_open = False
+        modem.session.ussd_path = ""
+        if habits.cancel:
+            modem.timeline.after(0.05, modem.urc, habits.cancel)
         return None
     if len(args) < 2:
         return None
-    if not modem.reachable:
+    if habits.charset and modem.session.cscs != habits.charset:
+        raise CmeError(100)
+    if len(args) > 2 and not habits.takes_dcs:
+        raise CmeError(50)
+    if len(args) < 3 and habits.wants_dcs:
+        raise CmeError(50)
+    if not modem.in_service:
         raise CmeError(30)
-    from modemsim.ussd import answer
-
-    modem.timeline.after(max(0.05, modem.network.config.latency_s), answer, modem, args[1])
+    trouble = modem.faults.take("ussd") if modem.faults else None
+    if habits.error or (trouble and trouble["answer"] == "error"):
+        raise error_of(habits.error or "CME 30")
+    delay = max(0.05, modem.network.config.latency_s)
+    if trouble:
+        said = trouble["answer"]
+        if said != "silent":
+            modem.timeline.after(delay, modem.urc, f"+CUSD: {said}")
+        return None
+    if habits.when == "before":
+        return _answer_before_ok(port, args[1], delay)
+    modem.timeline.after(delay, answer, modem, args[1])
     return None
+
+
+def _answer_before_ok(port: AtPort, sent: str, delay: float) -> Work:
+    """The model holds its OK back until the network has answered."""
+    yield Sleep(delay)
+    line = result(port.modem, sent)
+    return [line] if line is not None else None

@@ -14,6 +14,7 @@ from modemsim.tpdu import TpduError, parse_submit
 
 LINK_S = 5.0  # how long the network keeps the link after a send (27.005 3.5.6: 1 to 5 s)
 MAX_TPDU = 176
+NETWORK = frozenset({17, 27, 38, 41, 42, 47, 331, 332})  # the codes that `network_cms` stands for
 _HEX = re.compile(rb"[0-9A-Fa-f]*\Z")
 
 
@@ -59,6 +60,8 @@ def _send(port: AtPort, cmd: Command) -> Work:
             raise CmsError(instead["code"])
         modem.point("before_prompt", label)
     modem.collided = False
+    if modem.personality.form.hex_blocks_cmgs and modem.session.cscs == "HEX":
+        raise CmsError(304)
     payload = yield from _payload(port)
     if payload is None:
         if modem.personality.form.escape == "OK":
@@ -87,7 +90,10 @@ def _payload(port: AtPort) -> Work:
     """Show the prompt and take the payload; the value is bytes, or None after ESC."""
     modem = port.modem
     faults = modem.faults
-    prompt = modem.personality.form.prompt.encode()
+    form = modem.personality.form
+    prompt = form.prompt.encode()
+    if form.prompt_after_s:
+        yield Sleep(form.prompt_after_s)
     if faults:
         late = faults.take("prompt_late")
         if late:
@@ -154,7 +160,7 @@ def _transmit(port: AtPort, label: str, tpdu: bytes, sca: bytes, name: str) -> W
     collided, modem.collided = modem.collided, False
     if collided and radio.collision_cms:
         raise CmsError(radio.collision_cms)
-    if not modem.reachable:
+    if not modem.in_service:
         yield Sleep(radio.send_error_after_s)
         raise _failure(port, 331)
     if len(sca) < 2 and not modem.sim.smsc:
@@ -171,6 +177,7 @@ def _transmit(port: AtPort, label: str, tpdu: bytes, sca: bytes, name: str) -> W
             modem.strike(points[0])
     code = yield Call(lambda answer: modem.network.submit(modem, tpdu, mr, linked=linked, done=answer))
     session.last_send = modem.timeline.now
+    modem.open_window()
     if code is not None:
         if radio.send_error_after_s:
             yield Sleep(radio.send_error_after_s)
@@ -188,6 +195,7 @@ def _transmit(port: AtPort, label: str, tpdu: bytes, sca: bytes, name: str) -> W
 
 
 def _failure(port: AtPort, code: int) -> AtError:
+    code = port.modem.personality.radio.network_cms or code if code in NETWORK else code
     form = port.modem.personality.form
     if form.send_failure == "ok" and port.modem.session.plain.get("^SM20", "1")[:1] != "0":
         return OkInsteadError()

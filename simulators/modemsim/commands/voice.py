@@ -11,24 +11,23 @@ from modemsim.port import AtPort
 @command("D")
 def dial(port: AtPort, cmd: Command) -> list[str] | None:
     modem = port.modem
-    if not cmd.raw.endswith(";"):
+    if not cmd.raw.endswith(";") or not modem.personality.calls.voice:
         raise CmeError(4)
-    if not modem.reachable:
+    if not modem.in_service:
         raise CmeError(30)
-    modem.calls.append({"dir": 0, "stat": 2, "number": cmd.raw[:-1].strip().lstrip("TPtp")})
+    modem.voice.dial(cmd.raw[:-1].strip().lstrip("TPtp"))
     return None
 
 
 @command("A")
 def accept(port: AtPort, cmd: Command) -> None:
-    for call in port.modem.calls:
-        call["stat"] = 0
+    port.modem.voice.answer()
 
 
 @command("H", "+CHUP")
 def hang_up(port: AtPort, cmd: Command) -> None:
     if cmd.op != "=?":
-        port.modem.calls.clear()
+        port.modem.voice.hang_up(cmd.name)
 
 
 @command("+CLCC")
@@ -36,8 +35,8 @@ def current_calls(port: AtPort, cmd: Command) -> list[str] | None:
     if cmd.op == "=?":
         return None
     return [
-        f'+CLCC: {i},{call["dir"]},{call["stat"]},0,0,"{call["number"]}",145'
-        for i, call in enumerate(port.modem.calls, 1)
+        f'+CLCC: {i},{int(call.incoming)},{call.stat},0,0,"{call.number}",145'
+        for i, call in enumerate(port.modem.voice.calls, 1)
     ]
 
 

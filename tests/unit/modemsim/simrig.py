@@ -82,7 +82,7 @@ class Rig:
     def send(self, to: str = FAR, text: str = "hello", *, report: bool = False, which: int = 0) -> str:
         """A whole AT+CMGS; what came after the Ctrl-Z (or instead of the prompt)."""
         first, second = submit(to, text, report=report)
-        answer = self.say(first, which)
+        answer = self.say(first, which) or self.pass_time(self.modems[which].personality.form.prompt_after_s, which)
         if not answer.endswith("> "):
             return answer
         return self.say(second, which)

@@ -187,7 +187,7 @@ async def test_two_simulations_do_not_share_a_directory(sim: Simulation, tmp_pat
     ("options", "says"),
     [
         ({"modems": 0}, "at least one modem"),
-        ({"personality": "nokia"}, "There is no personality 'nokia'. There are: generic"),
+        ({"personality": "nokia"}, "There is no personality 'nokia'. There are: alcatel"),
         ({"numbers": ["abc"]}, "is not a telephone number"),
         ({"modems": 2, "numbers": ["+7900", "+7900"]}, "Two SIMs have the number"),
         ({"color": "red"}, "Not an option"),

@@ -1,4 +1,4 @@
-"""Gammu SMSD, unchanged, with its SQL backend on SQLite: its outbox, its sentitems and its inbox agree with the ledger."""
+"""Gammu SMSD, unchanged, with its SQL backend on SQLite: what its tables say agrees with the ledger of `modemsim`."""
 
 from __future__ import annotations
 
@@ -19,9 +19,7 @@ DRIVER = next(Path("/usr/lib").glob("**/dbd/libdbdsqlite3.so"), None)
 pytestmark = [
     pytest.mark.timeout(240),
     pytest.mark.skipif(not (SMSD and INJECT), reason="Gammu SMSD (Debian package gammu-smsd) is not installed"),
-    pytest.mark.skipif(
-        not DRIVER, reason="the SQLite driver of libdbi (Debian package libdbd-sqlite3) is not installed"
-    ),
+    pytest.mark.skipif(not DRIVER, reason="libdbi's SQLite driver (Debian package libdbd-sqlite3) is not installed"),
 ]
 
 CONFIG = """\
@@ -90,7 +88,9 @@ class Smsd:
             db.executescript(SCHEMA)
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
-        with contextlib.closing(sqlite3.connect(directory_uri(self.directory), uri=True, timeout=10)) as db:
+        with contextlib.closing(
+            sqlite3.connect(f"file:{self.directory / 'sms.db'}?mode=ro", uri=True, timeout=10)
+        ) as db:
             return db.execute(query).fetchall()
 
     def log(self) -> str:
@@ -109,10 +109,6 @@ class Smsd:
 
     def run(self) -> Process:
         return Process([str(SMSD), "-c", self.config], self.directory / "smsd.out")
-
-
-def directory_uri(directory: Path) -> str:
-    return f"file:{directory / 'sms.db'}?mode=ro"
 
 
 @pytest.fixture

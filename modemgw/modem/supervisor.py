@@ -108,11 +108,7 @@ class Supervisor:
         while not self._stopping.is_set():
             woken = asyncio.create_task(self._plugs.wait(3600))  # also by what comes during the look
             try:
-                for modem in await self._look():
-                    settings = self._named(modem, adopt)
-                    if settings is not None:
-                        log.warning("Found %s at %s: it is called %s", modem.description, modem.port, settings.name)
-                        self._start(settings)
+                await self._look(adopt)
                 if not self._workers and not told:
                     told = True
                     log.warning("No modem is configured and none is found; waiting for one.")
@@ -153,12 +149,15 @@ class Supervisor:
                 return adopt(twin, replace(modem, imei=None)) if twin not in self._workers else None
         return None
 
-    async def _look(self) -> list[FoundModem]:
+    async def _look(self, adopt: Callable[[str, FoundModem], WorkerSettings]) -> None:
         try:
-            return await self._finder.find()
+            for modem in await self._finder.find():
+                settings = self._named(modem, adopt)
+                if settings is not None:
+                    log.warning("Found %s at %s: it is called %s", modem.description, modem.port, settings.name)
+                    self._start(settings)
         except Exception:  # a device that goes while it is looked at, say; the next look is soon
             log.exception("Looking for modems failed.")
-            return []
 
     async def stop(self) -> None:
         """Let every worker finish the part in the air, up to its limit."""

@@ -29,6 +29,7 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 from modemgw.config_dialects import model_of, tables_of, take_out
 from modemgw.config_lines import KeyLines
 from modemgw.config_modem import ModemSettings as ModemSettings
+from modemgw.config_trace import TraceSettings
 from modemgw.config_types import Money, Network, Price, Seconds, Section
 from modemgw.dialects import ALL, Dialect
 from modemgw.dialects.settings import Table
@@ -259,6 +260,7 @@ class Config(Section):
     access: AccessSettings = AccessSettings()
     smpp: SmppSettings | None = None
     smtp: SmtpSettings | None = None
+    trace: TraceSettings = TraceSettings()
     _sections: dict[str, dict[str, Any]] = PrivateAttr(default_factory=dict)
     _path: Path | None = PrivateAttr(default=None)
 
@@ -271,6 +273,11 @@ class Config(Section):
     def dialects(self) -> Mapping[str, Mapping[str, Any]]:
         """Sections of dialects, those that are there, by name, with the defaults of what they leave out."""
         return self._sections
+
+    def traced(self, directory: Path) -> Config:
+        """The same with every modem traced into `directory`."""
+        trace = self.trace.model_copy(update={"dir": str(directory.absolute()), "on": True})
+        return self.model_copy(update={"trace": trace})
 
     @property
     def store_path(self) -> Path:

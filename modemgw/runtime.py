@@ -38,6 +38,7 @@ from modemgw.modem.init_sim import RefusedPins
 from modemgw.modem.learned import LearnedStore, learned_path
 from modemgw.modem.line import WorkerPorts, WorkerSettings
 from modemgw.modem.supervisor import Supervisor
+from modemgw.modem.trace import Tracer
 from modemgw.modem.transport import PortLost, Transport
 from modemgw.servers.http import views
 from modemgw.servers.http.app import HttpServer, make_app, start_http
@@ -76,6 +77,10 @@ class Runtime:
         self.config = config
         self._refused_pins = RefusedPins(config.store_path.with_name(config.store_path.name + ".pins"))
         self._learned = LearnedStore(learned_path(config.store_path))
+        trace = config.trace
+        self._tracer = Tracer(
+            trace.directory(config.store_path, config.path), on=trace.on, limit=trace.max_mib * 1024 * 1024
+        )
         self._store: Store | None = None
         self._supervisor: Supervisor | None = None
         self._http: HttpServer | None = None
@@ -110,6 +115,7 @@ class Runtime:
     async def start(self) -> None:
         """Open the store, bring back what was interrupted, start modems, then open the front doors."""
         config = self.config
+        self._tracer.check()
         accounts = list(config.accounts)
         if not accounts:
             account, path, made = load_or_create(config.store_path)
@@ -132,7 +138,7 @@ class Runtime:
         ids = await repository.ensure_accounts([*(account.login for account in accounts), *own])
         dispatcher = Dispatcher(repository)
         timers = Timers(repository, dispatcher, now_ms, partial_after_ms=config.receiving.partial_after_s * 1000)
-        worker_ports = WorkerPorts(repository, dispatcher, timers, now_ms, make_driver, ids.get(CANARY_LOGIN))
+        worker_ports = WorkerPorts(repository, dispatcher, timers, now_ms, self._make_driver, ids.get(CANARY_LOGIN))
         self._supervisor = Supervisor(
             [self._worker_settings(modem) for modem in config.modems if modem.enabled],
             worker_ports,
@@ -150,6 +156,7 @@ class Runtime:
             self._supervisor.views,
             self._supervisor,
             callbacks=self._callbacks,
+            traces=self._tracer,
             desk=Desk(
                 repository,
                 members,
@@ -194,6 +201,17 @@ class Runtime:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._store is not None:
             await self._store.close()
+        self._tracer.close()
+
+    def _make_driver(
+        self,
+        transport: Transport,
+        settings: WorkerSettings,
+        on_event: Callable[[object], None],
+        on_lost: Callable[[PortLost], None],
+    ) -> Driver:
+        self._tracer.attach(settings.name, transport)
+        return make_driver(transport, settings, on_event, on_lost)
 
     async def _answer_mail(self, raw: bytes, remote: str, now: int) -> MailReply:
         return await CommandRunner(self.gateway).drive(answer_mail(raw, send_handler, remote, now))

@@ -23,10 +23,17 @@ _verbose = click.option("-v", "--verbose", count=True, help="Log more; twice log
     type=click.Path(path_type=Path, dir_okay=False),
     help="Configuration [env MODEMGW_CONFIG; else modemgw.toml here, then in /etc/modemgw].",
 )
+@click.option(
+    "--trace",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Write all that is said to and by each modem into files here; they hold texts and numbers.",
+)
 @_verbose
-def run(config: Path | None, verbose: int) -> None:
+def run(config: Path | None, trace: Path | None, verbose: int) -> None:
     """Serve in the foreground until stopped. Without a configuration every modem found is used."""
     settings = _load(find_config(config))
+    if trace is not None:
+        settings = settings.traced(trace)
     _log(verbose)
     import asyncio
 

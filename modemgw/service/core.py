@@ -14,6 +14,7 @@ from modemgw.domain.line import ModemView
 from modemgw.domain.message import Accepted, EventView, MessageView, Submission
 from modemgw.domain.refusal import Refusal, RefusalKind
 from modemgw.domain.states import State
+from modemgw.domain.trace import TraceView
 from modemgw.errors import ModemgwError
 from modemgw.service.accounts import Accounts
 from modemgw.service.admission import admit
@@ -37,6 +38,14 @@ class Lines(Protocol):
     def resume(self, name: str) -> bool: ...
 
 
+class Traces(Protocol):
+    """The AT traces of the lines, whatever lines there are. `switch` raises ModemgwError if none can be written."""
+
+    def switch(self, name: str, on: bool) -> TraceView: ...
+
+    def view(self, name: str) -> TraceView: ...
+
+
 class GatewayCore:
     """See `service.gateway.Gateway`, whose docstrings are the contract."""
 
@@ -51,6 +60,7 @@ class GatewayCore:
         lines: Lines | None = None,
         desk: Desk | None = None,
         callbacks: Callbacks | None = None,
+        traces: Traces | None = None,
     ) -> None:
         self.desk = desk or Desk(repository, accounts, clock)
         #: What the SIM of an account says is left; None where nobody asked it yet.
@@ -63,6 +73,7 @@ class GatewayCore:
         self._modems = modems
         self._lines = lines
         self._callbacks = callbacks
+        self._traces = traces
         self._counted: int | None = None  # events up to this one are in the counters
         self._events: dict[str, int] = {}
         self._followers: set[asyncio.Event] = set()
@@ -249,6 +260,18 @@ class GatewayCore:
     async def resume_modem(self, account: Account, name: str) -> ModemView:
         await self._switch(name, "line.resumed", self._lines is not None and self._lines.resume(name), account)
         return self._modem(name)
+
+    async def trace_modem(self, account: Account, name: str, on: bool | None) -> TraceView:
+        if self._traces is None or all(modem.name != name for modem in self._modems()):
+            raise Refusal(RefusalKind.NOT_FOUND, f"There is no modem named {name!r}.", field="name")
+        if on is None:
+            return self._traces.view(name)
+        try:
+            view = self._traces.switch(name, on)
+        except ModemgwError as error:
+            raise Refusal(RefusalKind.UNAVAILABLE, str(error)) from error
+        await self._switch(name, "line.traced" if on else "line.untraced", True, account)
+        return view
 
     async def _switch(self, name: str, kind: str, done: bool, account: Account) -> None:
         if not done:

@@ -13,6 +13,7 @@ from modemgw.domain.line import ModemView
 from modemgw.domain.message import Accepted, EventView, MessageView, Submission
 from modemgw.domain.refusal import Refusal
 from modemgw.domain.states import State
+from modemgw.domain.trace import TraceView
 from modemgw.service.callbacks import Callbacks
 from modemgw.service.desk import Desk
 
@@ -135,6 +136,10 @@ class Gateway(Protocol):
 
     async def resume_modem(self, account: Account, name: str) -> ModemView:
         """End a pause of either kind, a quarantine, or the wait for a person; Refusal(NOT_FOUND)."""
+        ...
+
+    async def trace_modem(self, account: Account, name: str, on: bool | None) -> TraceView:
+        """Begin, end or (None) just look at a modem's AT trace; Refusal(NOT_FOUND), Refusal(UNAVAILABLE)."""
         ...
 
     async def figures(self) -> Figures:

@@ -25,6 +25,7 @@ from modemgw.servers.http.native import NativeApi, Operation
 from modemgw.servers.http.openapi import DocsApi
 from modemgw.servers.http.peer import Peers
 from modemgw.servers.http.problems import ProblemRequestHandler, as_problems
+from modemgw.servers.http.trace_api import TraceApi
 from modemgw.servers.listen import listen, url_of
 from modemgw.service.commands import CommandRunner
 from modemgw.service.gateway import Gateway
@@ -56,6 +57,7 @@ def make_app(
         *NativeApi(gateway, settings, keyring).operations(),
         *events.operations(),
         *CallbacksApi(gateway, settings, keyring).operations(),
+        *TraceApi(gateway, keyring).operations(),
         *HealthApi(gateway).operations(),
     ]
     docs = DocsApi(operations, dialects)

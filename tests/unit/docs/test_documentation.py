@@ -24,6 +24,7 @@ from modemgw.config import (
     parse,
 )
 from modemgw.config_dialects import tables_of
+from modemgw.config_trace import TraceSettings
 from modemgw.dialects import ALL
 from modemgw.dialects.settings import setting_of
 from modemgw.dialects.smsc import tables
@@ -105,6 +106,7 @@ def test_every_exit_status_is_documented() -> None:
         ("`[access]`", AccessSettings),
         ("`[smpp]`", SmppSettings),
         ("`[smtp]`", SmtpSettings),
+        ("`[trace]`", TraceSettings),
     ],
 )
 def test_every_setting_is_documented_with_its_default(title: str, model: type[BaseModel]) -> None:

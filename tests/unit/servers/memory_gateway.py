@@ -28,6 +28,7 @@ from modemgw.domain.message import (
 from modemgw.domain.numbers import normalise
 from modemgw.domain.refusal import Refusal, RefusalKind
 from modemgw.domain.states import State
+from modemgw.domain.trace import TraceView
 from modemgw.service.accounts import Accounts
 from modemgw.service.desk import Desk
 from modemgw.service.gateway import Figures, Gateway, Health
@@ -131,6 +132,7 @@ class MemoryGateway(Gateway):
         self.submissions: list[Submission] = []
         self.unavailable = False
         self.modem = MODEM
+        self.trace = TraceView(MODEM.name, False)
         self.authentications = 0
         self._ids = count(1)
         self._refs: dict[tuple[str, str], int] = {}
@@ -354,6 +356,13 @@ class MemoryGateway(Gateway):
 
     async def resume_modem(self, account: Account, name: str) -> ModemView:
         return self._switch(account, name, paused=False)
+
+    async def trace_modem(self, account: Account, name: str, on: bool | None) -> TraceView:
+        if name != self.modem.name:
+            raise Refusal(RefusalKind.NOT_FOUND, f"There is no modem named {name!r}.", field="name")
+        if on is not None:
+            self.trace = TraceView(name, on, "/var/lib/modemgw/traces/a.trace" if on else None, 17, NOW_MS)
+        return self.trace
 
     def _switch(self, account: Account, name: str, *, paused: bool) -> ModemView:
         if name != self.modem.name:

@@ -8,7 +8,7 @@ import sys
 import click
 
 from modemgw import __version__
-from modemgw.cli import callbacks, db, messages, serve, standin, trace
+from modemgw.cli import callbacks, db, doctor, messages, serve, standin, trace
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": None})
@@ -20,7 +20,15 @@ def group() -> None:
     """
 
 
-for _command in (*serve.COMMANDS, *messages.COMMANDS, *callbacks.COMMANDS, *db.COMMANDS, *standin.COMMANDS, *trace.COMMANDS):
+for _command in (
+    *serve.COMMANDS,
+    *messages.COMMANDS,
+    *callbacks.COMMANDS,
+    *db.COMMANDS,
+    *standin.COMMANDS,
+    *doctor.COMMANDS,
+    *trace.COMMANDS,
+):
     group.add_command(_command)
 
 

@@ -1,0 +1,266 @@
+"""What a port says when it is asked: is it a modem at all, at which speed, and how it is set. Sets nothing.
+
+Only questions go out (`AT`, `…?`, `AT+CSQ`), and an ESC that leaves a prompt somebody left open. No PIN is tried.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+from modemgw.at import commands
+from modemgw.at.commands import Command
+from modemgw.at.errors import CommandFailed
+from modemgw.errors import ModemgwError
+from modemgw.modem.channel import Channel, CommandTimeout
+from modemgw.modem.transport import PortLost, Transport, open_transport
+
+#: How long each `AT` is waited for.
+PATIENCE_S = (1.0, 2.0, 4.0)
+#: At another speed one short wait is enough: the modem is awake by then.
+OTHER_SPEED_S = 0.7
+#: An answer that takes longer is worth a word.
+SLOW_S = 1.5
+#: One question, and all of them.
+QUESTION_S = 12.0
+ALL_S = 60.0
+
+SPEEDS = (115_200, 9_600, 57_600, 38_400, 19_200, 230_400, 460_800, 921_600, 4_800)
+
+_DONE = re.compile(rb"(?:^|[\r\n])(?:OK|ERROR|0)\r?\n|\+CM[ES] ERROR|COMMAND NOT SUPPORT|(?:^|[\r\n])0\r\Z")
+_NMEA = re.compile(rb"\$G[A-Z]{4},")
+
+
+class Heard(StrEnum):
+    """What came back."""
+
+    MODEM = "modem"
+    NOTHING = "nothing"
+    ECHO = "echo"  # what was written, and nothing else: a loop, or nobody behind a converter
+    NMEA = "nmea"  # a GPS
+    WORDS = "words"  # something that does not speak AT
+    NOISE = "noise"  # bytes of no meaning: another speed, or a binary protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """The outcome of `AT`."""
+
+    heard: Heard
+    after_s: float = 0.0
+    sample: bytes = b""
+
+
+@dataclass(slots=True)
+class Answers:
+    """What a port said. `said` has the lines of each question, `refused` the error, by the question's text."""
+
+    port: str
+    probe: Probe
+    baudrate: int
+    right_speed: int | None = None  # the speed at which it answers, where that is another
+    said: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    refused: dict[str, str] = field(default_factory=dict)
+    errors: dict[str, CommandFailed] = field(default_factory=dict)
+    trouble: str | None = None  # why the questions ended early
+    slowest: tuple[str, float] = ("", 0.0)
+
+    def lines(self, command: Command) -> tuple[str, ...]:
+        """The lines of an answer; none where it was refused."""
+        return self.said.get(command.text, ())
+
+
+FUNCTION = commands.FUNCTION_ASK
+CLOCK = Command("AT+CCLK?", ("+CCLK",))
+SUPPLY = Command("AT+CBC", ("+CBC",))
+URC_PORT_QUECTEL = Command('AT+QURCCFG="urcport"', ("+QURCCFG",))
+URC_PORT_SIMCOM = Command("AT+CATR?", ("+CATR",))
+SLOT_SIMCOM = Command("AT+CSMINS?", ("+CSMINS",))
+SLOT_QUECTEL = Command("AT+QSIMSTAT?", ("+QSIMSTAT",))
+TRIES = commands.PIN_TRIES_FORMS
+
+#: What a modem that takes seconds for each answer is asked.
+FEW: tuple[Command, ...] = (
+    commands.IMEI,
+    FUNCTION,
+    commands.PIN_ASK,
+    commands.SIGNAL,
+    *commands.REGISTRATION_ASK,
+)
+
+QUESTIONS: tuple[Command, ...] = (
+    commands.MANUFACTURER,
+    commands.MODEL,
+    commands.FIRMWARE,
+    *FEW,
+    commands.OPERATOR,
+    commands.FORMAT_ASK,
+    commands.SERVICE_ASK,
+    commands.SMSC_ASK,
+    commands.MEMORY_ASK,
+    commands.INDICATIONS_ASK,
+    CLOCK,
+    SUPPLY,
+    commands.IMSI,
+    commands.OWN_NUMBER,
+)
+
+
+async def examine(url: str, baudrate: int, *, other_speeds: bool = True) -> Answers:
+    """Open the port, ask, close it. Raises what opening raises (PortMissing, PortBusy, PortDenied, PortError)."""
+    transport = await open_transport(url, baudrate=baudrate)
+    try:
+        answers = Answers(url, await probe(transport, PATIENCE_S), baudrate)
+        if answers.probe.heard is Heard.MODEM:
+            await _ask_all(transport, answers)
+            return answers
+    except PortLost as error:
+        return Answers(url, Probe(Heard.NOTHING), baudrate, trouble=str(error))
+    finally:
+        transport.close()
+    if other_speeds and "://" not in url and answers.probe.heard in (Heard.NOTHING, Heard.NOISE):
+        answers.right_speed = await _other_speed(url, baudrate)
+    return answers
+
+
+async def probe(transport: Transport, patience_s: Sequence[float]) -> Probe:
+    """Write `AT` and see what comes. Raises PortLost."""
+    loop = asyncio.get_running_loop()
+    heard = bytearray()
+    came = asyncio.Event()
+    lost: list[Exception | None] = []
+
+    def on_data(data: bytes) -> None:
+        heard.extend(data[: 65_536 - len(heard)])
+        came.set()
+
+    def on_lost(error: Exception | None) -> None:
+        lost.append(error)
+        came.set()
+
+    transport.start(on_data, on_lost)
+    transport.write(b"\x1b\r")  # a program that crashed may have left it at a prompt
+    await _quiet(came, 0.2)
+    heard.clear()
+    began = loop.time()
+    for number, limit_s in enumerate(patience_s, 1):
+        transport.write(b"AT\r")
+        end = loop.time() + limit_s
+        while (left := end - loop.time()) > 0:
+            came.clear()
+            try:
+                async with asyncio.timeout(left):
+                    await came.wait()
+            except TimeoutError:
+                break
+            if lost:
+                raise PortLost(transport.url, f"The port {transport.url} went away while it was asked.")
+            if _DONE.search(bytes(heard)):
+                took_s, sample = loop.time() - began, bytes(heard[:200])
+                if number > 1:  # the others are answered too: not to be taken for answers to questions
+                    await _quiet(came, took_s + 0.5)
+                return Probe(Heard.MODEM, took_s, sample)
+    return Probe(_kind(bytes(heard)), loop.time() - began, bytes(heard[:200]))
+
+
+def _kind(heard: bytes) -> Heard:
+    """What bytes without a result are."""
+    if not heard.strip(b"\r\n\0"):
+        return Heard.NOTHING
+    if _NMEA.search(heard):
+        return Heard.NMEA
+    if not heard.replace(b"AT", b"").strip(b"\r\n\x1b\0 "):
+        return Heard.ECHO
+    readable = sum(1 for byte in heard if 0x20 <= byte < 0x7F or byte in b"\r\n\t")
+    return Heard.WORDS if readable >= 0.9 * len(heard) else Heard.NOISE
+
+
+async def _quiet(came: asyncio.Event, span_s: float) -> None:
+    """Until nothing came for so long, at most ten times as long."""
+    for _ in range(10):
+        came.clear()
+        try:
+            async with asyncio.timeout(span_s):
+                await came.wait()
+        except TimeoutError:
+            return
+
+
+async def _other_speed(url: str, baudrate: int) -> int | None:
+    for speed in SPEEDS:
+        if speed == baudrate:
+            continue
+        try:
+            transport = await open_transport(url, baudrate=speed)
+        except ModemgwError:  # a speed that this port does not have, or somebody took it
+            continue
+        try:
+            if (await probe(transport, (OTHER_SPEED_S,))).heard is Heard.MODEM:
+                return speed
+        except PortLost:
+            return None
+        finally:
+            transport.close()
+    return None
+
+
+# ---------------------------------------------------------------- the questions
+
+
+async def _ask_all(transport: Transport, answers: Answers) -> None:
+    channel = Channel(transport, lambda urc: None)
+    timeouts = 0
+    try:
+        async with asyncio.timeout(ALL_S):
+            for question in FEW if answers.probe.after_s > SLOW_S else QUESTIONS:
+                timeouts += not await _ask(channel, question, answers)
+                if timeouts >= 2:
+                    answers.trouble = f"It left {', '.join(_unanswered(answers))} unanswered."
+                    return
+            for question in _more(answers):
+                await _ask(channel, question, answers)
+                if question in TRIES and answers.lines(question):
+                    break
+    except TimeoutError:
+        answers.trouble = f"It took longer than {ALL_S:g} s to answer a few questions."
+    except (CommandTimeout, PortLost) as error:
+        answers.trouble = str(error)
+
+
+def _more(answers: Answers) -> list[Command]:
+    """Questions that only some are asked: the maker's own, and what an answer gives reason to."""
+    maker = " ".join(answers.lines(commands.MANUFACTURER)).lower()
+    more: list[Command] = []
+    if "quectel" in maker:
+        more += [URC_PORT_QUECTEL, SLOT_QUECTEL]
+    if "simcom" in maker:
+        more += [URC_PORT_SIMCOM, SLOT_SIMCOM]
+    more += commands.ICCID_FORMS[:2]
+    if any("PIN" in line or "PUK" in line for line in answers.lines(commands.PIN_ASK)):
+        more += TRIES
+    return more
+
+
+async def _ask(channel: Channel, question: Command, answers: Answers) -> bool:
+    """False if no answer came."""
+    began = asyncio.get_running_loop().time()
+    try:
+        response = await channel.run(replace(question, timeout_s=min(question.timeout_s, QUESTION_S)))
+        answers.said[question.text] = response.texts
+    except CommandFailed as error:
+        answers.refused[question.text] = error.result
+        answers.errors[question.text] = error
+    except CommandTimeout:
+        answers.refused[question.text] = "no answer"
+        return False
+    took = asyncio.get_running_loop().time() - began
+    if took > answers.slowest[1]:
+        answers.slowest = (question.text, took)
+    return True
+
+
+def _unanswered(answers: Answers) -> list[str]:
+    return [question for question, error in answers.refused.items() if error == "no answer"]

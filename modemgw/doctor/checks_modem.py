@@ -1,0 +1,557 @@
+"""What the answers of a modem mean: SIM, radio, network, messages. Pure; the questions are `asking`'s.
+
+Asked while no service runs: what modemgw sets at its start (indications, PDU mode, the radio) is worth a note, no more.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, timezone
+from typing import TypeVar
+
+from modemgw.at import commands
+from modemgw.at.commands import Command
+from modemgw.at.errors import AtResponseError
+from modemgw.at.responses import (
+    fields,
+    first,
+    read_function,
+    read_iccid,
+    read_imei,
+    read_imsi,
+    read_indications,
+    read_memory_fill,
+    read_name,
+    read_operator,
+    read_own_number,
+    read_pin_state,
+    read_pin_tries,
+    read_registration,
+    read_signal,
+    read_smsc,
+    value_of,
+)
+from modemgw.doctor.asking import (
+    CLOCK,
+    FUNCTION,
+    SLOT_QUECTEL,
+    SLOT_SIMCOM,
+    SLOW_S,
+    SUPPLY,
+    TRIES,
+    URC_PORT_QUECTEL,
+    URC_PORT_SIMCOM,
+    Answers,
+    Heard,
+)
+from modemgw.doctor.findings import Area, Finding, Verdict, ok
+from modemgw.modem.driver import Registration, SimReason
+from modemgw.modem.driver_registration import best_of
+from modemgw.modem.init_sim import LEAST_TRIES, sim_reason
+
+T = TypeVar("T")
+
+WEAK_DBM, HARDLY_DBM = -105, -109
+CLOCK_OFF = timedelta(minutes=5)
+#: Clocks of modems that were never told the time stand before this.
+NEVER_SET = datetime(2022, 1, 1, tzinfo=UTC)
+FULL_SHARE = 0.8
+LOW_MV = 3_500
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the configuration says of the modem at a port."""
+
+    name: str
+    port: str
+    baudrate: int = 115_200
+    pin: bool = False  # one is configured
+    pin_refused: Callable[[str], bool] | None = None  # by this SIM, before
+    smsc: str | None = None
+    number: str | None = None
+    imei: str | None = None
+    role: str | None = None  # what the interface is for, where known
+
+
+def check_answers(answers: Answers, wanted: Wanted, now: datetime) -> Iterator[Finding]:
+    """Everything that the answers tell; what cannot be true for want of a SIM or a radio is not looked at."""
+    yield from _spoke(answers, wanted)
+    if answers.probe.heard is not Heard.MODEM:
+        return
+    name = wanted.name
+    if answers.trouble:
+        yield Finding(
+            "modem.stalls", Area.MODEM, Verdict.WARNING,
+            f"It answers, but not always. {answers.trouble}",
+            "unplug the modem and plug it in; if it comes back, try another cable, hub or power supply", name,
+        )  # fmt: skip
+    yield from _identity(answers, wanted)
+    yield from _supply(answers, wanted)
+    sim = list(_sim(answers, wanted))
+    yield from sim
+    yield from _clock(answers, wanted, now)
+    if any(f.verdict is Verdict.PROBLEM for f in sim):
+        return
+    locked = any(f.key in ("sim.pin_waits", "sim.busy") for f in sim)
+    radio = list(_radio(answers, wanted))
+    yield from radio
+    if not locked and not any(f.verdict is Verdict.WARNING for f in radio):
+        yield from _network(answers, wanted)
+    if not locked:
+        yield from _messages(answers, wanted)
+    yield from _announcing(answers, wanted)
+
+
+def read(answers: Answers, command: Command, reader: Callable[[str], T], what: str) -> T | None:
+    """What an answer says, or None."""
+    try:
+        return first(answers.lines(command), reader, what)
+    except AtResponseError:
+        return None
+
+
+# ---------------------------------------------------------------- does it speak
+
+
+def _spoke(answers: Answers, wanted: Wanted) -> Iterator[Finding]:
+    name, port, probe = wanted.name, wanted.port, answers.probe
+    if answers.right_speed is not None:
+        yield Finding(
+            "modem.speed", Area.MODEM, Verdict.PROBLEM,
+            f"It answers at {answers.right_speed} baud, not at {wanted.baudrate}.",
+            f"set baudrate = {answers.right_speed} for this modem in the configuration", name,
+        )  # fmt: skip
+    elif probe.heard is Heard.MODEM and probe.after_s > SLOW_S:
+        yield Finding(
+            "modem.slow", Area.MODEM, Verdict.WARNING,
+            f"It speaks AT at {port}, but took {probe.after_s:.1f} s to answer the first AT.",
+            "see whether another program uses the modem, and whether its power supply is strong enough (2 A peaks)",
+            name,
+        )  # fmt: skip
+    elif probe.heard is Heard.MODEM:
+        yield ok("modem.answers", Area.MODEM, f"It answers AT at {port}.", name)
+    else:
+        yield _SILENCE[probe.heard](answers, wanted)
+
+
+def _silent(answers: Answers, wanted: Wanted) -> Finding:
+    speeds = "" if "://" in wanted.port else ", at no usual speed"
+    lost = f" {answers.trouble}" if answers.trouble else ""
+    return Finding(
+        "modem.silent", Area.MODEM, Verdict.PROBLEM,
+        f"Nothing answers AT at {wanted.port}{speeds}.{lost}",
+        "check that this is the modem's AT port (modemgw doctor without --port lists them) and that the modem is "
+        "switched on; unplug it and plug it in", wanted.name,
+    )  # fmt: skip
+
+
+def _echo(answers: Answers, wanted: Wanted) -> Finding:
+    return Finding(
+        "modem.echo", Area.MODEM, Verdict.PROBLEM,
+        f"{wanted.port} gives back what is written to it and nothing else: there is a loop (TX to RX) and no modem.",
+        "take the loopback plug off or connect the modem's TX and RX to the right lines; it may also be the wrong port",
+        wanted.name,
+    )  # fmt: skip
+
+
+def _nmea(answers: Answers, wanted: Wanted) -> Finding:
+    return Finding(
+        "port.role", Area.PORTS, Verdict.PROBLEM,
+        f"{wanted.port} is the port of a GPS receiver (it says {_shown(answers.probe.sample)}), not an AT port.",
+        "name another port of this device; modemgw doctor without --port lists them", wanted.name,
+    )  # fmt: skip
+
+
+def _words(answers: Answers, wanted: Wanted) -> Finding:
+    return Finding(
+        "modem.no_modem", Area.MODEM, Verdict.PROBLEM,
+        f"What is at {wanted.port} does not speak AT: it says {_shown(answers.probe.sample)}. It is no modem, "
+        "or not its AT port.",
+        "name the modem's AT port in the configuration; modemgw doctor without --port lists the ports", wanted.name,
+    )  # fmt: skip
+
+
+def _noise(answers: Answers, wanted: Wanted) -> Finding:
+    return Finding(
+        "modem.noise", Area.MODEM, Verdict.PROBLEM,
+        f"What comes from {wanted.port} has no meaning ({answers.probe.sample[:8].hex(' ')} …), at no usual speed: "
+        "a diagnostics port, an unusual speed or a bad cable.",
+        "name the modem's AT port, or set its speed (baudrate) in the configuration", wanted.name,
+    )  # fmt: skip
+
+
+_SILENCE: dict[Heard, Callable[[Answers, Wanted], Finding]] = {
+    Heard.NOTHING: _silent,
+    Heard.ECHO: _echo,
+    Heard.NMEA: _nmea,
+    Heard.WORDS: _words,
+    Heard.NOISE: _noise,
+}
+
+
+def _shown(sample: bytes) -> str:
+    words = " ".join(re.sub(r"[^ -~]+", " ", sample.decode("latin-1")).split())
+    return f'"{words[:60]}"'
+
+
+# ---------------------------------------------------------------- the device
+
+
+def _identity(answers: Answers, wanted: Wanted) -> Iterator[Finding]:
+    parts = [
+        read(answers, command, read_name, "name")
+        for command in (commands.MANUFACTURER, commands.MODEL, commands.FIRMWARE)
+    ]
+    imei = read(answers, commands.IMEI, read_imei, "IMEI")
+    known = " ".join(part for part in parts if part) or "a modem that does not say what it is"
+    yield ok("modem.identity", Area.MODEM, f"{known}, IMEI {imei or 'not told'}.", wanted.name)
+    if wanted.imei and imei and imei[:14] != wanted.imei[:14]:
+        yield Finding(
+            "modem.other", Area.MODEM, Verdict.PROBLEM,
+            f"The modem at {wanted.port} has the IMEI {imei}, not {wanted.imei}.",
+            f'set imei = "{imei}" for this modem, or plug in the other one', wanted.name,
+        )  # fmt: skip
+
+
+def _supply(answers: Answers, wanted: Wanted) -> Iterator[Finding]:
+    """+CBC: <bcs>,<bcl>,<mV> (TS 27.007 8.4 and the makers' third field)."""
+    for line in answers.lines(SUPPLY):
+        values = fields(value_of(line))
+        number = re.sub(r"[Vv]$", "", values[-1]) if values else ""
+        try:
+            millivolts = float(number) * (1000 if "." in number else 1)
+        except ValueError:
+            continue
+        if 2_500 <= millivolts < LOW_MV:
+            yield Finding(
+                "modem.supply", Area.MODEM, Verdict.WARNING,
+                f"Its supply is down at {millivolts / 1000:.2f} V; it will switch itself off while it sends.",
+                "give it a supply that bears peaks of 2 A (a powered hub, a thicker cable)", wanted.name,
+            )  # fmt: skip
+
+
+# ---------------------------------------------------------------- SIM
+
+
+def _sim(answers: Answers, wanted: Wanted) -> Iterator[Finding]:
+    name = wanted.name
+    error = answers.errors.get(commands.PIN_ASK.text)
+    state = read(answers, commands.PIN_ASK, read_pin_state, "PIN state")
+    reason = sim_reason(error) if error is not None else None
+    if state == "READY" or (state is not None and state.endswith("2")):
+        yield ok("sim.ready", Area.SIM, "The SIM is ready.", name)
+    elif state == "SIM PIN" or reason is SimReason.PIN_REQUIRED:
+        yield _pin(answers, wanted)
+    elif (state is not None and "PUK" in state) or reason is SimReason.PUK_REQUIRED:
+        yield Finding(
+            "sim.puk", Area.SIM, Verdict.PROBLEM,
+            "The SIM is blocked: the PIN was wrong too often and it asks for its PUK.",
+            "put the SIM into a phone and enter the PUK there (modemgw never does), then set pin for this modem", name,
+        )  # fmt: skip
+    elif (state is not None and state.startswith("PH-")) or reason is SimReason.LOCKED:
+        yield Finding(
+            "sim.locked", Area.SIM, Verdict.PROBLEM,
+            f"The modem is locked to another network or SIM ({state or error}).",
+            "use a SIM of the operator it was sold by, or have it unlocked by its seller", name,
+        )  # fmt: skip
+    elif reason is SimReason.BUSY:
+        yield Finding(
+            "sim.busy", Area.SIM, Verdict.WARNING, "The SIM is busy: it does not say yet whether it is ready.",
+            "wait half a minute and run modemgw doctor again; if it stays so, take the SIM out and insert it again",
+            name,
+        )  # fmt: skip
+    elif reason is SimReason.FAILURE:
+        yield Finding(
+            "sim.failure", Area.SIM, Verdict.PROBLEM, "The modem cannot read the SIM.",
+            "take it out, clean its contacts and insert it again; try the SIM in a phone", name,
+        )  # fmt: skip
+    elif reason is SimReason.NOT_INSERTED or _no_card(answers):
+        sure = "No SIM is in the modem." if reason is SimReason.NOT_INSERTED else (
+            "The modem does not know of a SIM: none is in it, or it is not seated."
+        )  # fmt: skip
+        yield Finding(
+            "sim.missing", Area.SIM, Verdict.PROBLEM, sure,
+            "insert a SIM, the right way round, and plug the modem in again: some see it only at power-on", name,
+        )  # fmt: skip
+    elif answers.trouble is None:
+        yield Finding(
+            "sim.unknown", Area.SIM, Verdict.NOTE,
+            f"The modem does not tell the state of the SIM ({error.result if error else 'no answer'}).", None, name,
+        )  # fmt: skip
+
+
+def _pin(answers: Answers, wanted: Wanted) -> Finding:
+    name = wanted.name
+    left = next((n for n in (read(answers, c, read_pin_tries, "tries") for c in TRIES) if n is not None), None)
+    tries = f" Tries left: {left}." if left is not None else ""
+    if not wanted.pin:
+        return Finding(
+            "sim.pin_required", Area.SIM, Verdict.PROBLEM,
+            f"The SIM asks for its PIN and none is configured.{tries}",
+            f'set pin = "…" for the modem {name} in the configuration, or switch the PIN off in a phone', name,
+        )  # fmt: skip
+    if wanted.pin_refused is not None and wanted.pin_refused(_sim_name(answers, wanted)):
+        return Finding(
+            "sim.pin_refused", Area.SIM, Verdict.PROBLEM,
+            f"The SIM asks for its PIN, and it has refused the configured one before; it is not tried again.{tries}",
+            f"correct pin of the modem {name} in the configuration", name,
+        )  # fmt: skip
+    if left is not None and left < LEAST_TRIES:
+        return Finding(
+            "sim.pin_last_try", Area.SIM, Verdict.PROBLEM,
+            f"The SIM asks for its PIN and has {left} tries left: modemgw does not risk the last one.",
+            "put the SIM into a phone, enter the right PIN there, and correct pin in the configuration", name,
+        )  # fmt: skip
+    return Finding(
+        "sim.pin_waits", Area.SIM, Verdict.NOTE,
+        f"The SIM asks for its PIN; one is configured, and modemgw enters it when it starts.{tries}", None, name,
+    )  # fmt: skip
+
+
+def _sim_name(answers: Answers, wanted: Wanted) -> str:
+    """What a refused PIN is remembered by: ICCID, else IMEI, else the port (as init_sim does)."""
+    for command in commands.ICCID_FORMS:
+        found = read(answers, command, read_iccid, "ICCID")
+        if found:
+            return found
+    return read(answers, commands.IMEI, read_imei, "IMEI") or wanted.port
+
+
+def _no_card(answers: Answers) -> bool:
+    """A plain ERROR to AT+CPIN? says nothing; the maker's own question, or the silence about IMSI and ICCID, does."""
+    for command, absent in ((SLOT_SIMCOM, "0"), (SLOT_QUECTEL, "0")):
+        for line in answers.lines(command):
+            values = fields(value_of(line))
+            if len(values) > 1:
+                return values[1] == absent
+    return commands.PIN_ASK.text in answers.errors and not (
+        read(answers, commands.IMSI, read_imsi, "IMSI")
+        or any(read(answers, c, read_iccid, "ICCID") for c in commands.ICCID_FORMS)
+    )
+
+
+# ---------------------------------------------------------------- radio and network
+
+
+def _radio(answers: Answers, wanted: Wanted) -> Iterator[Finding]:
+    function = read(answers, FUNCTION, read_function, "function")
+    if function is None or function == 1:
+        return
+    what = {0: "at its minimum (AT+CFUN=0)", 4: "in flight mode (AT+CFUN=4)"}.get(function, f"at AT+CFUN={function}")
+    yield Finding(
+        "radio.off", Area.NETWORK, Verdict.WARNING,
+        f"The radio is switched off: the modem is {what}. modemgw switches it on when it starts.",
+        "start modemgw (modemgw run), or send AT+CFUN=1 to the modem; see what else switches it off", wanted.name,
+    )  # fmt: skip
+
+
+def best_registration(answers: Answers) -> Registration | None:
+    """Of the domains asked, the one that will carry messages."""
+    asked = [read(answers, command, read_registration, "registration") for command in commands.REGISTRATION_ASK]
+    replies = [reply for reply in asked if reply is not None]
+    return best_of(replies) if replies else None
+
+
+def _network(answers: Answers, wanted: Wanted) -> Iterator[Finding]:
+    name = wanted.name
+    signal = read(answers, commands.SIGNAL, read_signal, "signal")
+    rssi = signal[0] if signal is not None else None
+    dbm = None if rssi is None else -113 + 2 * rssi
+    registration = best_registration(answers)
+    operator = read(answers, commands.OPERATOR, read_operator, "operator")
+    yield from signal_findings(dbm, registration.usable if registration else False, name, told=signal is not None)
+    if registration is None:
+        yield Finding(
+            "network.unknown", Area.NETWORK, Verdict.NOTE, "It does not tell whether it is registered.", None, name
+        )
+        return
+    asked = ", ".join(f"{source}: {stat}" for source, stat in registration.raw)
+    yield from registration_findings(registration.stat, registration.text, operator, name, f" ({asked})")
+
+
+def signal_findings(dbm: int | None, registered: bool, name: str, *, told: bool = True) -> Iterator[Finding]:
+    """How strong the network is heard."""
+    if dbm is None:
+        if told and not registered:
+            yield Finding(
+                "network.no_signal", Area.NETWORK, Verdict.WARNING, "It hears no network at all (AT+CSQ: 99).",
+                "fit the antenna, or move the modem to a window", name,
+            )  # fmt: skip
+        return
+    if dbm > WEAK_DBM:
+        yield ok("network.signal", Area.NETWORK, f"Signal {dbm} dBm.", name)
+        return
+    key = "network.weak_signal" if registered else "network.no_signal"
+    how = "hardly any" if dbm <= HARDLY_DBM else "weak"
+    yield Finding(
+        key, Area.NETWORK, Verdict.WARNING,
+        f"The signal is {how} ({dbm} dBm): messages will fail now and then." if registered
+        else f"The signal is {how} ({dbm} dBm): too little to find a network.",
+        "fit or move the antenna; above -95 dBm is good", name,
+    )  # fmt: skip
+
+
+_REGISTRATION: dict[int, tuple[str, str]] = {
+    0: ("The modem is not registered and does not search for a network{asked}.",
+        "send AT+COPS=0 to the modem (somebody has told it to stay away), or plug it in again"),
+    2: ("The modem searches for a network and has found none that takes it{asked}.",
+        "check the antenna, whether this operator has a network of this kind (2G, 3G, 4G) here, and whether the SIM "
+        "is active: try it in a phone"),
+    3: ("The network refuses this SIM (registration denied){asked}.",
+        "ask the operator: the SIM is not active, not paid for, barred, or may not roam here; try it in a phone"),
+    4: ("The modem does not know whether it is registered{asked}.", "check the antenna and wait a minute"),
+    8: ("The network allows this SIM emergency calls only{asked}.",
+        "ask the operator whether the SIM is active and may be used in a modem; try it in a phone"),
+    11: ("The network lets this SIM in for emergency and restricted service only{asked}: it cannot send messages.",
+         "ask the operator whether the SIM (and this modem's IMEI) is active and has the SMS service; try another "
+         "SIM, or another network mode, and update the modem's firmware"),
+}  # fmt: skip
+
+
+def registration_findings(stat: int, text: str, operator: str | None, name: str, asked: str) -> Iterator[Finding]:
+    """The registration in words (TS 27.007 7.2)."""
+    at = f" at {operator}" if operator else ""
+    if stat in (1, 5):
+        yield ok("network.registered", Area.NETWORK, f"{text[0].upper()}{text[1:]}{at}{asked}.", name)
+    elif stat in (6, 7):
+        yield Finding(
+            "network.sms_only", Area.NETWORK, Verdict.NOTE,
+            f"Registered for SMS only{at}{asked}: no calls and no data, which modemgw does not need.", None, name,
+        )  # fmt: skip
+    elif stat in (9, 10):
+        yield ok("network.registered", Area.NETWORK, f"{text[0].upper()}{text[1:]}{at}{asked}.", name)
+    else:
+        seen, fix = _REGISTRATION.get(stat, ("The modem is not registered ({text}){asked}.", "try the SIM in a phone"))
+        yield Finding(
+            "network.no_registration", Area.NETWORK, Verdict.PROBLEM, seen.format(asked=asked, text=text), fix, name
+        )
+
+
+# ---------------------------------------------------------------- messages
+
+
+def _messages(answers: Answers, wanted: Wanted) -> Iterator[Finding]:
+    name = wanted.name
+    if commands.SMSC_ASK.text in answers.said:
+        yield from smsc_findings(read(answers, commands.SMSC_ASK, read_smsc, "SMSC"), wanted.smsc, name)
+    for fill in read(answers, commands.MEMORY_ASK, read_memory_fill, "memories") or []:
+        if fill.name is not None:
+            yield from storage_findings(fill.name, fill.used, fill.total, name, running=False)
+    number = read(answers, commands.OWN_NUMBER, read_own_number, "own number") or wanted.number
+    told = f"Its number is {number}." if number else "The SIM does not tell its number; number can be set."
+    yield Finding("sim.number", Area.SIM, Verdict.OK if number else Verdict.NOTE, told, None, name)
+
+
+def smsc_findings(smsc: str | None, configured: str | None, name: str) -> Iterator[Finding]:
+    """The address of the SMS centre (TS 27.005 3.3.1)."""
+    if configured or smsc:
+        source = "the configuration" if configured else "the SIM"
+        yield ok("smsc.known", Area.MESSAGES, f"SMS centre {configured or smsc}, from {source}.", name)
+    else:
+        yield Finding(
+            "smsc.missing", Area.MESSAGES, Verdict.PROBLEM,
+            "The SIM holds no address of an SMS centre: nothing can be sent (CMS error 330).",
+            f'set smsc = "+…" for the modem {name} to your operator\'s SMS centre (modemgw does not write it to '
+            "the SIM)", name,
+        )  # fmt: skip
+
+
+def storage_findings(memory: str, used: int, total: int, name: str, *, running: bool) -> Iterator[Finding]:
+    """How full a memory is."""
+    if total <= 0:
+        return
+    where = {"SM": "the SIM", "ME": "the modem"}.get(memory, memory)
+    if used >= total:
+        yield Finding(
+            "storage.full", Area.MESSAGES, Verdict.PROBLEM,
+            f"The memory {memory} of {where} is full ({used} of {total} messages): nothing more can come in.",
+            "modemgw cannot empty it: see its log; delete messages in a phone" if running
+            else "start modemgw (modemgw run): it takes the messages in and frees the memory", name,
+        )  # fmt: skip
+    elif used >= FULL_SHARE * total:
+        yield Finding(
+            "storage.filling", Area.MESSAGES, Verdict.WARNING,
+            f"The memory {memory} of {where} is nearly full ({used} of {total} messages).",
+            "see the log for why it is not emptied" if running else "start modemgw (modemgw run): it empties it", name,
+        )  # fmt: skip
+    else:
+        yield ok("storage.fill", Area.MESSAGES, f"Memory {memory}: {used} of {total}.", name)
+
+
+def _announcing(answers: Answers, wanted: Wanted) -> Iterator[Finding]:
+    name = wanted.name
+    cnmi = read(answers, commands.INDICATIONS_ASK, read_indications, "indications")
+    if cnmi is not None:
+        shown = ",".join(map(str, cnmi))
+        if len(cnmi) > 1 and cnmi[0] and cnmi[1]:
+            yield ok("announce.on", Area.MESSAGES, f"It announces what arrives (AT+CNMI: {shown}).", name)
+        else:
+            yield Finding(
+                "announce.off", Area.MESSAGES, Verdict.NOTE,
+                f"It does not announce what arrives (AT+CNMI: {shown}); modemgw switches that on when it starts.",
+                None, name,
+            )  # fmt: skip
+    quectel = [fields(value_of(line)) for line in answers.lines(URC_PORT_QUECTEL)]
+    here = next((values[1] for values in quectel if len(values) > 1), None)
+    if here not in (None, "usbat", "all") and not (here == "usbmodem" and wanted.role == "PPP"):
+        yield Finding(
+            "announce.other_port", Area.MESSAGES, Verdict.WARNING,
+            f'What the modem says unasked (+CMTI …) goes to another port of it ("{here}"), not to this one: '
+            "arriving messages are seen late.",
+            'AT+QURCCFG="urcport","usbat" (modemgw sends it when it starts; see what sets it otherwise)', name,
+        )  # fmt: skip
+    simcom = [fields(value_of(line)) for line in answers.lines(URC_PORT_SIMCOM)]
+    port = next((values[0] for values in simcom if values), None)
+    if port not in (None, "0", "3") and not (port == "2" and wanted.role == "PPP"):
+        where = {"1": "its UART", "2": "its modem port"}.get(str(port), f"port {port}")
+        yield Finding(
+            "announce.other_port", Area.MESSAGES, Verdict.WARNING,
+            f"What the modem says unasked (+CMTI …) goes only to {where} (AT+CATR: {port}), maybe not to this one.",
+            "AT+CATR=0 sends it to all ports", name,
+        )  # fmt: skip
+
+
+# ---------------------------------------------------------------- clock
+
+_TIME = re.compile(r'"?(\d{2,4})/(\d\d)/(\d\d),(\d\d):(\d\d):(\d\d)([+-]\d\d)?')
+
+
+def modem_time(answers: Answers) -> datetime | None:
+    """`+CCLK: "yy/MM/dd,hh:mm:ss±zz"` (TS 27.007 8.15), zz in quarters of an hour; None where it was never set."""
+    for line in answers.lines(CLOCK):
+        found = _TIME.search(line)
+        if found is None:
+            continue
+        year, month, day, hour, minute, second = (int(found[n]) for n in range(1, 7))
+        if found[7] is None:
+            return None
+        try:
+            zone = timezone(timedelta(minutes=15 * int(found[7])))
+            when = datetime(year if year > 99 else 2000 + year, month, day, hour, minute, second, tzinfo=zone)
+        except ValueError:
+            return None
+        return when if when >= NEVER_SET else None
+    return None
+
+
+def _clock(answers: Answers, wanted: Wanted, now: datetime) -> Iterator[Finding]:
+    then = modem_time(answers)
+    if then is None:
+        return
+    off = now - then
+    local = now.astimezone(then.tzinfo)
+    # some modems give local time with a zone of 0, or the zone twice: hours and quarters are the zone's
+    rest = abs(off) % timedelta(minutes=15)
+    zone_only = abs(off) <= timedelta(hours=15) and min(rest, timedelta(minutes=15) - rest) <= timedelta(minutes=1)
+    if abs(off) <= CLOCK_OFF or zone_only:
+        yield ok("clock.modem", Area.MACHINE, "The machine's clock agrees with the network's time.", wanted.name)
+        return
+    yield Finding(
+        "clock.off", Area.MACHINE, Verdict.WARNING,
+        f"This machine's clock says {local:%Y-%m-%d %H:%M}, the modem's (set by the network) {then:%Y-%m-%d %H:%M}: "
+        "validity, reports and waiting times go by the machine's.",
+        "set the clock: sudo timedatectl set-ntp true (or install chrony); date tells the time", wanted.name,
+    )  # fmt: skip

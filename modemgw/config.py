@@ -29,6 +29,7 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 from modemgw.config_dialects import model_of, tables_of, take_out
 from modemgw.config_lines import KeyLines
 from modemgw.config_modem import ModemSettings as ModemSettings
+from modemgw.config_profiles import ProfileSource, ProfilesSettings
 from modemgw.config_trace import TraceSettings
 from modemgw.config_types import Money, Network, Price, Seconds, Section
 from modemgw.dialects import ALL, Dialect
@@ -261,6 +262,8 @@ class Config(Section):
     smpp: SmppSettings | None = None
     smtp: SmtpSettings | None = None
     trace: TraceSettings = TraceSettings()
+    profiles: ProfilesSettings = ProfilesSettings()
+    _profiles: ProfileSource = PrivateAttr(default_factory=ProfileSource)
     _sections: dict[str, dict[str, Any]] = PrivateAttr(default_factory=dict)
     _path: Path | None = PrivateAttr(default=None)
 
@@ -273,6 +276,11 @@ class Config(Section):
     def dialects(self) -> Mapping[str, Mapping[str, Any]]:
         """Sections of dialects, those that are there, by name, with the defaults of what they leave out."""
         return self._sections
+
+    @property
+    def profile_source(self) -> ProfileSource:
+        """The profiles of modems, ours and the user's."""
+        return self._profiles
 
     def traced(self, directory: Path) -> Config:
         """The same with every modem traced into `directory`."""
@@ -320,8 +328,10 @@ def parse(text: str, path: Path | None = None, dialects: Sequence[Dialect] = ALL
     tables = tables_of(dialects)
     sections = take_out(document, tables)
     config: Config | None = None
+    profiles = ProfileSource(document.get("profiles"), path)
+    complaints += [Complaint("profiles.folder", wrong, lines.of(("profiles", "folder"))) for wrong in profiles.mistakes]
     try:
-        config = Config.model_validate(sections.rest)
+        config = Config.model_validate(sections.rest, context={"profiles": profiles})
     except ValidationError as error:
         complaints += [_complaint(details, lines, more=tuple(tables)) for details in error.errors()]
 
@@ -346,6 +356,7 @@ def parse(text: str, path: Path | None = None, dialects: Sequence[Dialect] = ALL
     if complaints or config is None:
         raise ConfigError(sorted(complaints, key=lambda c: (c.line or 0, c.place)), path)
     config._path = path
+    config._profiles = profiles
     return config
 
 

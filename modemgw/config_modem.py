@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
+from modemgw.config_profiles import known_profile
 from modemgw.config_types import Name, PhoneNumber, Section
 
 
@@ -38,15 +39,8 @@ class ModemSettings(Section):
 
     @field_validator("profile")
     @classmethod
-    def _profile(cls, value: str | None) -> str | None:
-        from modemgw.modem.profile import known_profiles  # only where it is used: commands start fast
-
-        known = [profile.name for profile in known_profiles()]
-        if value is not None and value not in known:
-            raise PydanticCustomError(
-                "profile", "there is no such profile; there are: {names}", {"names": ", ".join(known)}
-            )
-        return value
+    def _profile(cls, value: str | None, info: ValidationInfo) -> str | None:
+        return known_profile(value, info)
 
     @field_validator("power_cycle", mode="before")
     @classmethod

@@ -111,6 +111,15 @@ PIN_TRIES_FORMS: tuple[Command, ...] = (
 )
 
 
+_KNOWN_QUESTIONS = {command.text: command for command in (*ICCID_FORMS, *PIN_TRIES_FORMS)}
+
+
+def question(text: str) -> Command:
+    """A maker's own question to the SIM, as a profile has it: `AT#PCT`. Its answer may stand under its name or bare."""
+    name = text[2:].rstrip("?").partition("=")[0].upper()
+    return _KNOWN_QUESTIONS.get(text) or Command(text, (name,), SIM_S, bare=True)
+
+
 def enter_pin(pin: str) -> Command:
     """`AT+CPIN="…"` (TS 27.007 8.3)."""
     return Command(f'AT+CPIN="{pin}"', timeout_s=SIM_S, secret=True)

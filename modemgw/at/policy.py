@@ -39,6 +39,7 @@ class ErrorAction(StrEnum):
     COLLISION_RETRY = "collision_retry"  # twice after a pause, then the recovery ladder
     ACCEPTED_EARLIER = "accepted_earlier"  # the SMS centre has the message from an earlier attempt
     USE_CONFIGURED_SMSC = "use_configured_smsc"  # once more with the configured SMS centre in the PDU
+    RADIO_RESET = "radio_reset"  # the radio is switched off and on, then once more
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,7 @@ _DELAYS: Mapping[ErrorAction, tuple[float, int | None]] = {
     ErrorAction.COLLISION_RETRY: (3.0, 2),
     ErrorAction.ACCEPTED_EARLIER: (0.0, 0),
     ErrorAction.USE_CONFIGURED_SMSC: (0.0, 1),
+    ErrorAction.RADIO_RESET: (0.0, 1),
 }
 
 _Row = tuple[ErrorScope, ErrorAction]
@@ -138,8 +140,30 @@ _CMS_TABLE: Mapping[int, _Row] = {code: row for codes, row in _CMS for code in c
 _CME_TABLE: Mapping[int, _Row] = {code: row for codes, row in _CME for code in codes}
 
 
+class ExplainedError(CmsError):
+    """A CmsError whose code means something else here: this maker's own (512 and above), or this modem's sickness."""
+
+    def __init__(self, error: CmsError, policy: ErrorPolicy) -> None:
+        super().__init__(error.code, policy.text, error.command)
+        self.policy = policy
+
+
+def explained(error: CommandFailed, meanings: Mapping[int, ErrorPolicy]) -> CommandFailed:
+    """The error with the maker's meaning of its code, where `meanings` has one."""
+    if isinstance(error, CmsError) and error.code is not None and error.code in meanings:
+        return ExplainedError(error, meanings[error.code])
+    return error
+
+
+def policy_of(scope: ErrorScope, action: ErrorAction, text: str) -> ErrorPolicy:
+    """The policy with the delays and tries that its action has."""
+    return _policy((scope, action), text)
+
+
 def policy_for(error: CommandFailed) -> ErrorPolicy:
     """The policy of what a send was refused with. Total: any error has one."""
+    if isinstance(error, ExplainedError):
+        return error.policy
     if isinstance(error, CmsError):
         if error.code is None:
             return _policy(_FAULT, error.text)

@@ -227,6 +227,27 @@ def _usb_of(port: str) -> tuple[str | None, Path | None]:
     return None, None
 
 
+def port_kind(port: str) -> str | None:
+    """What a port is to its modem: "at", "modem" (AT as well, meant for dialling), "serial"; None: nobody knows."""
+    if "://" in port:
+        return None
+    name = os.path.basename(os.path.realpath(port))
+    try:
+        folder = (SYSFS / "class" / "tty" / name / "device").resolve(strict=True)
+    except OSError:
+        return None
+    usb, _ = _usb_of(port)
+    if usb is None or usb.partition(":")[0] not in modem_vendors():
+        return "serial"
+    interface = next((p for p in (folder, *folder.parents) if (p / "bInterfaceNumber").exists()), None)
+    if interface is None:
+        return None
+    numbers = [_hex_file(interface / f"bInterface{part}") for part in ("Class", "SubClass", "Protocol")]
+    kind = None if None in numbers else (numbers[0] or 0, numbers[1] or 0, numbers[2] or 0)
+    role = _role(int(usb[:4], 16), usb, UsbInterface(_hex_file(interface / "bInterfaceNumber"), kind))
+    return {PortRole.AT: "at", PortRole.AT2: "modem", PortRole.PPP: "modem"}.get(role)
+
+
 def port_at(place: str) -> str | None:
     """The device path of what is plugged in at "usb:1-1.2" (its best AT port) or "usb:1-1.2:1.3" (that interface)."""
     device, _, interface = place.removeprefix(PLACE).partition(":")

@@ -14,6 +14,7 @@ from modemgw.at.errors import CommandFailed
 from modemgw.errors import ModemgwError
 from modemgw.modem.learned import LearnedStore
 from modemgw.modem.profile import Profile
+from modemgw.modem.profile_registry import Registry, built_in
 
 # ---------------------------------------------------------------- what is sent
 
@@ -115,6 +116,7 @@ class DriverSettings:
 
     pin: str | None = None
     pin_memory: PinMemory | None = None  # None: remembered as long as this process lives
+    profiles: Registry = field(default_factory=built_in)  # the profile is chosen from these
     learned: LearnedStore | None = None  # what this modem taught us before; None: remembered as long as the driver
     direct_delivery: bool | None = None  # None: as the profile says
     acknowledge_reports: bool = True  # AT+CSMS=1 and AT+CNMA also where only reports come directly

@@ -5,14 +5,19 @@ Ties channel, initialising, storage and events together.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 
 from modemgw.at import commands
-from modemgw.at.commands import plain
+from modemgw.at.commands import Command, plain
 from modemgw.at.errors import AtResponseError, CmsError, CommandFailed
 from modemgw.at.parser import Urc
+from modemgw.at.policy import explained
 from modemgw.at.responses import first, read_indications, read_operator, read_signal
+from modemgw.modem.arrivals import Arrivals
+from modemgw.modem.boot import BootWatch
 from modemgw.modem.channel import Channel, CommandTimeout
 from modemgw.modem.driver import (
     DriverCounters,
@@ -24,6 +29,7 @@ from modemgw.modem.driver import (
     Registration,
     RegistrationChanged,
     ResetKind,
+    SendRejected,
     Signal,
     StorageFill,
     StoredPdu,
@@ -32,7 +38,9 @@ from modemgw.modem.driver import (
 from modemgw.modem.driver_events import event_of
 from modemgw.modem.driver_registration import RegistrationWatch
 from modemgw.modem.init import Initialiser
+from modemgw.modem.init_messages import SERVICE
 from modemgw.modem.learned import Learned
+from modemgw.modem.mr_wrap import MrWrap
 from modemgw.modem.profile import Profile
 from modemgw.modem.storage import Storage
 from modemgw.modem.transport import PortLost, Transport
@@ -40,6 +48,7 @@ from modemgw.modem.transport import PortLost, Transport
 log = logging.getLogger(__name__)
 
 NO_ACKNOWLEDGEMENT_EXPECTED = 340  # TS 27.005 3.2.5
+CNMA = "cnma"  # key of the learned values: the form of AT+CNMA
 _REGISTRATION_URCS = frozenset({"+CREG", "+CGREG", "+CEREG", "+C5GREG"})
 
 
@@ -57,17 +66,23 @@ class AtDriver:
         on_lost: Callable[[PortLost], None] | None = None,
         profile: Profile | None = None,
         usb: str | None = None,
+        port_kind: str | None = None,
     ) -> None:
         self.counters = DriverCounters()
         self._on_event = on_event
         self._fixed_profile = profile
         self._profile = profile if profile is not None else Profile()
         self._usb = usb
+        self._port_kind = port_kind
         self._info: ModemInfo | None = None
         self._learned = Learned()
+        self._boot = BootWatch()
+        self._arrivals = Arrivals(self._learned)
+        self._wrap = MrWrap(self._learned)
         self._link_modes: tuple[int, ...] = ()
         self._link_kept = False
-        self._acknowledge_form = commands.ACKNOWLEDGE
+        self._service = 0
+        self._acknowledge_form: str | None = None
         self._acknowledges = False
         self._registrations = RegistrationWatch()
         self.channel = Channel(transport, self._urc, on_lost=on_lost, counters=self.counters)
@@ -101,9 +116,16 @@ class AtDriver:
         self._storage.forget()
         self._link_kept = False
         initialiser = Initialiser(
-            self.channel, self._storage, self._registrations, settings, self._fixed_profile, self._usb
+            self.channel,
+            self._storage,
+            self._registrations,
+            settings,
+            self._fixed_profile,
+            self._usb,
+            port_kind=self._port_kind,
+            boot=self._boot,
+            learned=self._learned,
         )
-        initialiser.learned = self._learned
         try:
             info = await initialiser.run()
         finally:
@@ -112,13 +134,30 @@ class AtDriver:
             self._learned = initialiser.learned
         self._link_modes = initialiser.found.link_modes
         self._acknowledges = info.needs_ack
+        self._service = initialiser.found.service
         self._info = info
+        self._arrivals = Arrivals(
+            self._learned, info, initialiser.urc_port, self._profile.reports if settings.indications is None else ()
+        )
+        self._wrap = MrWrap(self._learned, known=self._profile.mr_wrap_reset, can_reset=bool(self._profile.radio_reset))
         return info
 
     # ------------------------------------------------------------ sending
 
     async def send(self, pdu: TpduHex, go_ahead: GoAhead) -> int:
-        return await self.channel.send_tpdu(pdu, go_ahead=go_ahead)
+        """What the modem refuses it with has the meaning that its maker gives to the code."""
+        try:
+            mr = await self.channel.send_tpdu(pdu, go_ahead=go_ahead)
+        except SendRejected as exc:
+            if exc.error is None:
+                raise
+            error = self._wrap.refused(explained(exc.error, self._profile.errors))
+            if error is exc.error:
+                raise
+            raise SendRejected(str(error), error, before_payload=exc.before_payload) from exc
+        self._wrap.sent(mr)
+        self._arrivals.sent(pdu.hex, asyncio.get_running_loop().time())
+        return mr
 
     async def keep_link(self, on: bool) -> None:
         """Mode 2 keeps the link till it is ended.
@@ -139,10 +178,17 @@ class AtDriver:
     # ------------------------------------------------------------ storage
 
     async def list_messages(self, memory: str) -> list[StoredPdu]:
-        return await self._storage.list_messages(memory)
+        found = await self._storage.list_messages(memory)
+        self._arrivals.listed(memory, found)
+        return found
 
     async def read_message(self, memory: str, index: int) -> StoredPdu | None:
-        return await self._storage.read_message(memory, index)
+        report = self._arrivals.is_report(memory, index)
+        found = await self._storage.read_message(memory, index, report=report)
+        if report:
+            self._arrivals.report_read(found)
+            await self._mend_arrivals()
+        return found
 
     async def delete_message(self, memory: str, index: int) -> None:
         await self._storage.delete_message(memory, index)
@@ -157,28 +203,59 @@ class AtDriver:
         """
         if not self._acknowledges:
             return
-        try:
-            await self.channel.run(self._acknowledge_form)
-            return
-        except CommandFailed as exc:
-            problem = exc
-        if not isinstance(problem, CmsError) and self._acknowledge_form is commands.ACKNOWLEDGE:
+        problem: CommandFailed | None = None
+        for form in self._acknowledge_forms():
             try:
-                await self.channel.run(commands.ACKNOWLEDGE_ZERO)
-                self._acknowledge_form = commands.ACKNOWLEDGE_ZERO
-                return
+                await self.channel.run(Command(form, timeout_s=commands.ACKNOWLEDGE.timeout_s))
             except CommandFailed as exc:
                 problem = exc
-            if not isinstance(problem, CmsError):
-                log.info("%s: the modem knows no AT+CNMA; messages are not acknowledged", self.url)
-                self._acknowledges = False
-                await self._quietly(commands.select_service(0))
+                if isinstance(exc, CmsError):
+                    break  # it knows the command
+                continue
+            self._acknowledge_form = form
+            self._learned.put(CNMA, form)
+            return
+        if not isinstance(problem, CmsError):
+            log.info("%s: the modem knows no AT+CNMA; messages are not acknowledged", self.url)
+            self._acknowledges = False
+            self._learned.drop(CNMA)
+            self._learned.put(SERVICE, 0)
+            await self._quietly(commands.select_service(0))
         if not (isinstance(problem, CmsError) and problem.code == NO_ACKNOWLEDGEMENT_EXPECTED):
             log.info("%s: an acknowledgement was refused: %s", self.url, problem)
         if self._info is not None and self._info.cnmi:
             await self._quietly(commands.set_indications(self._info.cnmi))
 
+    def _acknowledge_forms(self) -> list[str]:
+        """The form that works; before one has, all that there are, the one that worked last time first."""
+        if self._acknowledge_form is not None:
+            return [self._acknowledge_form]
+        known = self._learned.text(CNMA)
+        forms = self._profile.acknowledge or (commands.ACKNOWLEDGE.text,)
+        return list(dict.fromkeys([*([known] if known and known.startswith("AT+CNMA") else []), *forms]))
+
+    async def _mend_arrivals(self) -> None:
+        """Reports that never come, or announcements that come out of another port: the other way is tried."""
+        info = self._info
+        ds = self._arrivals.other_reports(asyncio.get_running_loop().time())
+        if ds is not None and info is not None and len(info.cnmi) > 3:
+            values = (*info.cnmi[:3], ds, *info.cnmi[4:])
+            log.warning("%s: reports do not come with AT+CNMI %s; trying %s", self.url, info.cnmi, values)
+            if not self._acknowledges and self._service == 1:
+                await self._quietly(commands.select_service(0))  # nobody would acknowledge what is handed over now
+                self._service = 0
+            if await self._quietly(commands.set_indications(values)):
+                self._info = replace(info, cnmi=values)
+                self._arrivals.reports_changed(ds)
+                self._learned.put("cnmi", list(values))
+        command = self._arrivals.other_port()
+        if command is not None:
+            log.warning("%s: messages come unannounced; trying %s", self.url, command)
+            if await self._quietly(plain(command, commands.FUNCTION_S)):
+                self._arrivals.port_changed(command)
+
     async def announces(self) -> bool:
+        await self._mend_arrivals()
         wanted = self._info.cnmi if self._info is not None else ()
         if not wanted:
             return True
@@ -250,15 +327,18 @@ class AtDriver:
     async def close(self) -> None:
         self.channel.close()
 
-    async def _quietly(self, command: commands.Command) -> None:
+    async def _quietly(self, command: commands.Command) -> bool:
         try:
             await self.channel.run(command)
         except CommandFailed as exc:
             log.info("%s: %s", self.url, exc)
+            return False
+        return True
 
     # ------------------------------------------------------------ events
 
     def _urc(self, urc: Urc) -> None:
+        self._boot.told(urc.name, urc.text)
         if urc.name in _REGISTRATION_URCS:
             try:
                 self._on_event(RegistrationChanged(self._registrations.told(urc.text)))
@@ -273,4 +353,5 @@ class AtDriver:
             self._storage.forget()
             self._registrations.forget()
             self._link_kept = False
+        self._arrivals.told(event)
         self._on_event(event)

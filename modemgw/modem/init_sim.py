@@ -11,7 +11,7 @@ import hashlib
 import json
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -162,9 +162,9 @@ async def pin_state(channel: Channel, deadline: float) -> str:
     return first(response.lines, read_pin_state, "PIN state")
 
 
-async def tries_left(channel: Channel) -> int | None:
-    """How many tries the PIN has left; None where the modem does not tell."""
-    for command in commands.PIN_TRIES_FORMS:
+async def tries_left(channel: Channel, counters: Sequence[commands.Command] = ()) -> int | None:
+    """How many tries the PIN has left; None where the modem does not tell. The maker's own `counters` come first."""
+    for command in (*counters, *(c for c in commands.PIN_TRIES_FORMS if c not in counters)):
         left = await read_if_told(channel, command, read_pin_tries, "count of PIN tries")
         if left is not None:
             return left
@@ -172,7 +172,13 @@ async def tries_left(channel: Channel) -> int | None:
 
 
 async def unlock(
-    channel: Channel, pin: str | None, sim: str, memory: PinMemory | None, deadline: float, note: Callable[[str], None]
+    channel: Channel,
+    pin: str | None,
+    sim: str,
+    memory: PinMemory | None,
+    deadline: float,
+    note: Callable[[str], None],
+    counters: Sequence[commands.Command] = (),
 ) -> None:
     """Bring the SIM to READY, or raise SimProblem. `sim` tells this SIM from others (ICCID, else IMEI)."""
     memory = memory if memory is not None else THIS_PROCESS
@@ -189,7 +195,7 @@ async def unlock(
         raise sim_problem(SimReason.LOCKED if state.startswith("PH-") else SimReason.FAILURE)
     if pin is None:
         raise sim_problem(SimReason.PIN_REQUIRED)
-    left = await tries_left(channel)
+    left = await tries_left(channel, counters)
     if memory.was_refused(sim, pin):
         raise sim_problem(SimReason.PIN_WRONG, left)
     if left is not None and left < LEAST_TRIES:
@@ -201,7 +207,7 @@ async def unlock(
         reason = sim_reason(exc)
         if reason is SimReason.PUK_REQUIRED:
             raise sim_problem(reason) from exc
-        raise sim_problem(SimReason.PIN_WRONG, await tries_left(channel)) from exc
+        raise sim_problem(SimReason.PIN_WRONG, await tries_left(channel, counters)) from exc
     except BaseException:
         memory.remember(sim, pin)  # whether it was wrong is not known: not tried again by itself
         raise

@@ -1,23 +1,23 @@
-"""Profiles.
+"""Profiles: what a family of modems wants done otherwise. Start values only: the dialogue proves them or finds better.
 
-What a family of modems wants done otherwise, as data in `profiles/*.toml`, most specific first. Owns no dialogue.
+Owns the fields and the rule which profile fits. The files are read by `profile_file`, kept by `profile_registry`.
 """
 
 from __future__ import annotations
 
+import fnmatch
 import re
-import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache
-from importlib import resources
-from typing import Any
 
-from modemgw.errors import ModemgwError
+from modemgw.at.policy import ErrorPolicy
 
+Alternatives = str | tuple[str, ...]
+"""One command, or several that mean the same: the first that the modem accepts counts."""
 
-class ProfileError(ModemgwError):
-    """A profile file cannot be read; the sentence names file and key."""
+PORT_KINDS = ("at", "modem", "serial")  # of `urc_ports`
+LISTINGS = ("number", "word", "index", "walk")  # of `listings`
+USSD_CODINGS = ("plain", "packed", "ucs2")  # of `ussd`
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,15 +26,24 @@ class Profile:
 
     name: str = "generic"
     title: str = "Any modem"
-    manufacturer: str | None = None  # regular expressions, in any case of letters, found anywhere in the answer
+    notes: tuple[str, ...] = ()
+    extends: str | None = None
+    # -- which modems: regular expressions, in any case of letters, found anywhere in the answer
+    manufacturer: str | None = None
     model: str | None = None
     firmware: str | None = None
-    usb: tuple[str, ...] = ()  # "12d1:1001", "12d1:*"
+    usb: tuple[str, ...] = ()  # "12d1:1001", "12d1:*", "1bc7:10*"
+    # -- where messages lie
     memories: tuple[str, ...] = ("ME", "SM", "MT")  # wanted for arriving messages; of equal size the first wins
     sweep: tuple[str, ...] = ("SM", "ME", "MT", "SR")  # looked through for messages and reports
+    cpms: tuple[int, ...] = (3, 2, 1)  # how many memories AT+CPMS is given
+    listings: tuple[str, ...] = LISTINGS  # AT+CMGL=4, AT+CMGL="ALL", AT+CMGD=? and AT+CMGR, AT+CMGR of every place
+    shifts: tuple[int, ...] = (0, -1, 1)  # how far the place of a message may be from the announced one
+    # -- how they are announced
     service: int = 1  # AT+CSMS: 1 asks for delivery with acknowledgement
     direct: bool = False  # +CMT instead of +CMTI: for modems whose storage is broken
-    reports: tuple[int, ...] = (1, 2, 0)  # <ds> of AT+CNMI in order of preference
+    reports: tuple[int, ...] = (1, 2, 0)  # <ds> of AT+CNMI in order of preference; what is left out is never set
+    acknowledge: tuple[str, ...] = ("AT+CNMA", "AT+CNMA=0")
     indications: tuple[tuple[int, ...], ...] = (  # tried where AT+CNMI=? says nothing, or refuses what it offered
         (2, 1, 0, 1, 0),
         (2, 1, 0, 2, 0),
@@ -53,116 +62,61 @@ class Profile:
         (1, 2, 0, 1, 0),
         (2, 2),
     )
-    early: tuple[str, ...] = ()  # before the SIM is looked at
-    late: tuple[str, ...] = ()  # after the settings of messages
-    keep_link: bool = True
+    # -- setting up
+    early: tuple[Alternatives, ...] = ()  # before the SIM is looked at
+    late: tuple[Alternatives, ...] = ()  # after the settings of messages
+    urc_ports: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # kind of our port -> what sends URCs there
+    ready_urcs: tuple[str, ...] = ()  # said when the message service is up after a start: nothing is set before
+    ready_s: float = 10.0  # waited for it, and for a message service that refuses because it is not up
+    # -- SIM, USSD, calls: the maker's own commands, asked first
+    iccid: tuple[str, ...] = ()
+    pin_counter: tuple[str, ...] = ()
+    ussd: tuple[str, ...] = USSD_CODINGS  # codings of AT+CUSD in the order in which they are tried
+    hang_up: tuple[str, ...] = ("AT+CHUP", "ATH")
+    # -- sending
+    keep_link: bool = True  # AT+CMMS in a burst, where it is offered
+    mr_wrap_reset: bool = False  # known to refuse everything (CMS ERROR 1) after message reference 255
+    errors: Mapping[int, ErrorPolicy] = field(default_factory=dict)  # CMS codes that this maker means otherwise
+    # -- recovery
     soft_reset: tuple[str, ...] = ()  # ATZ or AT&F, for firmware that wants it; most are better off without
     radio_reset: tuple[str, ...] = ("AT+CFUN=4", "AT+CFUN=1")  # none: it must not be switched off
     full_reset: tuple[str, ...] = ("AT+CFUN=1,1",)  # the first that is taken counts; none: no such command helps
-    ready_urcs: tuple[str, ...] = ("SMS READY", "SMS DONE")
-    notes: tuple[str, ...] = field(default=())
 
     def fits(self, manufacturer: str, model: str, firmware: str, usb: str | None) -> int:
         """How specifically this profile names the modem; 0 if it does not fit, 1 for the one that fits all."""
+        return sum(weight for weight, _ in self.reasons(manufacturer, model, firmware, usb))
+
+    def reasons(self, manufacturer: str, model: str, firmware: str, usb: str | None) -> list[tuple[int, str]]:
+        """Why it fits: (weight, sentence) each; empty if it does not. A firmware counts more than a model, a model more
+        than a maker, an exact USB id about as much as a maker."""
         by_usb = self._usb_weight(usb)
-        score = 1 + by_usb
-        for pattern, value, weight in (
-            (self.manufacturer, manufacturer, 4),
-            (self.model, model, 16),
-            (self.firmware, firmware, 64),
+        found = [(1, "fits every modem")] if self.name == "generic" else []
+        if by_usb:
+            found.append((by_usb, f"the USB id {usb} is {'named' if by_usb == _USB_EXACT else 'of this maker'}"))
+        for key, pattern, value, weight in (
+            ("manufacturer", self.manufacturer, manufacturer, 8),
+            ("model", self.model, model, 32),
+            ("firmware", self.firmware, firmware, 128),
         ):
             if pattern is None:
                 continue
             if re.search(pattern, value, re.IGNORECASE) is not None:
-                score += weight
-            elif weight > 4 or not by_usb:  # operators put their own name on sticks, but not on USB ids
-                return 0
-        return 0 if self.usb and score == 1 else score
+                found.append((weight, f"the {key} {value!r} matches {pattern!r}"))
+            elif key == "manufacturer" and by_usb:
+                continue  # operators put their own name on sticks, but not on USB ids
+            elif key == "model" and not value and by_usb == _USB_EXACT:
+                continue  # it does not say what it is, but only these have that id
+            else:
+                return []
+        return found
 
     def _usb_weight(self, usb: str | None) -> int:
         if usb is None:
             return 0
         usb = usb.lower()
-        return 3 if usb in self.usb else 2 if usb.partition(":")[0] + ":*" in self.usb else 0
+        if usb in self.usb:
+            return _USB_EXACT
+        return 2 if any(fnmatch.fnmatchcase(usb, pattern) for pattern in self.usb) else 0
 
 
-# TOML section -> key -> field
-_LAYOUT: Mapping[str, Mapping[str, str]] = {
-    "match": {"manufacturer": "manufacturer", "model": "model", "firmware": "firmware", "usb": "usb"},
-    "storage": {"memories": "memories", "sweep": "sweep"},
-    "delivery": {"service": "service", "direct": "direct", "reports": "reports", "indications": "indications"},
-    "init": {"early": "early", "late": "late", "ready_urcs": "ready_urcs"},
-    "send": {"keep_link": "keep_link"},
-    "reset": {"soft": "soft_reset", "radio": "radio_reset", "full": "full_reset"},
-}
-_TOP = {"title": "title", "notes": "notes"}
-_TYPES: Mapping[str, type] = {"service": int, "direct": bool, "keep_link": bool}
-_STRINGS = frozenset({"title", "manufacturer", "model", "firmware"})
-
-
-def read_profile(name: str, text: str) -> Profile:
-    """A profile from the text of its file. Raises ProfileError on an unknown key or a value of a wrong type."""
-    try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as exc:
-        raise ProfileError(f"Profile {name}: {exc}.") from exc
-    values: dict[str, Any] = {"name": name}
-    for section, content in data.items():
-        if section in _TOP:
-            values[_TOP[section]] = _value(name, section, _TOP[section], content)
-            continue
-        keys = _LAYOUT.get(section)
-        if keys is None or not isinstance(content, dict):
-            raise ProfileError(f"Profile {name}: {section!r} is no section of a profile.")
-        for key, value in content.items():
-            if key not in keys:
-                raise ProfileError(f"Profile {name}: [{section}] has no key {key!r}.")
-            values[keys[key]] = _value(name, f"{section}.{key}", keys[key], value)
-    for key in ("manufacturer", "model", "firmware"):
-        try:
-            re.compile(values.get(key, ""))
-        except re.error as exc:
-            raise ProfileError(f"Profile {name}: match.{key} is no regular expression: {exc}.") from exc
-    return Profile(**values)
-
-
-def _value(name: str, place: str, key: str, value: Any) -> Any:
-    wanted = str if key in _STRINGS else _TYPES.get(key)
-    if wanted is not None:
-        if type(value) is not wanted:
-            raise ProfileError(f"Profile {name}: {place} must be {wanted.__name__}.")
-        return value
-    if not isinstance(value, list):
-        raise ProfileError(f"Profile {name}: {place} must be a list.")
-    if key == "indications":
-        if not all(isinstance(v, list) and v and all(type(n) is int for n in v) for v in value):
-            raise ProfileError(f"Profile {name}: {place} must be a list of lists of numbers.")
-        return tuple(tuple(v) for v in value)
-    inner = int if key == "reports" else str
-    if not all(type(v) is inner for v in value):
-        raise ProfileError(f"Profile {name}: {place} must be a list of {inner.__name__}.")
-    return tuple(v.lower() for v in value) if key == "usb" else tuple(value)
-
-
-@cache
-def known_profiles() -> tuple[Profile, ...]:
-    """All profiles that come with the program."""
-    folder = resources.files("modemgw.modem").joinpath("profiles")
-    files = sorted((f for f in folder.iterdir() if f.name.endswith(".toml")), key=lambda f: f.name)
-    return tuple(read_profile(f.name.removesuffix(".toml"), f.read_text(encoding="utf-8")) for f in files)
-
-
-def choose_profile(
-    manufacturer: str,
-    model: str = "",
-    firmware: str = "",
-    usb: str | None = None,
-    profiles: Sequence[Profile] | None = None,
-) -> Profile:
-    """The most specific profile that fits; the generic one if none does."""
-    best, score = Profile(), 0
-    for profile in known_profiles() if profiles is None else profiles:
-        found = profile.fits(manufacturer, model, firmware, usb)
-        if found > score:
-            best, score = profile, found
-    return best
+_USB_EXACT = 4

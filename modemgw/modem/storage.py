@@ -1,11 +1,12 @@
 """The modem's message memories (AT+CPMS, +CMGL, +CMGR, +CMGD).
 
-Knows which memory is selected; never deletes by itself.
+Knows which memory is selected, how each can be listed and where announced messages truly lie; never deletes by itself.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -22,13 +23,19 @@ from modemgw.at.responses import (
     read_message,
     with_sca,
 )
-from modemgw.modem.channel import Channel
+from modemgw.modem.channel import Channel, Response
 from modemgw.modem.driver import StorageFill, StoredPdu
+from modemgw.modem.learned import Learned
+from modemgw.modem.profile import Profile
 
 log = logging.getLogger(__name__)
 
 READ_TRIES = 3
+WALK_MOST = 500  # places read one by one where a memory can be listed in no other way
 REPORTS = "SR"  # listed by AT+CPMS=? of many modems that can neither list nor read it
+
+# Keys of the learned values: memory -> way of listing; announced memory -> [true memory, shift of the index].
+_CMGL, _PLACES = "cmgl", "places"
 
 _EMPTY_CMS = frozenset({321})  # invalid memory index: nothing there
 _EMPTY_CME = frozenset({21, 22})  # invalid index, not found
@@ -61,9 +68,18 @@ class Storage:
         self._lock = asyncio.Lock()
         self._selected: str | None = None
         self._others: tuple[str, ...] = ()  # mem2 and mem3, for modems that want all three named
-        self._listers: dict[str, _Lister | None] = {}  # what works with each memory; None: nothing does
+        self._listers: dict[str, str | None] = {}  # what works with each memory; None: nothing does
         self._index_is_true: set[str] = set()  # memories in which an announced index was right
+        self._astray: dict[str, tuple[str, int]] = {}  # announced memory -> where its last message truly lay
+        self._used: dict[str, int] = {}  # at the last look
+        self._barren: dict[str, int] = {}  # memories whose messages no listing shows, and how many they are
+        self._profile = Profile()
+        self._learned = Learned()
         self.memories: tuple[str, ...] = ()
+
+    def suits(self, profile: Profile, learned: Learned) -> None:
+        """The modem is known now: its family's ways, and what it taught us before."""
+        self._profile, self._learned = profile, learned
 
     def forget(self) -> None:
         """The modem has started anew: nothing is known of what it has selected."""
@@ -76,66 +92,119 @@ class Storage:
     async def list_messages(self, memory: str) -> list[StoredPdu]:
         """All that lies in a memory. Raises CommandFailed where the memory cannot be selected or read."""
         async with self._lock:
-            if memory == REPORTS and self._listers.get(memory, _by_number) is None:
+            if memory == REPORTS and self._listers.get(memory, "") is None:
                 return []
             await self._select(memory)
-            known = self._listers.get(memory)
             problem: CommandFailed | None = None
-            for way in (known,) if known is not None else (_by_number, _by_word, _by_index):
+            shown_empty = False
+            for way in self._ways(memory):
                 try:
-                    found = await way(self, memory)
+                    found = await _LISTERS[way](self, memory)
                 except CommandFailed as exc:
                     if is_empty_place(exc):
                         return []
                     if not is_unsupported(exc):
                         raise
+                    self._forget_way(memory, way)
                     problem = exc
                     continue
+                if not found and self._used.get(memory, 0) > self._barren.get(memory, 0):
+                    shown_empty = True  # it says that there are some: another way may show them
+                    continue
+                if found:
+                    self._barren.pop(memory, None)
+                    self._keep_way(memory, way)
                 self._listers[memory] = way
                 return found
-            self._listers.pop(memory, None)
-            if memory == REPORTS and known is None:
+            if shown_empty:
+                self._barren[memory] = self._used.get(memory, 0)
+                return []
+            if memory == REPORTS:
                 self._listers[memory] = None
                 log.info("%s: the memory of reports cannot be listed", self._channel.transport.url)
                 return []
             raise problem if problem is not None else CommandFailed("no list")
 
-    async def read_message(self, memory: str, index: int) -> StoredPdu | None:
+    def _ways(self, memory: str) -> list[str]:
+        """The ways of listing, the one that worked last first."""
+        table = self._learned.get(_CMGL)
+        known = self._listers.get(memory) or (table.get(memory) if isinstance(table, dict) else None)
+        ways = [*([known] if known in _LISTERS else []), *self._profile.listings, *_LISTERS]
+        return list(dict.fromkeys(ways))
+
+    def _keep_way(self, memory: str, way: str) -> None:
+        table = self._learned.get(_CMGL)
+        self._learned.put(_CMGL, {**(table if isinstance(table, dict) else {}), memory: way})
+
+    def _forget_way(self, memory: str, way: str) -> None:
+        if self._listers.get(memory) == way:
+            del self._listers[memory]
+        table = self._learned.get(_CMGL)
+        if isinstance(table, dict) and table.get(memory) == way:
+            self._learned.put(_CMGL, {m: w for m, w in table.items() if m != memory})
+
+    async def read_message(self, memory: str, index: int, *, report: bool = False) -> StoredPdu | None:
         """The message at an announced place, or None. The place that is returned is the true one.
 
         Some modems announce SM and store in ME, or count from 0 where they announce from 1: as long as no
-        announcement of this
-        memory has proved right, the other memories and the neighbouring places are looked at too.
+        announcement of this memory has proved right, the other memories and the neighbouring places are looked at too.
+        A `report` may also lie in the memory of reports.
         """
         async with self._lock:
+            table = self._learned.get(_PLACES)
+            known = _place(table.get(memory)) if isinstance(table, dict) else None
+            if known is not None and memory not in self._index_is_true:
+                found = await self._look(known[0], index + known[1])
+                if found is not None:
+                    return found
             await self._select(memory)
             found = await self._read(memory, index)
             if found is not None:
                 self._index_is_true.add(memory)
+                self._astray.pop(memory, None)
+                if known is not None:
+                    self._learned.put(_PLACES, {m: p for m, p in table.items() if m != memory})
                 return found
-            if memory in self._index_is_true:
+            if memory in self._index_is_true and not report:
                 return None
-            for other in self.memories:
-                if other in (memory, REPORTS):
+            for other, shift in self._elsewhere(memory, report):
+                found = await self._look(other, index + shift)
+                if found is None:
                     continue
-                try:
-                    await self._select(other)
-                except CommandFailed:
-                    continue
-                found = await self._read(other, index)
-                if found is not None:
-                    return found
-            await self._select(memory)
-            for near in (index - 1, index + 1):
-                found = await self._read(memory, near) if near >= 0 else None
-                if found is not None:
-                    return found
+                if other != REPORTS:
+                    self._note_place(memory, other, shift)
+                return found
             return None
+
+    def _elsewhere(self, memory: str, report: bool) -> list[tuple[str, int]]:
+        """Where a message that is not at its place may be: (memory, how far from the announced place)."""
+        others = [m for m in self.memories if m not in (memory, REPORTS)]
+        if report and memory != REPORTS and self._listers.get(REPORTS, "") is not None:
+            others.append(REPORTS)
+        return [*((other, 0) for other in others), *((memory, shift) for shift in self._profile.shifts if shift)]
+
+    async def _look(self, memory: str, index: int) -> StoredPdu | None:
+        """A place, or None where there is none or the memory cannot be had."""
+        if index < 0:
+            return None
+        try:
+            await self._select(memory)
+        except CommandFailed:
+            return None
+        return await self._read(memory, index)
+
+    def _note_place(self, announced: str, memory: str, shift: int) -> None:
+        """Twice in a row the same way astray: this modem means it so."""
+        if self._astray.get(announced) == (memory, shift):
+            table = self._learned.get(_PLACES)
+            self._learned.put(_PLACES, {**(table if isinstance(table, dict) else {}), announced: [memory, shift]})
+        self._astray[announced] = (memory, shift)
 
     async def delete_message(self, memory: str, index: int) -> None:
         """Free a place; a place that is free already is no error."""
         async with self._lock:
             await self._select(memory)
+            self._used[memory] = max(0, self._used.get(memory, 0) - 1)
             try:
                 await self._channel.run(commands.delete(index))
             except CommandFailed as exc:
@@ -161,6 +230,7 @@ class Storage:
                         known[memory] = StorageFill(memory, answer.used, answer.total)
             if home is not None:
                 await self._select(home)
+            self._used = {memory: fill.used for memory, fill in known.items()}
             return [known[m] for m in self.memories if m in known]
 
     # ------------------------------------------------------------ one step each, under the lock
@@ -170,12 +240,24 @@ class Storage:
         if memory == self._selected:
             return None
         self._selected = None
-        response = await self._channel.run(commands.select_memory(memory, *self._others))
+        response = await self._run_select(memory)
         self._selected = memory
         try:
             return first(response.lines, read_memory_fill, "fill of the memories")[0]
         except AtResponseError:
             return None
+
+    async def _run_select(self, memory: str) -> Response:
+        """AT+CPMS in the form that works here, and where this memory cannot be had in it, in shorter ones."""
+        try:
+            return await self._channel.run(commands.select_memory(memory, *self._others))
+        except CommandFailed as exc:
+            if not self._others or not is_unsupported(exc) or self._profile.cpms == (len(self._others) + 1,):
+                raise
+        for count in range(len(self._others) - 1, 0, -1):
+            with contextlib.suppress(CommandFailed):
+                return await self._channel.run(commands.select_memory(memory, *self._others[:count]))
+        return await self._channel.run(commands.select_memory(memory))
 
     async def _read(self, memory: str, index: int) -> StoredPdu | None:
         """One place.
@@ -245,6 +327,38 @@ async def _by_index(storage: Storage, memory: str) -> list[StoredPdu]:
         raise CommandFailed(str(exc)) from exc
     found = [await storage._read(memory, index) for index in indexes]
     return [entry for entry in found if entry is not None]
+
+
+async def _by_walk(storage: Storage, memory: str) -> list[StoredPdu]:
+    """Place after place (D-Link's SR can be neither listed nor asked for its places), as many as it says are used."""
+    response = await storage._channel.run(commands.MEMORY_ASK)
+    try:
+        fill = first(response.lines, read_memory_fill, "fill of the memories")[0]
+    except AtResponseError as exc:
+        raise CommandFailed(str(exc)) from exc
+    if fill.name not in (None, memory):
+        raise CommandFailed(f"memory {memory} is not the one that is selected")
+    found: list[StoredPdu] = []
+    for index in range(min(fill.total, WALK_MOST) + 1):  # some count from 0, some from 1
+        if len(found) >= fill.used:
+            break
+        with contextlib.suppress(CommandFailed):
+            entry = await storage._read(memory, index)
+            if entry is not None:
+                found.append(entry)
+    if fill.used and not found:
+        raise CommandFailed(f"no place of memory {memory} can be read")
+    return found
+
+
+_LISTERS: dict[str, _Lister] = {"number": _by_number, "word": _by_word, "index": _by_index, "walk": _by_walk}
+
+
+def _place(value: object) -> tuple[str, int] | None:
+    match value:
+        case [str(memory), int(shift)]:
+            return memory, shift
+    return None
 
 
 def _stored(memory: str, index: int, entry: StoredLine) -> StoredPdu:

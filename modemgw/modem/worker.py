@@ -21,7 +21,6 @@ from modemgw.modem.hotplug import HotPlug
 from modemgw.modem.ladder import ALWAYS, Rung
 from modemgw.modem.line import Climb, LineNotReady, Vitals, WorkerPorts, WorkerSettings
 from modemgw.modem.power import PowerError, power_cycle, usb_device, usb_reset, why_no_usb_reset
-from modemgw.modem.profile import known_profiles
 from modemgw.modem.session import Session
 from modemgw.modem.transport import (
     PortBusy,
@@ -104,7 +103,7 @@ class Worker:
         self._info: ModemInfo | None = None
         self._session: Session | None = None
         self._vitals = Vitals()
-        self._profile = next((p for p in known_profiles() if p.name == settings.profile), None)
+        self._profile = settings.driver.profiles.get(settings.profile)
         self._tried: set[str] = set()  # ports of the device that were left for another
         self._told: str | None = None
         self._patient_until = 0.0

@@ -187,7 +187,7 @@ def test_split_listen(listen: str, expected: tuple[str, int]) -> None:
 
 
 SURVIVING = [
-    ('profile = "huawai"', "modem[0].profile: there is no such profile; there are: generic, huawei"),
+    ('profile = "huawai"', "modem[0].profile: there is no such profile; the closest: huawei"),
     ('power_cycle = "uhubctl -a cycle"', "modem[0].power_cycle: must be the words of a command"),
     ("power_cycle = []", "modem[0].power_cycle: must be the words of a command"),
     ("power_cycle = [1]", "modem[0].power_cycle: must be the words of a command"),

@@ -8,8 +8,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 from modemgw.modem import channel as channel_module
-from modemgw.modem import init as init_module
-from modemgw.modem import init_sim
+from modemgw.modem import init_messages, init_sim
 from modemgw.modem.driver import (
     ModemEvent,
 )
@@ -52,7 +51,7 @@ def _short_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(channel_module, "QUIET_S", 0.005)
     monkeypatch.setattr(channel_module, "RESYNC_REFUSED_S", 0.02)
     monkeypatch.setattr(channel_module, "RESYNC_PROBE_S", (0.1, 0.1, 0.1))
-    monkeypatch.setattr(init_module, "NOT_READY_PAUSE_S", 0.01)
+    monkeypatch.setattr(init_messages, "NOT_READY_PAUSE_S", 0.01)
     monkeypatch.setattr(init_sim, "BUSY_PAUSE_S", 0.01)
     monkeypatch.setattr(init_sim, "THIS_PROCESS", RefusedPins())
 

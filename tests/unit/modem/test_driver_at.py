@@ -89,7 +89,7 @@ async def test_identity_from_ati() -> None:
     ati = said("Manufacturer: huawei", "Model: E173", "Revision: 11.1", "IMEI: 356938030000013", "OK")
     async with rig({**nothing, "ATI": ati}) as r:
         info = await r.driver.initialise(DriverSettings())
-        assert (info.manufacturer, info.model, info.firmware, info.profile) == ("huawei", "E173", "11.1", "huawei")
+        assert (info.manufacturer, info.model, info.firmware, info.profile) == ("huawei", "E173", "11.1", "huawei-e173")
     async with rig({**nothing, "ATI": said("Quectel", "EC25", "Revision: EC25X", "OK")}) as r:
         info = await r.driver.initialise(DriverSettings())
         assert (info.manufacturer, info.model, info.firmware, info.profile) == ("Quectel", "EC25", "EC25X", "quectel")

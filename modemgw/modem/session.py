@@ -17,8 +17,10 @@ from modemgw.at.errors import CommandFailed
 from modemgw.at.policy import ErrorAction, ErrorScope
 from modemgw.domain.line import LineState
 from modemgw.errors import ModemgwError
+from modemgw.modem.calls import CallWatch
 from modemgw.modem.canary import Canary
 from modemgw.modem.channel import CommandTimeout, ModemSilent
+from modemgw.modem.conversation import Conversation
 from modemgw.modem.driver import (
     Driver,
     LateCmgs,
@@ -31,6 +33,7 @@ from modemgw.modem.driver import (
     SimChanged,
     StorageFill,
     StorageFull,
+    UssdReply,
 )
 from modemgw.modem.ladder import Rung
 from modemgw.modem.line import LAST_SEND_S, Climb, Vitals, WorkerPorts, WorkerSettings
@@ -95,6 +98,8 @@ class Session:
         self._halted = asyncio.Event()  # no network, or paused by hand: nothing more is to be sent
         self._winding_down = False
         self._receiver = Receiver(driver, ports.repository, self._turn, self._something_kept, self._note_fill)
+        self.conversation = Conversation(settings.name, driver.talk, self.errand, self._note)
+        self._calls = CallWatch(settings.name, settings.calls, self.errand, self._note)
         self._sender: LineSender | None = None
         self._line: LineRecord | None = None
         self._background: set[asyncio.Task[None]] = set()
@@ -132,7 +137,7 @@ class Session:
 
     def on_event(self, event: object) -> None:
         """What the driver saw, in order; quick, never raises."""
-        if self._receiver.on_event(event):
+        if self._receiver.on_event(event) or self._calls.on_event(event):
             return
         if isinstance(event, RegistrationChanged):
             self._note_registration(event.registration)
@@ -151,6 +156,8 @@ class Session:
         elif isinstance(event, PowerWarning):
             log.warning("%s: the modem complains of its power: %s", self._settings.name, event.text)
             self._note("line.power", text=event.text)
+        elif isinstance(event, UssdReply):
+            self.conversation.on_reply(event)
         else:
             log.debug("%s: %s", self._settings.name, event)
 
@@ -225,6 +232,9 @@ class Session:
         """Stop sending without cutting off the part in the air, then all else."""
         assert self._sender is not None
         self._winding_down = self._sender.stopping = True
+        self.conversation.close()
+        self._calls.close()
+        await asyncio.sleep(0)  # what they note is on its way to the store
         while self._sender.in_air and not sender.done():
             # a lost port or a result ends the send; the limit is for a modem that says nothing
             done, _ = await asyncio.wait({sender}, timeout=min(limit_s, 0.25))
@@ -298,6 +308,8 @@ class Session:
             await self._pause_line(reason)
         elif trouble.action is ErrorAction.STOP_LINE:
             raise Climb(Rung.REINIT, reason, again=True)
+        elif trouble.action is ErrorAction.RADIO_RESET:
+            raise Climb(Rung.RADIO, reason, again=True)
         elif trouble.action is ErrorAction.SWEEP_RETRY:
             await self._make_room()
         elif trouble.action is ErrorAction.USE_CONFIGURED_SMSC:

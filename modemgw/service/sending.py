@@ -61,6 +61,7 @@ _WORKER_MENDS = frozenset(
         ErrorAction.SWEEP_RETRY,
         ErrorAction.REINIT_RETRY_ONCE,
         ErrorAction.USE_CONFIGURED_SMSC,
+        ErrorAction.RADIO_RESET,
     }
 )
 

@@ -116,6 +116,7 @@ class AccountSettings(Section):
     price: Price = "0.00"
     prices: list[PriceSettings] = Field(default=[])
     allow: list[Network] = Field(default=[])
+    ussd: bool = False
     _options: dict[str, dict[str, Any]] = PrivateAttr(default_factory=dict)
 
     @field_validator("callback_url")
@@ -158,6 +159,7 @@ class AccountSettings(Section):
             prices=tuple((price.prefix.lstrip("+"), price.price) for price in self.prices),
             balance_mode=self.balance_mode,
             allow=tuple(self.allow),
+            ussd=self.ussd,
             options=self._options,
         )
 

@@ -26,7 +26,9 @@ def beside(store_path: Path) -> Path:
 def load_or_create(store_path: Path) -> tuple[AccountSettings, Path, bool]:
     """The account, its file, and True if both were made just now. Raises CredentialsError, ConfigError."""
     path = beside(store_path)
-    account = AccountSettings(login="modemgw", password=secrets.token_urlsafe(12), api_key=secrets.token_urlsafe(24))
+    account = AccountSettings(
+        login="modemgw", password=secrets.token_urlsafe(12), api_key=secrets.token_urlsafe(24), ussd=True
+    )
     text = (
         "# Made by modemgw because the configuration names no [[account]]. Keep it secret.\n"
         "# The same lines may be moved into the configuration file; this file is then not read.\n"
@@ -34,6 +36,7 @@ def load_or_create(store_path: Path) -> tuple[AccountSettings, Path, bool]:
         f'login = "{account.login}"\n'
         f'password = "{account.password}"\n'
         f'api_key = "{account.api_key}"\n'
+        "ussd = true\n"
     )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -59,4 +62,7 @@ def _read(path: Path) -> AccountSettings:
         raise CredentialsError(f"{path} cannot be read: {error}") from error
     if not accounts:
         raise ConfigError([Complaint("", "has no [[account]]; delete the file to have it made anew")], path)
-    return accounts[0]
+    account = accounts[0]
+    if "ussd" in account.model_fields_set:
+        return account
+    return account.model_copy(update={"ussd": True})  # made before there was such a right

@@ -500,7 +500,9 @@ class UssdText:
 
 _USSD = re.compile(r"\s*(\d{1,3})\s*(?:,\s*(.*))?\Z", re.DOTALL)
 _USSD_STRING = re.compile(r'"(.*?)"?\s*(?:(?<=")\s*,\s*(\d{1,3})?\s*)?\Z', re.DOTALL)
-_USSD_UNQUOTED = re.compile(r"([0-9A-Fa-f]+)\s*,\s*(\d{1,3})\Z")
+_USSD_UNQUOTED = re.compile(  # `12,15` at the end of a text is an amount
+    r"(?s:([0-9A-Fa-f]+|.*[^0-9\s])\s*,\s*(0|1|15|16|17|68|72|240|244)\Z)"
+)
 
 
 def read_ussd(text: str) -> UssdText:

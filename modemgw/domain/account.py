@@ -30,5 +30,6 @@ class Account:
     balance_mode: str = "fixed"  # fixed, countdown (what was accepted is taken off) or sim
     allow: tuple[str, ...] = ()  # networks it may come from; none: any
     callback_format: str = "smsc"  # the dialect that words the calls to callback_url
+    ussd: bool = False  # may use USSD, which can spend money
     callback_any_url: bool = False  # a request may name a URL to be called back
     options: Mapping[str, Mapping[str, object]] = field(default_factory=dict)  # settings by dialect

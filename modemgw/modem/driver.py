@@ -15,6 +15,7 @@ from modemgw.errors import ModemgwError
 from modemgw.modem.learned import LearnedStore
 from modemgw.modem.profile import Profile
 from modemgw.modem.profile_registry import Registry, built_in
+from modemgw.sms.ussd import UssdCoding
 
 # ---------------------------------------------------------------- what is sent
 
@@ -119,6 +120,7 @@ class DriverSettings:
     profiles: Registry = field(default_factory=built_in)  # the profile is chosen from these
     learned: LearnedStore | None = None  # what this modem taught us before; None: remembered as long as the driver
     direct_delivery: bool | None = None  # None: as the profile says
+    show_calls: bool = True  # AT+CLIP=1
     acknowledge_reports: bool = True  # AT+CSMS=1 and AT+CNMA also where only reports come directly
     indications: tuple[int, ...] | None = None  # of AT+CNMI; None: the best of those offered
     sim_wait_s: float = 30.0  # how long a busy SIM is waited for
@@ -299,9 +301,17 @@ class SimChanged:
 
 @dataclass(frozen=True, slots=True)
 class IncomingCall:
-    """Somebody rings; `number` is None until `+CLIP` gave it."""
+    """Somebody rings; `number` is None until `+CLIP` gave it, and if it is withheld: then `told` is True."""
 
     number: str | None
+    told: bool = False  # +CLIP came
+
+
+@dataclass(frozen=True, slots=True)
+class CallEnded:
+    """The caller has given up, or the call was refused (`NO CARRIER` and the like)."""
+
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -344,6 +354,7 @@ ModemEvent = (
     | Rebooted
     | SimChanged
     | IncomingCall
+    | CallEnded
     | UssdReply
     | LateCmgs
     | PowerWarning
@@ -373,6 +384,43 @@ class DriverCounters:
     unknown_urcs: int = field(default=0)
 
 
+class Talk(Protocol):
+    """USSD and calls. What the network answers comes as UssdReply, before or after `ask` returns."""
+
+    @property
+    def proven(self) -> UssdCoding | None:
+        """The coding in which this modem was understood before."""
+        ...
+
+    def codings(self, text: str) -> tuple[UssdCoding, ...]:
+        """Those that can carry a text, in the order in which to try them."""
+        ...
+
+    async def ask(self, text: str, coding: UssdCoding) -> None:
+        """`AT+CUSD=1,…`. CommandFailed: the modem refused it, and nothing went to the network."""
+        ...
+
+    async def cancel(self) -> None:
+        """End the dialogue (`AT+CUSD=2`)."""
+        ...
+
+    def understood(self, coding: UssdCoding) -> None:
+        """A readable answer came."""
+        ...
+
+    def doubt(self, coding: UssdCoding) -> None:
+        """No answer came that a person could read: others are tried before this one next time."""
+        ...
+
+    async def hang_up(self, tried: int) -> None:
+        """Refuse the call that rings, without answering it; the `tried` first ways did not help."""
+        ...
+
+    async def ringing(self) -> bool | None:
+        """A call comes in just now; None where the modem does not tell."""
+        ...
+
+
 class Driver(Protocol):
     """A modem that sends and receives TPDUs.
 
@@ -397,6 +445,11 @@ class Driver(Protocol):
     @property
     def sending(self) -> bool:
         """A send is under way: nothing may be reset now."""
+        ...
+
+    @property
+    def talk(self) -> Talk:
+        """USSD and calls."""
         ...
 
     async def initialise(self, settings: DriverSettings) -> ModemInfo:

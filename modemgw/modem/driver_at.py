@@ -43,6 +43,7 @@ from modemgw.modem.learned import Learned
 from modemgw.modem.mr_wrap import MrWrap
 from modemgw.modem.profile import Profile
 from modemgw.modem.storage import Storage
+from modemgw.modem.talk import AtTalk
 from modemgw.modem.transport import PortLost, Transport
 
 log = logging.getLogger(__name__)
@@ -87,6 +88,7 @@ class AtDriver:
         self._registrations = RegistrationWatch()
         self.channel = Channel(transport, self._urc, on_lost=on_lost, counters=self.counters)
         self._storage = Storage(self.channel)
+        self.talk = AtTalk(self.channel, lambda: self._profile, lambda: self._learned)
 
     @property
     def info(self) -> ModemInfo | None:

@@ -18,6 +18,7 @@ from modemgw.at.responses import (
 )
 from modemgw.at.urcs import BOOT_URCS, POWER_URCS, STORAGE_FULL_URCS
 from modemgw.modem.driver import (
+    CallEnded,
     DirectMessage,
     DirectReport,
     IncomingCall,
@@ -85,7 +86,12 @@ def _ussd(urc: Urc) -> ModemEvent:
     return UssdReply(reply.status, reply.text, reply.dcs)
 
 
-_READERS: dict[str, Callable[[Urc], ModemEvent]] = {
+def _voice_call(urc: Urc) -> ModemEvent | None:
+    """`VOICE CALL: BEGIN`, `VOICE CALL: END: 000012` (SIMCom)."""
+    return CallEnded(urc.text) if "END" in urc.text.upper() else None
+
+
+_READERS: dict[str, Callable[[Urc], ModemEvent | None]] = {
     "+CMTI": _message_stored,
     "+CDSI": _report_stored,
     "+CMT": _direct_message,
@@ -93,7 +99,11 @@ _READERS: dict[str, Callable[[Urc], ModemEvent]] = {
     "+CMGS": lambda urc: LateCmgs(read_submit_reference(urc.text)),
     "+CUSD": _ussd,
     "+CPIN": lambda urc: SimChanged(read_pin_state(urc.text)),
-    "+CLIP": lambda urc: IncomingCall(read_caller(urc.text)),
+    "+CLIP": lambda urc: IncomingCall(read_caller(urc.text), told=True),
     "RING": lambda urc: IncomingCall(None),
     "+CRING": lambda urc: IncomingCall(None),
+    "NO CARRIER": lambda urc: CallEnded(urc.text),
+    "^CEND": lambda urc: CallEnded(urc.text),
+    "MISSED_CALL": lambda urc: CallEnded(urc.text),
+    "VOICE CALL": _voice_call,
 }

@@ -6,6 +6,7 @@ The steps as a table, each tolerant of what it can be tolerant of. Reads and set
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ from modemgw.at.responses import (
     read_own_number,
     read_signal,
 )
+from modemgw.at.ussd import USSD_ON
 from modemgw.modem import init_messages
 from modemgw.modem.boot import BootWatch
 from modemgw.modem.channel import Channel, CommandTimeout, ModemSilent
@@ -313,7 +315,14 @@ async def _signal(init: Initialiser) -> None:
 
 
 async def _caller(init: Initialiser) -> None:
-    await init.channel.run(commands.CALLER_ON)
+    if init.settings.show_calls:
+        await init.channel.run(commands.CALLER_ON)
+
+
+async def _ussd(init: Initialiser) -> None:
+    """What the network says by USSD without being asked. A request switches it on as well, hence no note."""
+    with contextlib.suppress(CommandFailed):
+        await init.channel.run(USSD_ON)
 
 
 # ---------------------------------------------------------------- the table
@@ -344,4 +353,5 @@ STEPS: tuple[Step, ...] = (
     Step("asking for the signal", _signal),
     Step("reading the own number", _own_number),
     Step("switching the caller's number on", _caller),
+    Step("switching messages of the network on", _ussd),
 )

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from modemgw.errors import ModemgwError
+from modemgw.modem.calls import CallsMode
 from modemgw.modem.driver import Driver, DriverSettings
 from modemgw.modem.ladder import Ladder, Rung
 from modemgw.modem.transport import PortLost, Transport
@@ -43,6 +44,7 @@ class WorkerSettings:
     power_cycle: tuple[str, ...] = ()
     canary_interval_s: float = 0.0  # 0: no canary
     canary_limit_s: float = 300.0
+    calls: CallsMode = "log"
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from modemgw.domain.line import ModemView
 from modemgw.modem.discovery import FoundPort, find_ports
+from modemgw.modem.conversation import Conversation
 from modemgw.modem.driver import Driver
 from modemgw.modem.finder import Finder, FoundModem
 from modemgw.modem.hotplug import HotPlug, PlugEvent
@@ -72,6 +73,13 @@ class Supervisor:
         if worker is not None:
             worker.resume()
         return worker is not None
+
+    def conversation(self, name: str) -> Conversation:
+        """The USSD dialogue of a modem. Raises NoSuchLine, LineNotReady."""
+        worker = self._workers.get(name)
+        if worker is None:
+            raise NoSuchLine(f"There is no modem named {name!r}.")
+        return worker.conversation()
 
     async def errand(self, name: str, work: Callable[[Driver], Awaitable[T]]) -> T:
         """Let `work` have a modem to itself between two messages. Raises NoSuchLine, LineNotReady, what it raises."""

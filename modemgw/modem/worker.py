@@ -15,6 +15,7 @@ from modemgw.at.errors import CommandFailed
 from modemgw.domain.line import LineState, ModemView, StorageView
 from modemgw.errors import ModemgwError
 from modemgw.modem.channel import CommandTimeout
+from modemgw.modem.conversation import Conversation
 from modemgw.modem.discovery import PLACE
 from modemgw.modem.driver import Driver, InitialiseFailed, ModemInfo, ResetKind, SimProblem, SimReason
 from modemgw.modem.hotplug import HotPlug
@@ -150,9 +151,19 @@ class Worker:
         no session, and what `work` raises."""
         session = self._session
         if session is None or session.line is None:
-            state = f"{self._state}: {self._reason}" if self._reason else str(self._state)
-            raise LineNotReady(self.settings.name, f"The modem {self.settings.name} cannot be asked now ({state}).")
+            raise self._not_ready()
         return await session.errand(work)
+
+    def conversation(self) -> Conversation:
+        """The USSD dialogue of the line. Raises LineNotReady while there is no session."""
+        session = self._session
+        if session is None or session.line is None:
+            raise self._not_ready()
+        return session.conversation
+
+    def _not_ready(self) -> LineNotReady:
+        state = f"{self._state}: {self._reason}" if self._reason else str(self._state)
+        return LineNotReady(self.settings.name, f"The modem {self.settings.name} cannot be asked now ({state}).")
 
     # -- life ---------------------------------------------------------------------------------------------
 

@@ -26,7 +26,7 @@ _CR = 0x0D
 
 
 class UssdCoding(StrEnum):
-    """How the string of AT+CUSD is written."""
+    """How the string of AT+CUSD is written. PLAIN, GSM and BARE are the same on the air."""
 
     PLAIN = "plain"  # characters, DCS 15
     PACKED = "packed"  # hex of packed septets, DCS 15: most Huawei
@@ -34,12 +34,11 @@ class UssdCoding(StrEnum):
     GSM = "gsm"  # the codes of the GSM alphabet as characters: AT+CSCS="GSM"
     HEX = "hex"  # hex of the codes of the GSM alphabet, one an octet: AT+CSCS="HEX"
     BARE = "bare"  # characters and no DCS
-    DIAL = "dial"  # ATD<code>; for modems whose AT+CUSD only switches the answers on
     TEXT8 = "text8"  # never of a request: an answer in an 8-bit code page
 
 
 #: What a request is tried in on a modem that nobody knows.
-REQUEST_ORDER = (UssdCoding.PLAIN, UssdCoding.PACKED, UssdCoding.UCS2, UssdCoding.BARE)
+REQUEST_ORDER = (UssdCoding.PLAIN, UssdCoding.PACKED, UssdCoding.UCS2, UssdCoding.GSM, UssdCoding.BARE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +76,7 @@ def write_request(text: str, coding: UssdCoding) -> UssdString:
     shown = septets.decode("latin-1") if coding is UssdCoding.GSM else text
     if not (shown.isascii() and shown.isprintable()) or '"' in shown:
         raise TpduEncodeError("ud", f"the coding {coding} cannot carry {text!a}")
-    return UssdString(shown, None if coding in (UssdCoding.BARE, UssdCoding.DIAL) else DCS_GSM7)
+    return UssdString(shown, None if coding is UssdCoding.BARE else DCS_GSM7)
 
 
 def pack(septets: bytes) -> bytes:

@@ -29,6 +29,8 @@ Initialise = Callable[[], Awaitable[Any]]
 class ScriptedDriver:
     """Fails its set-up as it is told; notes what else is asked of it."""
 
+    talk: Any = None
+
     def __init__(self, bench: Bench, transport: Transport) -> None:
         self.profile = Profile()
         self._bench = bench

@@ -19,6 +19,8 @@ from modemsim.control import ControlClient
 from modemsim.errors import SimError
 from modemsim.faults import KINDS
 from modemsim.personality import load, names
+from modemsim.replay import PATIENCE_S, Match, Player, read_trace, shown
+from modemsim.replay_port import Replay
 from modemsim.simulation import Simulation, SimulationConfig
 
 
@@ -41,6 +43,25 @@ def _fail(error: Exception) -> NoReturn:
 @click.option("--baud", type=click.IntRange(0), default=0, help="Pace the ports like a serial line; 0 is unpaced.")
 @click.option("--pin", default="", help="The PIN that the SIMs want.")
 @click.option("--tcp", help="HOST:PORT of the first modem's TCP port; the next modems have the next ports.")
+@click.option("--replay", type=click.Path(path_type=Path), help="Play the modem's part of this AT trace instead.")
+@click.option(
+    "--match",
+    type=click.Choice([m.value for m in Match]),
+    default="loose",
+    show_default=True,
+    help="With --replay: how much the program may differ from the recorded one.",
+)
+@click.option(
+    "--speed", type=click.FloatRange(0.01), default=1.0, show_default=True, help="With --replay: times as fast."
+)
+@click.option(
+    "--patience",
+    type=click.FloatRange(0),
+    default=PATIENCE_S,
+    show_default=True,
+    help="With --replay: seconds that a command may be late.",
+)
+@click.option("--stay", is_flag=True, help="With --replay: go on answering after the end, until stopped.")
 @click.option("--cold", is_flag=True, help="Boot the modems at the start, with their chatter.")
 @click.pass_context
 def main(ctx: click.Context, /, **options: Any) -> None:
@@ -50,11 +71,35 @@ def main(ctx: click.Context, /, **options: Any) -> None:
     """
     if ctx.invoked_subcommand is not None:
         return
+    trace, playing = options.pop("replay"), {name: options.pop(name) for name in ("match", "speed", "patience", "stay")}
     try:
+        if trace is not None:
+            sys.exit(asyncio.run(_replay(trace, options["directory"], **playing)))
         config = _config(**options)
         asyncio.run(_serve(config))
     except SimError as e:
         _fail(e)
+
+
+async def _replay(trace: Path, directory: Path | None, *, match: str, speed: float, patience: float, stay: bool) -> int:
+    """Play a trace; 0 when it was played to its end, 1 where the program did otherwise."""
+    if directory is None:
+        raise SimError("Say where the port goes: --dir DIR.")
+    player = Player(read_trace(trace), match=Match(match), speed=speed, patience_s=patience)
+    loop = asyncio.get_running_loop()
+    async with Replay(player, directory) as replay:
+        for which in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(which, replay.stopped.set)
+        click.echo(f"modem0  {replay.port}  replays {trace}")
+        sys.stdout.flush()
+        await replay.wait(stay=stay)
+    for command, count in player.unknown.items():
+        click.echo(f"not in the trace: {shown(command)} ({count} times)")
+    if player.divergence is not None:
+        click.echo(f"modemsim: the program diverged: {trace}, {player.divergence}", err=True)
+        return 1
+    click.echo(f"Played to {player.place}; {player.matched} commands.")
+    return 0 if player.ended else 1
 
 
 def _config(*, directory: Path | None, personality: tuple[str, ...], tcp: str | None, **rest: Any) -> SimulationConfig:

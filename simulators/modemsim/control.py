@@ -20,6 +20,7 @@ from modemsim.errors import SimError
 from modemsim.farend import submit_text
 from modemsim.faults import KINDS
 from modemsim.network import PLANS, Rule
+from modemsim.ussd import DEFAULT_CODES, pushed
 
 if TYPE_CHECKING:
     from modemsim.simulation import Simulation
@@ -109,7 +110,16 @@ class ControlServer:
 
     def _cmd_modems(self, _o: dict[str, Any]) -> Any:
         rows = [
-            {"name": h.name, "number": h.number, "port": h.port, "links": [str(p) for p in h.links]}
+            {
+                "name": h.name,
+                "number": h.number,
+                "port": h.port,
+                "links": [str(p) for p in h.links],
+                "plugged": h.modem.plugged,
+                "personality": h.modem.personality.name,
+                "usb": asdict(h.modem.personality.usb),
+                "ports": h.ports(),
+            }
             for h in self._sim.modems
         ]
         return {"modems": rows}
@@ -117,7 +127,7 @@ class ControlServer:
     def _cmd_state(self, o: dict[str, Any]) -> Any:
         which = o.get("modem")
         hosts = self._sim.modems if which is None else [self._sim.find(which)]
-        return {"modems": [{"port": h.port, **h.modem.state()} for h in hosts]}
+        return {"modems": [{"port": h.port, **h.modem.state(), "ports": h.ports()} for h in hosts]}
 
     def _cmd_storage(self, o: dict[str, Any]) -> Any:
         modem = self._sim.find(o.get("modem")).modem
@@ -179,11 +189,11 @@ class ControlServer:
         return {}
 
     def _cmd_unplug(self, o: dict[str, Any]) -> Any:
-        self._sim.unplug(o.get("modem"), float(o.get("back_s", 0)))
+        self._sim.unplug(o.pop("modem", 0), float(o.pop("back_s", 0)), **o)
         return {}
 
     def _cmd_replug(self, o: dict[str, Any]) -> Any:
-        self._sim.replug(o.get("modem"))
+        self._sim.replug(o.pop("modem", 0), **o)
         return {}
 
     def _cmd_reboot(self, o: dict[str, Any]) -> Any:
@@ -208,6 +218,14 @@ class ControlServer:
             str(o.get("number", "+79991112233")), float(o.get("duration_s", 25))
         )
         return {}
+
+    def _cmd_ussd(self, o: dict[str, Any]) -> Any:
+        """Let the network start a dialogue (`text`, `reply`), or set what codes lead to (`codes`)."""
+        modem = self._sim.find(o.get("modem")).modem
+        modem.sim.ussd.update({str(k): str(v) for k, v in o.get("codes", {}).items()})
+        if "text" in o:
+            pushed(modem, str(o["text"]), reply=bool(o.get("reply", False)))
+        return {"codes": {**DEFAULT_CODES, **modem.sim.ussd}}
 
     def _cmd_rules(self, o: dict[str, Any]) -> Any:
         """Set (`rules`), put before the others (`add`) or show what happens to numbers."""

@@ -85,6 +85,7 @@ class SimModem(Reactions, RadioSide, FaultPoints):
         ]
         self.ports = [p for p in self.every_port if isinstance(p, AtPort)]
         self.urc_role = personality.urc.role
+        self.usb_id = personality.usb.id  # now; another one in storage mode
         self.receiver = Receiver(self)
         self.on_output: Callable[[SimModem], None] | None = None
         self.on_plug: Callable[[SimModem], None] | None = None
@@ -173,6 +174,10 @@ class SimModem(Reactions, RadioSide, FaultPoints):
         if first and self.on_output:
             self.on_output(self)
 
+    def dumb_ports(self) -> list[DumbPort]:
+        """The ports that speak no AT."""
+        return [p for p in self.every_port if isinstance(p, DumbPort)]
+
     def port_opened(self, port: int) -> None:
         """The host opened the port."""
         target = self.every_port[port]
@@ -226,9 +231,8 @@ class SimModem(Reactions, RadioSide, FaultPoints):
 
     def _awake(self) -> None:
         self.answering = True
-        for port in self.every_port:
-            if isinstance(port, DumbPort):
-                port.awake()
+        for port in self.dumb_ports():
+            port.awake()
         boot = self.personality.boot
         self._swallow = boot.lost_bytes
         for line in () if self._silent else boot.chatter:
@@ -240,9 +244,10 @@ class SimModem(Reactions, RadioSide, FaultPoints):
         for line in () if self._silent else self.personality.boot.late_chatter:
             self.urc(line)
         self._register_soon(self.personality.boot.register_s)
-        self._later(self.personality.boot.sms_s, self._sms_awake)
+        self._later(self.personality.boot.sms_s, self.sms_awake)
 
-    def _sms_awake(self) -> None:
+    def sms_awake(self) -> None:
+        """Messages work from now on."""
         self.sms_ready = True
         for line in () if self._silent else self.personality.boot.sms_chatter:
             self.urc(line)
@@ -292,6 +297,7 @@ class SimModem(Reactions, RadioSide, FaultPoints):
         if self.plugged:
             return
         self.plugged = True
+        self.usb_id = self.personality.usb.id
         self.power_on()
         if self.on_plug:
             self.on_plug(self)
@@ -342,11 +348,12 @@ class SimModem(Reactions, RadioSide, FaultPoints):
             "pending": self.network.pending(self.number),
             "faults": self.faults.describe(),
             "resets": self.resets,
-            "usb": self.personality.usb.id,
-            "ports": [self._port_state(i) for i in range(len(self.every_port))],
+            "usb": self.usb_id,
+            "ports": [self.port_state(i) for i in range(len(self.every_port))],
         }
 
-    def _port_state(self, index: int) -> dict[str, Any]:
+    def port_state(self, index: int) -> dict[str, Any]:
+        """A port as USB shows it, and what was written to one that speaks no AT."""
         port, made = self.every_port[index], self.personality.port[index]
         state: dict[str, Any] = {"role": made.role, "interface": made.interface, "usb_class": made.usb_class}
         state["endpoints"] = made.endpoints

@@ -64,6 +64,9 @@ KINDS: dict[str, Kind] = {
         "An unsolicited line comes now, or before, in (at byte `position`) or after the reply to a match.",
         {"text": "RDY", "when": "now", "position": -1, "match": "."},
     ),
+    "reply_cut": Kind(
+        "A reply to a match loses `bytes` bytes at byte `position`.", {"bytes": 3, "position": -1, "match": "."}
+    ),
     "split_reply": Kind(
         "A reply to a match comes in two pieces, `seconds` apart, cut at byte `position`.",
         {"position": -1, "seconds": 0.2, "match": "."},
@@ -72,9 +75,17 @@ KINDS: dict[str, Kind] = {
         "The port vanishes at a point of the dialogue (or at a command that matches) and is back after `back_s`.",
         {"at": "now", "back_s": 1.0, "bytes": 10, "position": -1, "match": "."},
     ),
+    "flap": Kind(
+        "A loose cable: the device goes and comes `times` times, `every_s` apart.", {"times": 3, "every_s": 1.0}
+    ),
+    "storage_mode": Kind(
+        "It comes back as the storage device that it was before usb_modeswitch, without ports; a modem after `back_s`.",
+        {"back_s": 0.0},
+    ),
     "reboot": Kind(
-        "The modem restarts by itself at a point of the dialogue; its port stays. It may say nothing of it.",
-        {"at": "now", "silent": False, "bytes": 10, "position": -1, "match": "."},
+        "The modem restarts by itself at a point of the dialogue; its port stays. It may say nothing of it,"
+        " or a last `text` such as UNDER-VOLTAGE POWER DOWN.",
+        {"at": "now", "silent": False, "text": "", "bytes": 10, "position": -1, "match": "."},
     ),
     "hang": Kind(
         "All commands go unanswered until a replug, or, with `until` = close, until the port is closed.",
@@ -83,6 +94,12 @@ KINDS: dict[str, Kind] = {
     "urc_lost": Kind("A URC that matches is never said.", {"match": "CMTI|CDSI|CMT|CDS"}),
     "urc_late": Kind("A URC that matches is said `seconds` late.", {"seconds": 2.0, "match": "CMTI|CDSI|CMT|CDS"}),
     "urc_doubled": Kind("A URC that matches is said twice.", {"match": "CMTI|CDSI|CMT|CDS"}),
+    "urc_moved": Kind("Unsolicited lines go to another port from now on: at, modem, all or none.", {"role": "modem"}),
+    "cmti_wrong": Kind(
+        "+CMTI names another memory, or an index that is off by `shift`.", {"memory": "", "shift": 0, "match": "CMTI"}
+    ),
+    "stored_too": Kind("A message handed over by +CMT is stored as well, and not announced."),
+    "bad_scts": Kind("The time stamp of the next message is replaced by `hex`.", {"hex": "2C2C2C2C2C2C2C"}),
     "urc_bare": Kind('+CMTI: "SM",-1 is said instead of the true index.', {"match": "CMTI"}),
     "ussd": Kind(
         "The next USSD request fails: `answer` is error, silent, or the number of a bare +CUSD (2, 4, 5).",
@@ -93,6 +110,15 @@ KINDS: dict[str, Kind] = {
     "registration": Kind(
         "Registration is lost (`stat`) and back after `seconds`; 0 is for good.", {"stat": 2, "seconds": 10.0}
     ),
+    "circuit": Kind(
+        "+CREG alone says `stat`, while +CGREG and +CEREG go on, and messages too; -1 ends it.", {"stat": 0}
+    ),
+    "deaf": Kind(
+        "No message can be delivered to it, though it is registered, until = send or reset.", {"until": "send"}
+    ),
+    "sim_busy": Kind("Messages fail with CMS 314 for `seconds`, as after a boot.", {"seconds": 5.0}),
+    "smsc": Kind("AT+CSCA says `address` from now on; without one, sends fail with CMS 330.", {"address": ""}),
+    "mem3": Kind("The memory for arriving messages falls back by itself, as at a boot.", {"memory": "SM"}),
     "signal": Kind("AT+CSQ says `rssi` from now on.", {"rssi": 99}),
     "full": Kind(
         "The memory is filled with old, read messages; `leave` slots stay free.", {"memory": "SM", "leave": 0}

@@ -104,6 +104,7 @@ class AtPort:
         self._urcs: list[str] = []
         self._label = ""
         self._abort_armed = False
+        self._replies = 0
 
     # -- in
 
@@ -389,6 +390,7 @@ class AtPort:
     def _deliver_reply(self) -> Generator[Wait, Any, None]:
         """Say the whole reply of a line, bent by the faults that strike it."""
         faults = self.modem.faults
+        self._put_chatter_inside()
         if not faults:
             self._flush()
             return
@@ -407,6 +409,16 @@ class AtPort:
             yield Sleep(halves["seconds"])
             data = data[position:]
         self.modem.emit(self.index, data)
+
+    def _put_chatter_inside(self) -> None:
+        """Unsolicited lines between what a command says and its result code, where the model does so."""
+        radio = self.modem.personality.radio
+        if not radio.chatter_inside or not self.modem.session.curc:
+            return
+        self._replies += 1
+        end = self._reply.rfind(b"\r\n", 0, -2)
+        if self._replies % radio.chatter_inside == 0 and end >= 0 and self in self.modem.urc_ports():
+            self._reply[end:end] = b"".join(f"\r\n{line}\r\n".encode() for line in radio.chatter)
 
     def _error_line(self, error: AtError) -> str:
         form = self.modem.personality.form

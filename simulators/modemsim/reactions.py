@@ -145,6 +145,11 @@ class Reactions:
                 return
             if self.faults.take("urc_bare", text):
                 text = text.split(",")[0] + ",-1"
+            wrong = self.faults.take("cmti_wrong", text)
+            if wrong:
+                memory, _, index = text.partition(",")
+                named = f'+CMTI: "{wrong["memory"]}"' if wrong["memory"] else memory
+                text = f"{named},{int(index) + wrong['shift']}"
             late = self.faults.take("urc_late", text)
             if late:
                 self._later(late["seconds"], self._say, text)

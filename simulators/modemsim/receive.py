@@ -53,6 +53,9 @@ class Receiver:
 
     def _message(self, tpdu: bytes, done: Done) -> None:
         modem = self._modem
+        bad = modem.faults.take("bad_scts") if modem.faults else None
+        if bad:
+            tpdu = octets.with_scts(tpdu, bytes.fromhex(bad["hex"]))
         mt = modem.session.cnmi[1]
         dcs = octets.deliver_dcs(tpdu)
         modem.collided = modem.collided or any(p.in_payload for p in modem.ports)
@@ -68,11 +71,12 @@ class Receiver:
                 from modemsim.commands.textmode import cmt_text
 
                 text = cmt_text(modem, tpdu)
+            if modem.faults and modem.faults.take("stored_too"):
+                self._store(modem.session.cpms[2], tpdu)
             self._route(text, done)
             return
         name = "SM" if kind == 2 else modem.session.cpms[2]
-        store = modem.memory(name)
-        index = store.add(Stored(REC_UNREAD, tpdu, octets.sca_field(modem.network.config.smsc)))
+        index = self._store(name, tpdu)
         if index is None:
             if modem.personality.memory.full_urc:
                 modem.urc(modem.personality.memory.full_urc)
@@ -81,6 +85,10 @@ class Receiver:
         done("ack")
         if mt:
             self.announce(name, index)
+
+    def _store(self, name: str, tpdu: bytes) -> int | None:
+        modem = self._modem
+        return modem.memory(name).add(Stored(REC_UNREAD, tpdu, octets.sca_field(modem.network.config.smsc)))
 
     def announce(self, name: str, index: int) -> None:
         """+CMTI for a message in a memory."""
@@ -105,7 +113,7 @@ class Receiver:
                 done("ack")
                 self._indicate(f'+CDSI: "{modem.personality.cnmi.cdsi_name}",{modem.personality.memory.first_index}')
                 return
-            index = modem.memory(name).add(Stored(REC_UNREAD, tpdu, octets.sca_field(modem.network.config.smsc)))
+            index = self._store(name, tpdu)
             if index is None:
                 done("full")
                 return

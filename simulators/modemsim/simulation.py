@@ -20,8 +20,9 @@ from modemsim.engine import SimModem
 from modemsim.errors import SimError
 from modemsim.farend import FarMessage
 from modemsim.ledger import Entry
+from modemsim.naming import Names
 from modemsim.network import Network, NetworkConfig
-from modemsim.personality import load
+from modemsim.personality import load, scaled
 from modemsim.simcard import SimCard, luhn
 from modemsim.storage import Storage
 from modemsim.timeline import Timeline
@@ -50,6 +51,8 @@ class SimulationConfig:
     pin: str = ""
     mr: int | None = None  # the first TP-MR; None: seeded
     cold: bool = False  # boot at the start instead of having run for long
+    names: str = "modem"  # of the ports: "modem" (modem0, modem0.1 …) or "tty" (ttyUSB0 …, as the kernel gives them)
+    time_scale: float = 1.0  # what the times of the personalities are multiplied by
 
 
 @dataclass(slots=True)
@@ -77,6 +80,11 @@ class Host:
         if self.tcp:
             return "socket://{}:{}".format(*self.tcp.address)
         return ""
+
+    def ports(self) -> list[dict[str, Any]]:
+        """Each port with its place on the USB bus, its path, and whether anything was written to one without AT."""
+        rows = [self.modem.port_state(i) for i in range(self.modem.personality.ports)]
+        return [{"link": str(link), **row} for link, row in zip(self.links, rows, strict=True)] if self.links else rows
 
 
 class Simulation:
@@ -110,6 +118,8 @@ class Simulation:
                 deliver_latency_s=config.deliver_latency,
             ),
         )
+        self._names = Names(config.dir, config.names, config.modems) if config.dir is not None else None
+        self._wanted: dict[SimModem, list[Path]] = {}  # the names of ports that come back under others
         self.modems: list[Host] = [self._make(i) for i in range(config.modems)]
         self._dirty: dict[SimModem, None] = {}
         self._timer: asyncio.TimerHandle | None = None
@@ -121,9 +131,8 @@ class Simulation:
 
     def _personality(self, i: int) -> Personality:
         given = self.config.personality
-        if isinstance(given, str):
-            return load(given)
-        return load(given[i % len(given)])
+        made = load(given if isinstance(given, str) else given[i % len(given)])
+        return made if self.config.time_scale == 1 else scaled(made, self.config.time_scale)
 
     def _make(self, i: int) -> Host:
         config = self.config
@@ -144,9 +153,7 @@ class Simulation:
         modem = SimModem(f"modem{i}", sim, self.network, personality, random.Random(self.rng.random()), serial=i + 1)
         self.network.attach(modem)
         modem.power_on(ready=not config.cold)
-        links: list[Path] = []
-        if config.dir is not None:
-            links = [config.dir / (f"modem{i}" + (f".{p}" if p else "")) for p in range(personality.ports)]
+        links = self._names.first(i, personality) if self._names else []
         return Host(modem, links, [None] * len(links))
 
     # -- life
@@ -224,6 +231,8 @@ class Simulation:
                 baud=self.config.baud,
                 on_data=self._feeder(host.modem, p),
                 on_close=self._closer(host.modem, p),
+                on_open=self._opener(host.modem, p),
+                bauds=host.modem.personality.form.bauds,
             )
 
     def _close(self, host: Host) -> None:
@@ -235,6 +244,9 @@ class Simulation:
     def _plug(self, modem: SimModem) -> None:
         host = self._host(modem)
         if modem.plugged:
+            if self._names:
+                wanted = self._wanted.pop(modem, None)
+                host.links = wanted or self._names.again(modem.personality, host.links, fresh=False)
             self._open(host)
         else:
             self._flush(modem)
@@ -260,6 +272,14 @@ class Simulation:
 
     def _closer(self, modem: SimModem, port: int) -> Callable[[], None]:
         return lambda: modem.port_closed(port)
+
+    def _opener(self, modem: SimModem, port: int) -> Callable[[], None]:
+        def opened() -> None:
+            modem.port_opened(port)
+            if self._watch is not None:
+                self._settle()
+
+        return opened
 
     def _has_output(self, modem: SimModem) -> None:
         self._dirty[modem] = None
@@ -372,15 +392,29 @@ class Simulation:
         self.network.inject_tpdu(self.find(to).number, tpdu, sender=sender)
         self._after_touch()
 
-    def unplug(self, modem: int | str | None = 0, back_s: float = 0.0) -> None:
-        """Pull a modem's plug."""
-        self.find(modem).modem.unplug(back_s)
+    def unplug(self, modem: int | str | None = 0, back_s: float = 0.0, **names: Any) -> None:
+        """Pull a modem's plug: all its ports vanish. For `names` see `rename`."""
+        host = self.find(modem)
+        host.modem.unplug(back_s)
+        self.rename(modem, **names)
         self._after_touch()
 
-    def replug(self, modem: int | str | None = 0) -> None:
-        """Put a modem's plug back in."""
+    def replug(self, modem: int | str | None = 0, **names: Any) -> None:
+        """Put a modem's plug back in. For `names` see `rename`."""
+        self.rename(modem, **names)
         self.find(modem).modem.replug()
         self._after_touch()
+
+    def rename(self, modem: int | str | None = 0, *, renumber: bool = False, ports: Sequence[str] = ()) -> None:
+        """Let its ports come back under other names at the next replug: new numbers, or `ports` in their order."""
+        host = self.find(modem)
+        if self._names is None or not (renumber or ports):
+            return
+        personality = host.modem.personality
+        if ports:
+            self._wanted[host.modem] = self._names.given(personality, ports)
+        else:
+            self._wanted[host.modem] = self._names.again(personality, host.links, fresh=True)
 
     def _after_touch(self) -> None:
         if self._watch is not None:

@@ -15,11 +15,14 @@ from modemsim.faults import Fault, FaultBox
 from modemsim.storage import REC_READ, Storage, Stored
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from modemsim.engine import Session
     from modemsim.network import Network
     from modemsim.port import AtPort
     from modemsim.receive import Receiver
     from modemsim.simcard import SimCard
+    from modemsim.timeline import Timeline
     from modemsim.traits import Personality
 
 
@@ -37,9 +40,23 @@ class FaultPoints:
         receiver: Receiver
         rssi: int
         sim_unseen: bool
+        sms_ready: bool
+        timeline: Timeline
+        usb_id: str
+        urc_role: str
+        deaf: str
+        circuit_stat: int | None
 
         @property
         def number(self) -> str: ...
+
+        def urc(self, text: str) -> None: ...
+
+        def say_registration(self) -> None: ...
+
+        def sms_awake(self) -> None: ...
+
+        def _later(self, seconds: float, call: Callable[..., None], *args: Any) -> None: ...
 
         def urc_ports(self) -> list[AtPort]: ...
 
@@ -87,6 +104,8 @@ class FaultPoints:
         if fault.kind == "unplug":
             self.unplug(fault["back_s"])
         elif fault.kind == "reboot":
+            if fault["text"]:
+                self.urc(fault["text"])
             self.reboot(silent=fault["silent"])
         else:
             self.hang(fault["until"])
@@ -141,10 +160,42 @@ class FaultPoints:
             position = fault["position"] if fault["position"] >= 0 else len(data) // 2
             position = {"before": 0, "after": len(data)}.get(fault["when"].split("_")[0], position)
             data = data[:position] + extra + data[position:]
+        cut = self.faults.take("reply_cut", label)
+        if cut:
+            position = cut["position"] if cut["position"] >= 0 else len(data) // 2
+            data = data[:position] + data[position + cut["bytes"] :]
         return data
 
     def _do_registration(self, fault: Fault) -> None:
         self.set_registration(fault["stat"], fault["seconds"])
+
+    def _do_flap(self, fault: Fault) -> None:
+        for turn in range(fault["times"]):
+            self.timeline.after(turn * fault["every_s"], self.unplug, fault["every_s"] / 2)
+
+    def _do_storage_mode(self, fault: Fault) -> None:
+        self.unplug(fault["back_s"])
+        self.usb_id = self.personality.usb.storage_id
+
+    def _do_urc_moved(self, fault: Fault) -> None:
+        self.urc_role = fault["role"]
+
+    def _do_circuit(self, fault: Fault) -> None:
+        self.circuit_stat = fault["stat"] if fault["stat"] >= 0 else None
+        self.say_registration()
+
+    def _do_deaf(self, fault: Fault) -> None:
+        self.deaf = fault["until"]
+
+    def _do_sim_busy(self, fault: Fault) -> None:
+        self.sms_ready = False
+        self._later(fault["seconds"], self.sms_awake)
+
+    def _do_smsc(self, fault: Fault) -> None:
+        self.sim.smsc = fault["address"]
+
+    def _do_mem3(self, fault: Fault) -> None:
+        self.session.cpms[2] = self.memory(fault["memory"]).name
 
     def _do_signal(self, fault: Fault) -> None:
         self.rssi = fault["rssi"]

@@ -198,6 +198,12 @@ def message_class(dcs: int) -> int | None:
     return None
 
 
+def with_scts(tpdu: bytes, scts: bytes) -> bytes:
+    """An SMS-DELIVER with other octets in the place of its TP-SCTS."""
+    at = 3 + (tpdu[1] + 1) // 2 + 2 if len(tpdu) > 1 else len(tpdu)
+    return tpdu[:at] + scts[:7] + tpdu[at + len(scts[:7]) :]
+
+
 def deliver_dcs(tpdu: bytes) -> int | None:
     """TP-DCS of an SMS-DELIVER, or None when the octets are too short to have one."""
     if len(tpdu) < 2:

@@ -15,7 +15,7 @@ import os
 import struct
 import termios
 import tty
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -23,6 +23,14 @@ from modemsim.errors import SimError
 
 OUT_LIMIT = 65_536  # a UART that nobody reads loses bytes; so does this, past its buffer
 _OPEN, _CLOSE = 0x20, 0x08 | 0x10  # IN_OPEN; IN_CLOSE_WRITE | IN_CLOSE_NOWRITE
+
+
+SPEEDS = {getattr(termios, name): int(name[1:]) for name in dir(termios) if name.startswith("B") and name[1:].isdigit()}
+
+
+def garbled(data: bytes) -> bytes:
+    """Bytes as a UART at another speed reads them: others, fewer, and hardly one of them ASCII."""
+    return bytes((octet * 73 + 0x1D) & 0xFF | 0x80 for octet in data[::2])
 
 
 class Wire(Protocol):
@@ -128,11 +136,16 @@ class PtyWire:
         watch: OpenWatch,
         *,
         baud: int = 0,
+        bauds: Sequence[int] = (),
         on_data: Callable[[bytes], None],
         on_close: Callable[[], None],
+        on_open: Callable[[], None] = lambda: None,
     ) -> None:
+        """`bauds`: the speeds that the modem understands; at another both sides get garbage. None: any."""
         self._loop = asyncio.get_running_loop()
         self.link = link
+        self._bauds = bauds
+        self._on_open = on_open
         self._on_close = on_close
         self._watch = watch
         self._open = 0
@@ -165,11 +178,22 @@ class PtyWire:
         except OSError:
             return
         if data:
-            self._in.put(data)
+            self._in.put(self._heard(data))
+
+    def speed(self) -> int:
+        """Bits a second to which the terminal has set the line."""
+        code: int = termios.tcgetattr(self._slave)[5]
+        return SPEEDS.get(code, code)
+
+    def _heard(self, data: bytes) -> bytes:
+        """What the other side makes of bytes: garbage where the speeds differ."""
+        return garbled(data) if self._bauds and self.speed() not in self._bauds else data
 
     def _terminal(self, opened: bool) -> None:
         if opened:
             self._open += 1
+            if self._open == 1:
+                self._on_open()
             return
         self._open = max(0, self._open - 1)
         if self._open or self._closed:
@@ -188,7 +212,7 @@ class PtyWire:
             self._watch.look()
         if self._closed or (self._handle >= 0 and not self._open):
             return  # nobody has the port open: lost, as on a real cable
-        self._out.put(data)
+        self._out.put(self._heard(data))
 
     def _write_now(self, data: bytes) -> None:
         if self._closed:

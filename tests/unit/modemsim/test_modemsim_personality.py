@@ -7,33 +7,7 @@ from pathlib import Path
 import pytest
 from simrig import Rig
 
-from modemsim.personality import PersonalityError, from_mapping, load, names
-
-
-@pytest.mark.parametrize("name", names())
-def test_each_personality_identifies_sends_and_receives(name: str) -> None:
-    rig = Rig(personality=name)
-    assert rig.say("ATE0\r").endswith("OK\r\n")
-    assert rig.modem.imei in rig.say("AT+CGSN\r")
-    assert load(name).identity.model in rig.say("AT+CGMM\r")
-    cnmi = load(name).cnmi
-    ds = 1 if 1 in cnmi.ds else max(cnmi.ds)
-    mode = 2 if 2 in cnmi.mode else max(cnmi.mode)
-    if name == "simcom-a7670-restricted":
-        assert "+CREG: 0,11" in rig.say("AT+CREG?\r")
-        assert rig.send().endswith("\r\nERROR\r\n")
-        return
-    assert rig.say(f"AT+CNMI={mode},1,0,{ds},{cnmi.bfr[0]}\r") == "\r\nOK\r\n"
-    rig.modem.urc_role = "at"
-    assert "+CMGS: 0" in rig.send(report=True)
-    rig.network.inject(rig.modem.number, "hi")
-    assert "+CMTI:" in rig.heard()
-    rig.say("AT+CFUN=1,1\r")
-    rig.pass_time(40)
-    assert rig.modem.plugged
-    assert rig.modem.in_service
-    assert rig.say("AT\r").endswith("OK\r\n")
-
+from modemsim.personality import PersonalityError, from_mapping, load
 
 # model, commands to prepare, command, answer
 ODDITIES = [

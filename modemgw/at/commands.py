@@ -36,6 +36,7 @@ class Command:
     pdu: bool = False
     call: bool = False  # NO CARRIER, BUSY and CONNECT are results of it
     secret: bool = False  # never logged: it holds a PIN
+    answers: bool = False  # success has an information line: an OK without one may be another command's
 
     @property
     def wire(self) -> bytes:
@@ -66,13 +67,14 @@ def plain(text: str, timeout_s: float = DEFAULT_S) -> Command:
 AT = Command("AT")
 ECHO_OFF = Command("ATE0")  # V.250 6.2.4
 VERBOSE_ON = Command("ATV1")  # V.250 6.2.6
+RESULTS_ON = Command("ATQ0V1")  # V.250 6.2.5
 ERRORS_NUMERIC = Command("AT+CMEE=1")  # TS 27.007 9.1
 ERRORS_VERBOSE = Command("AT+CMEE=2")
 ERRORS_ASK = _ask("+CMEE")
 MANUFACTURER = Command("AT+CGMI", ("+CGMI",), bare=True)  # TS 27.007 5.1
 MODEL = Command("AT+CGMM", ("+CGMM",), bare=True)  # TS 27.007 5.2
 FIRMWARE = Command("AT+CGMR", ("+CGMR",), bare=True)  # TS 27.007 5.3
-IMEI = Command("AT+CGSN", ("+CGSN",), bare=True)  # TS 27.007 5.4
+IMEI = Command("AT+CGSN", ("+CGSN",), bare=True, answers=True)  # TS 27.007 5.4
 IMEI_ALONE = Command("AT+CGSN=1", ("+CGSN",), bare=True)
 IDENTIFY = Command("ATI", ("+GCAP", "+GMI", "+GMM", "+GMR", "+GSN"), bare=True)  # V.250 6.1.3
 
@@ -84,7 +86,7 @@ RADIO_OFF = Command("AT+CFUN=4", timeout_s=FUNCTION_S)
 MINIMUM_FUNCTION = Command("AT+CFUN=0", timeout_s=FUNCTION_S)
 RESET = Command("AT+CFUN=1,1", timeout_s=FUNCTION_S)
 PIN_ASK = _ask("+CPIN", SIM_S)  # TS 27.007 8.3
-IMSI = Command("AT+CIMI", ("+CIMI",), SIM_S, bare=True)  # TS 27.007 5.6
+IMSI = Command("AT+CIMI", ("+CIMI",), SIM_S, bare=True, answers=True)  # TS 27.007 5.6
 OWN_NUMBER = Command("AT+CNUM", ("+CNUM",), SIM_S)  # TS 27.007 7.1
 SIGNAL = Command("AT+CSQ", ("+CSQ",))  # TS 27.007 8.5
 
@@ -181,7 +183,7 @@ def submit(length: int) -> Command:
 
 def read(index: int) -> Command:
     """`AT+CMGR=<index>` (4.2)."""
-    return Command(f"AT+CMGR={index}", ("+CMGR",), STORAGE_S, pdu=True)
+    return Command(f"AT+CMGR={index}", ("+CMGR",), STORAGE_S, pdu=True, answers=True)
 
 
 def delete(index: int) -> Command:

@@ -96,7 +96,7 @@ _REGISTRATION_ANSWER = re.compile(r"\+C\w*REG:\s*\d\s*,\s*\d{1,2}\s*(,|\Z)")
 _REGISTRATION = frozenset({"+CREG", "+CGREG", "+CEREG", "+C5GREG"})
 _ERRORS = frozenset({"ERROR", "COMMAND NOT SUPPORT", "TOO MANY PARAMETERS", "COMMAND NOT SUPPORTED"})
 _CALL_RESULTS = frozenset({"NO CARRIER", "BUSY", "NO ANSWER", "NO DIALTONE", "NO DIAL TONE"})
-_FIRST_OF_FINAL = frozenset("OE+0 4NBCT")
+_FIRST_OF_FINAL = frozenset("OoE+0 4NBCT")
 
 
 class AtParser:
@@ -291,7 +291,7 @@ class AtParser:
             self._urc(known, text, events)
 
     def _final(self, text: str, command: Command) -> Final | None:
-        if text == "OK":
+        if text in ("OK", "ok"):
             self._verbose = True
             self.numeric = False
             return _OK

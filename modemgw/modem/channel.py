@@ -12,7 +12,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from modemgw.at.commands import AT, PROMPT_S, SUBMIT_OK_S, SUBMIT_S, Command, submit
+from modemgw.at.commands import AT, PROMPT_S, RESULTS_ON, SUBMIT_OK_S, SUBMIT_S, Command, submit
 from modemgw.at.errors import AtResponseError, CmsError, CommandFailed
 from modemgw.at.parser import (
     UNKNOWN,
@@ -44,6 +44,9 @@ QUIET_S = 0.1  # a modem that says nothing for so long has said what it had to
 DRAIN_LIMIT_S = 2.0
 HOLD_S = 3.0  # the second line of a URC comes with the first
 LONE_OK_S = 3.0  # a `+CMGS` may yet follow an OK
+STRAY_OK_S = 0.3  # an OK that may be another command's is followed by the true answer within this
+REPEAT_S = 0.2  # a result so soon after a result is the same one, said again
+SETTLE_S = 0.03  # a modem that says its results twice has said them when it is quiet for so long
 VAGUE_S = 30.0  # an error without a meaning after so long may be a timer's: TR1M is 35-45 s (TS 24.011 10)
 RESYNC_PROBE_S = (2.0, 3.0, 5.0)
 RESYNC_REFUSED_S = 0.5  # after an ERROR: was it a late one, or does the modem not know the question?
@@ -54,6 +57,8 @@ _PROBES = (
     Command("AT+CMGF?", ("+CMGF",)),
     Command("AT+CFUN?", ("+CFUN",)),
 )
+
+UNREADABLE = "What came could not be read: baudrate of this modem may be wrong, or this is no AT port."
 
 OnUrc = Callable[[Urc], None]
 
@@ -69,6 +74,11 @@ class CommandTimeout(ModemgwError):
 
 class ModemSilent(CommandTimeout):
     """Resynchronising failed: the modem answers nothing at all. Only the next rung of the recovery ladder helps."""
+
+    def __init__(self, command: str, limit_s: float, hint: str = "") -> None:
+        super().__init__(command, limit_s)
+        if hint:
+            self.args = (f"{self} {hint}",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +125,9 @@ class Channel:
         self._lines: list[InfoLine] = []
         self._strays = 0  # lines during this command that nobody understood
         self._stray_results = 0
+        self._result_at = -REPEAT_S
+        self._repeats = False  # it says its results twice
+        self._prompt_awaited = False
         self._secret = False
         self._bytes = 0
         self._dirty = False  # an answer may still come that belongs to no command
@@ -154,6 +167,8 @@ class Channel:
         async with self._lock:
             if self._dirty:
                 await self._resync()
+            if self._repeats:
+                await self._quiet(SETTLE_S)
             return await self._run(command)
 
     async def resync(self) -> None:
@@ -166,6 +181,8 @@ class Channel:
         try:
             self._write(command.wire, command.shown)
             outcome = await self._wait()
+            if isinstance(outcome, Final) and outcome.error is None and not self._lines and self._is_due(command):
+                outcome = await self._after_lone_ok(outcome, STRAY_OK_S)
         except asyncio.CancelledError:
             self._dirty = True
             raise
@@ -180,6 +197,11 @@ class Channel:
         self._dirty = True
         self.counters.timeouts += 1
         raise CommandTimeout(command.shown, command.timeout_s)
+
+    def _is_due(self, command: Command) -> bool:
+        """An information line must come with the OK. One that is wrongly missed is only asked for again; but a
+        message that is taken for its neighbour would be deleted unread."""
+        return command.answers or (self._repeats and (command.bare or bool(command.prefixes)))
 
     def _begin(self, command: Command, limit_s: float) -> None:
         if self._lost is not None:
@@ -211,6 +233,7 @@ class Channel:
             self._timer.cancel()
             self._timer = None
         self._waiter = None
+        self._prompt_awaited = False
         self._parser.end()
 
     def _write(self, data: bytes, shown: str) -> None:
@@ -247,7 +270,10 @@ class Channel:
         try:
             if self._dirty:
                 await self._resync()
+            if self._repeats:
+                await self._quiet(SETTLE_S)
             self._begin(submit(pdu.length), PROMPT_S)
+            self._prompt_awaited = True
             self._write(b"AT+CMGS=%d\r" % pdu.length, "AT+CMGS")
         except (CommandTimeout, PortLost) as exc:
             self._end()
@@ -289,6 +315,7 @@ class Channel:
 
     async def _payload(self, pdu: TpduHex) -> int:
         self._in_air = True
+        self._prompt_awaited = False
         self._parser.payload(pdu.hex)
         self._strays = 0
         self._await_outcome(SUBMIT_S)
@@ -302,7 +329,7 @@ class Channel:
         try:
             outcome = await self._wait()
             if isinstance(outcome, Final) and outcome.error is None and not self._lines:
-                outcome = await self._after_lone_ok(outcome)
+                outcome = await self._after_lone_ok(outcome, LONE_OK_S)
         except asyncio.CancelledError:
             self._abandon()
             raise
@@ -311,9 +338,9 @@ class Channel:
         self._end()
         return self._judge(outcome, took_s)
 
-    async def _after_lone_ok(self, ok: Final) -> _Outcome:
-        """An OK without `+CMGS` may be the late result of something before: the true one follows it, or nothing."""
-        self._await_outcome(LONE_OK_S)
+    async def _after_lone_ok(self, ok: Final, limit_s: float) -> _Outcome:
+        """An OK without a due line may be the late result of something before: the true one follows it, or nothing."""
+        self._await_outcome(limit_s)
         outcome = await self._wait()
         return ok if isinstance(outcome, _Timeout) and not self._lines else outcome
 
@@ -382,11 +409,16 @@ class Channel:
         self.counters.resyncs += 1
         self._dirty = True
         self._resyncing = True
+        before, garbage = self._bytes, self.counters.garbage
         try:
             for probe, limit_s in zip(_PROBES, RESYNC_PROBE_S, strict=True):
                 self._parser.expect_prompt()
                 self._write(ESC + b"\r", "ESC")
                 await self._quiet(QUIET_S)
+                if probe is not _PROBES[0]:
+                    # it may have been told to keep its results to itself (V.250 6.2.5)
+                    self._write(RESULTS_ON.wire, RESULTS_ON.shown)
+                    await self._quiet(QUIET_S)
                 heard = self._bytes
                 if await self._probe(probe, limit_s) or (self._bytes > heard and await self._plain_answer()):
                     self._dirty = False
@@ -394,7 +426,8 @@ class Channel:
         finally:
             self._resyncing = False
             self._end()
-        raise ModemSilent("AT", sum(RESYNC_PROBE_S))
+        unreadable = self._bytes > before and self.counters.garbage > garbage
+        raise ModemSilent("AT", sum(RESYNC_PROBE_S), UNREADABLE if unreadable else "")
 
     async def _probe(self, probe: Command, limit_s: float) -> bool:
         """True if the probe's own information line and then a result came."""
@@ -450,7 +483,7 @@ class Channel:
             elif kind is InfoLine:
                 self._info(event)  # type: ignore[arg-type]
             elif kind is Final:
-                self._deliver(event)  # type: ignore[arg-type]
+                self._result(event)  # type: ignore[arg-type]
             elif kind is Prompt:
                 if self._resyncing:
                     self._leave_prompt()
@@ -462,6 +495,14 @@ class Channel:
                 self._strays += 1
         if self._parser.holding and self._flush_timer is None:
             self._flush_timer = self._loop.call_later(HOLD_S, self._flush)
+
+    def _result(self, final: Final) -> None:
+        if self._prompt_awaited and final.error is None:
+            return  # an OK can only be of something before: a prompt is due, or an error
+        if self._waiter is not None and self._waiter.done():
+            self._note_repeat()
+        self._result_at = self._loop.time()
+        self._deliver(final)
 
     def _info(self, line: InfoLine) -> None:
         if line.amends and self._lines:
@@ -477,10 +518,16 @@ class Channel:
             self.counters.unknown_urcs += 1
             if urc.text in ("OK", "ERROR") or urc.text.startswith(("+CMS ERROR", "+CME ERROR")):
                 self._stray_results += 1
+                self._note_repeat()
         try:
             self._on_urc(urc)
         except Exception:
             log.exception("%s: handling %s failed", self.transport.url, urc.name)
+
+    def _note_repeat(self) -> None:
+        if not self._repeats and not self._dirty and self._loop.time() - self._result_at < REPEAT_S:
+            self._repeats = True
+            log.info("%s: the modem says its results twice; it is given time for that", self.transport.url)
 
     def _flush(self) -> None:
         self._flush_timer = None

@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from modemsim.control import ControlClient
+from modemsim.errors import SimError
 
 T = TypeVar("T")
 
@@ -37,16 +38,22 @@ def program(*names: str) -> str | None:
     return None
 
 
-def until(look: Callable[[], T], what: Callable[[], str] | str, limit_s: float = LIMIT_S, pause_s: float = 0.05) -> T:
-    """The first true value of `look()`; raises AssertionError with `what` (called then, so that it can show a log)."""
-    end = time.monotonic() + limit_s
+def until(look: Callable[[], T], what: Callable[[], str], running: Process | None = None) -> T:
+    """The first true value of `look()`, asked for a minute at most and while `running` runs.
+
+    Raises AssertionError with what `what()` says then: what was waited for, and the end of a log.
+    """
+    end = time.monotonic() + LIMIT_S
     while True:
+        ended = running is not None and not running.running
         value = look()
         if value:
             return value
+        if ended:
+            raise AssertionError(f"the process ended: {running.text() if running else ''}; {what()}")
         if time.monotonic() > end:
-            raise AssertionError(f"not within {limit_s:g} s: {what if isinstance(what, str) else what()}")
-        time.sleep(pause_s)
+            raise AssertionError(f"not within {LIMIT_S:g} s: {what()}")
+        time.sleep(0.05)
 
 
 class Process:
@@ -102,8 +109,7 @@ class ModemSim(Process):
         argv = [*self.command, "--modems", str(modems), "--dir", str(directory), "--personality", personality]
         super().__init__([*argv, "--report-delay", "0.3", *options], directory / "modemsim.out")
         try:
-            until(lambda: "Serving" in self.text() or not self.running, lambda: f"modemsim serves: {self.text()}")
-            assert self.running, self.text()
+            until(lambda: "Serving" in self.text(), lambda: "modemsim serves", self)
             self._control = ControlClient(directory)
         except BaseException:
             super().stop()
@@ -147,9 +153,12 @@ class ModemSim(Process):
         """The ledger's entries of a kind, texts decoded."""
         return list(self.ask("ledger", kind=kind, text=True, **match)["entries"])
 
-    def wait(self, kind: str, count: int) -> list[dict[str, Any]]:
-        """The ledger's entries of a kind, once there are `count`; raises SimError after a minute."""
-        self.ask("wait", kind=kind, count=count, timeout=LIMIT_S)
+    def wait(self, kind: str, count: int, log: Callable[[], str] = str) -> list[dict[str, Any]]:
+        """The ledger's entries of a kind, once there are `count`; raises AssertionError with `log()` after a minute."""
+        try:
+            self.ask("wait", kind=kind, count=count, timeout=LIMIT_S)
+        except SimError as e:
+            raise AssertionError(f"{count} × {kind}: {e} {log()}") from None
         return self.entries(kind)
 
     def heard(self) -> list[str]:

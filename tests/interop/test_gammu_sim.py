@@ -97,12 +97,12 @@ def test_gammu_identifies_receives_and_sends(sim: ModemSim, config: Path) -> Non
         def said() -> str:
             return monitor.output.read_text(encoding="utf-8", errors="replace")
 
-        until(lambda: sim.cnmi()[3] == 1, lambda: f"it asks for reports: {said()[-2000:]}")
+        until(lambda: sim.cnmi()[3] == 1, lambda: f"it asks for reports: {said()[-2000:]}", monitor)
         sim.ctl("registration", "1", "--modem", "modem1")
         assert len(sim.wait("report", PARTS)) == PARTS
         # it counts them all, and shows those for which it has room
-        until(lambda: said().count("SMS message received") >= PARTS, lambda: f"3 reports: {said()[-2000:]}")
-        until(lambda: "Delivery status" in said(), lambda: f"a report is shown: {said()[-2000:]}")
+        until(lambda: said().count("SMS message received") >= PARTS, lambda: f"3 reports: {said()[-2000:]}", monitor)
+        until(lambda: "Delivery status" in said(), lambda: f"a report is shown: {said()[-2000:]}", monitor)
         shown = said()[said().index("SMS status report") :]
     assert field(shown, "Delivery status") == "Delivered"
     assert field(shown, "Remote number") == f'"{number}"'

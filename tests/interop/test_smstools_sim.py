@@ -38,8 +38,7 @@ report = yes
 """
 MODEM = {
     # reports straight to the terminal
-    "generic": "init = AT+CNMI=2,0,0,1,0",
-    "huawei-e3372": "init = AT+CNMI=2,1,0,1,0\nmemory_start = 0",
+    "huawei-e1550": "init = AT+CNMI=2,1,0,1,0\nmemory_start = 0",
     # reports in the memory MT beside the messages; the MC35i wants bfr=1
     "siemens-mc35i": "init = AT+CNMI=2,0,0,2,1",
 }
@@ -82,14 +81,14 @@ def test_smstools_identifies_sends_is_told_and_receives(sim: ModemSim, tmp_path:
     (tmp_path / "outgoing" / "one").write_text(
         f"To: {PEER.lstrip('+')}\nAlphabet: UTF-8\nReport: yes\n\n{RUSSIAN}", encoding="utf-8"
     )
-    with Process([str(SMSD), "-t", f"-c{config}"], tmp_path / "smsd.out"):
-        assert len(sim.wait("submit", PARTS)) == PARTS
+    with Process([str(SMSD), "-t", f"-c{config}"], tmp_path / "smsd.out") as smsd:
+        assert len(sim.wait("submit", PARTS, log)) == PARTS
         assert sim.heard() == [RUSSIAN]
-        until(lambda: len(files("report")) == PARTS, lambda: f"{PARTS} reports: {log()}")
+        until(lambda: len(files("report")) == PARTS, lambda: f"{PARTS} reports: {log()}", smsd)
         assert sim.ctl("inject", RUSSIAN, "--from", PEER) == {"parts": PARTS}
-        until(lambda: files("incoming"), lambda: f"the message is in: {log()}")
-        until(lambda: sim.stored() == 0, lambda: f"read messages are deleted: {log()}")
-        until(lambda: files("sent"), lambda: f"the message is sent: {log()}")
+        until(lambda: files("incoming"), lambda: f"the message is in: {log()}", smsd)
+        until(lambda: sim.stored() == 0, lambda: f"read messages are deleted: {log()}", smsd)
+        until(lambda: files("sent"), lambda: f"the message is sent: {log()}", smsd)
 
     state = sim.state()
     submits = sim.entries("submit")

@@ -1,4 +1,5 @@
-"""The only place that opens a port: serial device, pty or `socket://host:port`. Bytes in, bytes out; knows no AT.
+"""The only place that opens a port: serial device, pty, and by `sockets` what is on the network. Bytes in, bytes out;
+knows no AT.
 
 pyserial opens and configures, asyncio reads the descriptor: no polling, no thread.
 """
@@ -13,7 +14,6 @@ import grp
 import logging
 import os
 import pwd
-import socket
 import stat
 import termios
 import threading
@@ -24,6 +24,7 @@ from typing import Any, Protocol
 import serial
 
 from modemgw.errors import ModemgwError
+from modemgw.modem.telnet import DTR_OFF, DTR_ON, SET_CONTROL, ComPort
 
 log = logging.getLogger(__name__)
 
@@ -74,7 +75,17 @@ class Tap(Protocol):
 class Transport:
     """An open port. `on_data` gets bytes as they come; `on_lost` is called once if the port goes away by itself."""
 
-    def __init__(self, url: str, fd: int, close_port: Callable[[], None], serial_port: serial.Serial | None) -> None:
+    def __init__(
+        self,
+        url: str,
+        fd: int,
+        close_port: Callable[[], None],
+        serial_port: serial.Serial | None,
+        *,
+        coding: ComPort | None = None,
+        early: bytes = b"",
+    ) -> None:
+        """`coding` is how data go over the wire, None for as they are; `early` is what was read already."""
         self.url = url
         self.on_data: OnData = _ignore
         self.on_lost: OnLost = _ignore
@@ -82,10 +93,13 @@ class Transport:
         self._fd = fd
         self._close_port = close_port
         self._serial = serial_port
+        self._coding = coding
+        self._early = early
         self._loop = asyncio.get_running_loop()
         self._unsent = bytearray()
         self._open = True
         self._reading = False
+        self._held = False  # by the other side: nothing may be written
 
     @property
     def is_open(self) -> bool:
@@ -97,6 +111,8 @@ class Transport:
         if self._open and not self._reading:
             self._reading = True
             self._loop.add_reader(self._fd, self._readable)
+            if self._early:
+                self._loop.call_soon(self._hear, b"")
 
     def write(self, data: bytes) -> None:
         """Write without waiting; what the port does not take at once goes out as it takes it. Raises PortLost."""
@@ -104,7 +120,10 @@ class Transport:
             raise PortLost(self.url, f"The port {self.url} is closed.")
         if self.tap is not None:
             self.tap.sent(data)
-        if not self._unsent:
+        self._send(data if self._coding is None else self._coding.encode(data))
+
+    def _send(self, data: bytes) -> None:
+        if not self._unsent and not self._held:
             try:
                 taken = os.write(self._fd, data)
             except (BlockingIOError, InterruptedError):
@@ -123,6 +142,8 @@ class Transport:
 
     async def toggle_dtr(self, low_s: float = 0.5) -> bool:
         """Drop DTR and raise it again, which wakes or resets many modems; False where the port has no such line."""
+        if self._coding is not None:
+            return await self._toggle_remote_dtr(self._coding, low_s)
         if self._serial is None or not self._open:
             return False
         try:
@@ -131,6 +152,20 @@ class Transport:
             if self._open:
                 self._serial.dtr = True
         except OSError:
+            return False
+        return True
+
+    async def _toggle_remote_dtr(self, coding: ComPort, low_s: float) -> bool:
+        if not self._open or not coding.agreed:
+            return False
+        try:
+            coding.ask(SET_CONTROL, bytes([DTR_OFF]))
+            self._send(coding.take_replies())
+            await asyncio.sleep(low_s)
+            coding.ask(SET_CONTROL, bytes([DTR_ON]))
+            if self._open:
+                self._send(coding.take_replies())
+        except PortLost:
             return False
         return True
 
@@ -163,11 +198,32 @@ class Transport:
             self._lose(exc)
             return
         if data:
+            self._hear(data)
+        else:
+            self._lose(None)
+
+    def _hear(self, data: bytes) -> None:
+        early, self._early = self._early, b""
+        if self._coding is not None:
+            data = self._decode(self._coding, data)
+        data = early + data
+        if data and self._open:
             if self.tap is not None:
                 self.tap.received(data)
             self.on_data(data)
-        else:
-            self._lose(None)
+
+    def _decode(self, coding: ComPort, data: bytes) -> bytes:
+        data = coding.decode(data)
+        replies = coding.take_replies()
+        if self._held and not coding.suspended and self._unsent:
+            self._loop.add_writer(self._fd, self._writable)
+        elif coding.suspended and not self._held:
+            self._loop.remove_writer(self._fd)
+        self._held = coding.suspended
+        if replies:
+            with contextlib.suppress(PortLost):  # it is told by on_lost
+                self._send(replies)
+        return data
 
     def _writable(self) -> None:
         try:
@@ -195,43 +251,21 @@ def _ignore(_: Any) -> None:
 
 
 async def open_transport(url: str, *, baudrate: int = 115200, limit_s: float = OPEN_LIMIT_S) -> Transport:
-    """Open a port for this program alone. `url` is a device path, a symlink to one, a pty, or `socket://host:port`.
+    """Open a port for this program alone. `url` is a device path, a symlink to one, a pty, `socket://host:port` or
+    `rfc2217://host:port`.
 
     Raises PortMissing, PortBusy, PortDenied or PortError, each with what to do.
     """
-    if url.startswith(("socket://", "tcp://")):
-        return await _open_socket(url, limit_s)
+    if "://" in url:
+        from modemgw.modem import sockets  # it builds on what is here
+
+        if url.startswith("rfc2217://"):
+            return await sockets.open_rfc2217(url, baudrate, limit_s)
+        if url.startswith(("socket://", "tcp://")):
+            return await sockets.open_socket(url, limit_s)
+        raise PortError(url, f"{url!r} is no address of a modem; write socket://host:port or rfc2217://host:port.")
     port = await _in_thread(url, lambda: _open_serial(url, baudrate), limit_s)
     return Transport(url, port.fileno(), port.close, port)
-
-
-# ---------------------------------------------------------------- TCP
-
-
-async def _open_socket(url: str, limit_s: float) -> Transport:
-    host, _, number = url.partition("://")[2].rstrip("/").rpartition(":")
-    host = host.strip("[]")
-    if not host or not number.isdigit() or not 0 < int(number) < 65536:
-        raise PortError(url, f"{url!r} is no address of a modem; write socket://host:port.")
-    loop = asyncio.get_running_loop()
-    try:
-        async with asyncio.timeout(limit_s):
-            found = await loop.getaddrinfo(host, int(number), type=socket.SOCK_STREAM)
-            family, kind, protocol, _, address = found[0]
-            sock = socket.socket(family, kind, protocol)
-            try:
-                sock.setblocking(False)
-                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-                await loop.sock_connect(sock, address)
-            except BaseException:
-                sock.close()
-                raise
-    except TimeoutError as exc:
-        raise PortMissing(url, f"Nothing answered at {url} within {limit_s:g} s.") from exc
-    except OSError as exc:
-        raise PortMissing(url, f"Nothing answers at {url}: {exc.strerror or exc}.") from exc
-    return Transport(url, sock.fileno(), sock.close, None)
 
 
 # ---------------------------------------------------------------- serial

@@ -25,7 +25,7 @@ class Match:
 
 
 class Registry:
-    """Profiles by name. Of two that fit equally well the user's wins, then the one whose name comes first."""
+    """Profiles by name. Of two that fit equally well the user's wins, then the one that extends the other."""
 
     def __init__(self, ours: Mapping[str, Profile], users: Mapping[str, tuple[Profile, str]] | None = None) -> None:
         users = users or {}
@@ -65,7 +65,21 @@ class Registry:
             reasons = profile.reasons(manufacturer, model, firmware, usb)
             if reasons:
                 found.append(Match(profile, sum(w for w, _ in reasons), tuple(text for _, text in reasons)))
-        return sorted(found, key=lambda match: -match.score)  # stable: users' come before ours
+        return sorted(found, key=lambda match: (-match.score, self._is_ours(match), -self._depth(match.profile)))
+
+    def _is_ours(self, match: Match) -> bool:
+        return self._origins[match.profile.name] == OURS
+
+    def _depth(self, profile: Profile) -> int:
+        """How many profiles it stands on: what extends another is the more specific of the two."""
+        depth, seen = 0, {profile.name}
+        while profile.extends is not None and depth < 10:
+            depth += 1
+            if profile.extends in seen or profile.extends not in self._profiles:
+                break
+            seen.add(profile.extends)
+            profile = self._profiles[profile.extends]
+        return depth
 
 
 @cache

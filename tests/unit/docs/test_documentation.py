@@ -24,6 +24,7 @@ from modemgw.config import (
     parse,
 )
 from modemgw.config_dialects import tables_of
+from modemgw.config_profiles import ProfilesSettings
 from modemgw.config_trace import TraceSettings
 from modemgw.dialects import ALL
 from modemgw.dialects.settings import setting_of
@@ -100,6 +101,7 @@ def test_every_exit_status_is_documented() -> None:
         ("`[store]`", StoreSettings),
         ("`[[modem]]`", ModemSettings),
         ("`[[account]]`", AccountSettings),
+        ("`[profiles]`", ProfilesSettings),
         ("`[sending]`", SendingSettings),
         ("`[receiving]`", ReceivingSettings),
         ("`[callbacks]`", CallbackSettings),

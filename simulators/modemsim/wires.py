@@ -151,6 +151,7 @@ class PtyWire:
         self._open = 0
         self._buffer = bytearray()
         self._writing = False
+        self._said_at = 0.0
         self._closed = False
         self._in = Pacer(self._loop, baud, on_data)
         self._out = Pacer(self._loop, baud, self._write_now)
@@ -226,6 +227,7 @@ class PtyWire:
             while self._buffer:
                 sent = os.write(self._master, self._buffer)
                 del self._buffer[:sent]
+                self._said_at = self._loop.time()
         except BlockingIOError:
             pass
         except OSError:
@@ -260,7 +262,11 @@ class PtyWire:
             self.close()
             done(self)
 
-        look()
+        # The kernel hands on what was written by a worker of its own: before that, it does not count as unread.
+        if self._loop.time() - self._said_at < 0.05:
+            self._loop.call_later(0.01, look)
+        else:
+            look()
 
     def close(self) -> None:
         """Pull it: a terminal that has it open reads end-of-file or an error, and the symlink is gone."""

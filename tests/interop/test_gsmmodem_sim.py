@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.interop.daemons import PARTS, RUSSIAN, ModemSim
 
 from modemsim import Rule, ThreadedSimulation
 
@@ -74,7 +75,7 @@ class Received:
 
     def wait(self, count: int) -> list[Any]:
         with self._news:
-            assert self._news.wait_for(lambda: len(self.items) >= count, 10)
+            assert self._news.wait_for(lambda: len(self.items) >= count, 60)
         return self.items
 
 
@@ -137,3 +138,46 @@ def test_an_error_and_a_pin(sim: ThreadedSimulation, connect: Connect) -> None:
     assert caught.value.code == 38
     modem.sendSms(PEER, "goes")
     assert [m.text for m in sim.far] == ["goes"]
+
+
+@pytest.fixture
+def served(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ModemSim]:
+    """The command instead of the library, and a second between two things that come in: the library reads each one
+    in a thread of its own, and loses what is announced meanwhile."""
+    options = ("--report-delay", "1", "--deliver-latency", "1")
+    with ModemSim(tmp_path / "served", request.param, *options) as served:
+        yield served
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("served", ["huawei-e3372", "quectel-ec25", "siemens-mc35i"], indirect=True)
+def test_a_long_text_with_reports_out_and_one_in(served: ModemSim) -> None:
+    received, reports = Received(), Received()
+    # the EC25 announces stored reports under a wrong name, so it is asked to hand them over
+    cnmi = "2,1,0,1" if served.personality == "quectel-ec25" else ""
+    modem = gsmmodem.GsmModem(
+        served.port(), 115200, smsReceivedCallbackFunc=received, smsStatusReportCallback=reports, AT_CNMI=cnmi
+    )
+    modem.connect()
+    try:
+        state = served.state()
+        assert (modem.imei, modem.imsi) == (state["imei"], state["imsi"])
+        sms = modem.sendSms(PEER, RUSSIAN)
+        submits = served.wait("submit", PARTS)
+        assert served.heard() == [RUSSIAN]
+        assert sms.reference == submits[-1]["mr"]
+        reports.wait(PARTS)
+        assert [r.reference for r in reports.items] == [e["mr"] for e in submits]
+        assert {r.deliveryStatus for r in reports.items} == {0}
+        assert sms.status == sms.DELIVERED
+
+        served.ctl("inject", RUSSIAN, "--from", PEER)
+        parts = received.wait(PARTS)
+        # it gives the parts as they come, with their headers: what a program on it does next
+        assert [p.udh[0].number for p in parts] == [1, 2, 3]
+        assert {(p.udh[0].parts, p.number) for p in parts} == {(PARTS, PEER)}
+        assert len({p.udh[0].reference for p in parts}) == 1
+        assert "".join(p.text for p in parts) == RUSSIAN
+        assert served.stored() == 0
+    finally:
+        modem.close()

@@ -44,7 +44,7 @@ NEVER_ASKED = frozenset({PortRole.DIAG, PortRole.GPS, PortRole.AUDIO, PortRole.I
 
 HUAWEI = 0x12D1
 # Huawei tells the use of an interface by its protocol, whatever its number (class ff, subclass 01, 02, 03).
-_HUAWEI_ROLES: Mapping[int, PortRole] = {
+HUAWEI_ROLES: Mapping[int, PortRole] = {
     0x01: PortRole.AT2, 0x10: PortRole.AT2, 0x31: PortRole.AT2, 0x61: PortRole.AT2,  # modem
     0x02: PortRole.AT, 0x12: PortRole.AT, 0x32: PortRole.AT, 0x62: PortRole.AT, 0x72: PortRole.AT,  # PCUI
     0x03: PortRole.DIAG, 0x13: PortRole.DIAG, 0x33: PortRole.DIAG, 0x63: PortRole.DIAG,
@@ -285,7 +285,7 @@ def _role(vid: int | None, usb: str | None, interface: UsbInterface) -> PortRole
     if interface.kind is None:
         return PortRole.UNKNOWN
     if vid == HUAWEI and interface.kind[0] == 0xFF:
-        return _HUAWEI_ROLES.get(interface.kind[2], PortRole.UNKNOWN)
+        return HUAWEI_ROLES.get(interface.kind[2], PortRole.UNKNOWN)
     return PortRole.DIAG if interface.kind == _QUALCOMM_DIAG else PortRole.UNKNOWN
 
 

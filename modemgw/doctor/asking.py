@@ -27,6 +27,8 @@ SLOW_S = 1.5
 #: One question, and all of them.
 QUESTION_S = 12.0
 ALL_S = 60.0
+#: The same of a modem that is slow: it is known to be, and the rest can wait.
+SLOW_ALL_S = 20.0
 
 SPEEDS = (115_200, 9_600, 57_600, 38_400, 19_200, 230_400, 460_800, 921_600, 4_800)
 
@@ -84,9 +86,8 @@ TRIES = commands.PIN_TRIES_FORMS
 
 #: What a modem that takes seconds for each answer is asked.
 FEW: tuple[Command, ...] = (
-    commands.IMEI,
-    FUNCTION,
     commands.PIN_ASK,
+    FUNCTION,
     commands.SIGNAL,
     *commands.REGISTRATION_ASK,
 )
@@ -95,6 +96,7 @@ QUESTIONS: tuple[Command, ...] = (
     commands.MANUFACTURER,
     commands.MODEL,
     commands.FIRMWARE,
+    commands.IMEI,
     *FEW,
     commands.OPERATOR,
     commands.FORMAT_ASK,
@@ -158,11 +160,15 @@ async def probe(transport: Transport, patience_s: Sequence[float]) -> Probe:
                 break
             if lost:
                 raise PortLost(transport.url, f"The port {transport.url} went away while it was asked.")
+            if _NMEA.search(heard):
+                return Probe(Heard.NMEA, loop.time() - began, bytes(heard[:200]))
             if _DONE.search(bytes(heard)):
                 took_s, sample = loop.time() - began, bytes(heard[:200])
                 if number > 1:  # the others are answered too: not to be taken for answers to questions
                     await _quiet(came, took_s + 0.5)
                 return Probe(Heard.MODEM, took_s, sample)
+        if number > 1 and _kind(bytes(heard)) is Heard.WORDS:
+            break
     return Probe(_kind(bytes(heard)), loop.time() - began, bytes(heard[:200]))
 
 
@@ -214,8 +220,9 @@ async def _ask_all(transport: Transport, answers: Answers) -> None:
     channel = Channel(transport, lambda urc: None)
     timeouts = 0
     try:
-        async with asyncio.timeout(ALL_S):
-            for question in FEW if answers.probe.after_s > SLOW_S else QUESTIONS:
+        slow = answers.probe.after_s > SLOW_S
+        async with asyncio.timeout(SLOW_ALL_S if slow else ALL_S):
+            for question in FEW if slow else QUESTIONS:
                 timeouts += not await _ask(channel, question, answers)
                 if timeouts >= 2:
                     answers.trouble = f"It left {', '.join(_unanswered(answers))} unanswered."
@@ -225,7 +232,7 @@ async def _ask_all(transport: Transport, answers: Answers) -> None:
                 if question in TRIES and answers.lines(question):
                     break
     except TimeoutError:
-        answers.trouble = f"It took longer than {ALL_S:g} s to answer a few questions."
+        answers.trouble = f"It had answered no more than {len(answers.said)} questions when time was up."
     except (CommandTimeout, PortLost) as error:
         answers.trouble = str(error)
 
@@ -239,7 +246,7 @@ def _more(answers: Answers) -> list[Command]:
     if "simcom" in maker:
         more += [URC_PORT_SIMCOM, SLOT_SIMCOM]
     more += commands.ICCID_FORMS[:2]
-    if any("PIN" in line or "PUK" in line for line in answers.lines(commands.PIN_ASK)):
+    if any("SIM PIN" in line or "PUK" in line for line in answers.lines(commands.PIN_ASK)):
         more += TRIES
     return more
 

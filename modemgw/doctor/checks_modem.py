@@ -82,7 +82,7 @@ def check_answers(answers: Answers, wanted: Wanted, now: datetime) -> Iterator[F
     if answers.probe.heard is not Heard.MODEM:
         return
     name = wanted.name
-    if answers.trouble:
+    if answers.trouble and answers.probe.after_s <= SLOW_S:
         yield Finding(
             "modem.stalls", Area.MODEM, Verdict.WARNING,
             f"It answers, but not always. {answers.trouble}",
@@ -530,7 +530,8 @@ def modem_time(answers: Answers) -> datetime | None:
             return None
         try:
             zone = timezone(timedelta(minutes=15 * int(found[7])))
-            when = datetime(year if year > 99 else 2000 + year, month, day, hour, minute, second, tzinfo=zone)
+            century = 0 if year > 99 else 2000 if year < 70 else 1900
+            when = datetime(century + year, month, day, hour, minute, second, tzinfo=zone)
         except ValueError:
             return None
         return when if when >= NEVER_SET else None

@@ -86,11 +86,12 @@ CAUSES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ),
 )  # fmt: skip
 
-# The most probable root first. What is not named comes after all of it.
+# The most probable root first. What is not named comes after all of it; so does a service that is not started yet.
 _ORDER = (
     "config.", "disk.", "database.", "extras.", "container.", "usb.", "port.denied", "port.", "port_of_http.",
-    "service.taken", "service.unauthorised", "service.", "modem.", "sim.", "radio.", "network.no_signal", "network.",
-    "smsc.", "storage.", "line.", "announce.", "clock.", "callbacks.", "queue.",
+    "service.taken", "service.unauthorised", "service.elsewhere", "service.hangs", "service.not_ready", "service.door",
+    "modem.", "sim.", "radio.", "network.no_signal", "network.", "smsc.", "storage.", "line.", "announce.", "clock.",
+    "callbacks.", "queue.",
 )  # fmt: skip
 
 

@@ -487,6 +487,8 @@ _PATTERN_HINTS = {
     "callback_url": "must start with http:// or https://",
     "balance": 'must be an amount, such as "100.50"',
     "price": 'must be an amount, such as "1.40"',
+    "balance_code": 'must be a USSD code, such as "*100#"',
+    "low_balance": 'must be an amount, such as "50.00"',
     "prefix": 'must be the first digits of a number, such as "7916"',
     "currency": 'must be three capital letters, such as "RUR"',
 }

@@ -8,7 +8,7 @@ from pydantic import Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 from modemgw.config_profiles import known_profile
-from modemgw.config_types import Name, PhoneNumber, Section
+from modemgw.config_types import Money, Name, Pattern, PhoneNumber, Section, UssdCode
 
 
 class ModemSettings(Section):
@@ -36,6 +36,11 @@ class ModemSettings(Section):
     per_month: int = Field(default=0, ge=0, le=1_000_000)
     gap_s: float = Field(default=0, ge=0, le=3600)
     canary_limit_s: int = Field(default=300, ge=10, le=3600)
+    calls: Literal["log", "reject", "leave"] = "log"
+    balance_code: UssdCode | None = None
+    balance_pattern: Pattern | None = None
+    balance_interval_s: int = Field(default=0, ge=0, le=31_536_000)
+    low_balance: Money | None = None
 
     @field_validator("profile")
     @classmethod
@@ -50,6 +55,13 @@ class ModemSettings(Section):
         raise PydanticCustomError(
             "power_cycle", 'must be the words of a command, such as ["uhubctl", "-l", "1-1", "-p", "2", "-a", "cycle"]'
         )
+
+    @field_validator("balance_interval_s")
+    @classmethod
+    def _balance(cls, value: int) -> int:
+        if 0 < value < 60:
+            raise PydanticCustomError("balance", "must be 0 (on demand only) or at least 60")
+        return value
 
     @field_validator("canary_interval_s")
     @classmethod

@@ -6,6 +6,7 @@ import asyncio
 import gc
 import logging
 import random
+import re
 import secrets
 import signal
 import tempfile
@@ -13,6 +14,7 @@ import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 
 from modemgw.config import (
@@ -38,6 +40,7 @@ from modemgw.modem.init_sim import RefusedPins
 from modemgw.modem.learned import LearnedStore, learned_path
 from modemgw.modem.line import WorkerPorts, WorkerSettings
 from modemgw.modem.supervisor import Supervisor
+from modemgw.modem.talks import Talks
 from modemgw.modem.trace import Tracer
 from modemgw.modem.transport import PortLost, Transport
 from modemgw.servers.http import views
@@ -46,6 +49,7 @@ from modemgw.servers.http.caller import HttpCaller
 from modemgw.servers.smpp import SmppServer
 from modemgw.servers.smtp import SmtpServer, start_smtp
 from modemgw.service.accounts import Accounts
+from modemgw.service.balances import Balances, BalanceSettings
 from modemgw.service.callbacks import CallbackLimits, Callbacks
 from modemgw.service.canary import CANARY_LOGIN
 from modemgw.service.commands import CommandRunner
@@ -57,6 +61,8 @@ from modemgw.service.limits import BlockRule
 from modemgw.service.pace import Quota
 from modemgw.service.sending import SendingSettings
 from modemgw.service.timers import Timers
+from modemgw.service.ussd import UssdDesk
+from modemgw.store.balances import SqliteBalances
 from modemgw.store.callbacks import CallbackQueue
 from modemgw.store.database import Store
 from modemgw.store.repository import SqliteRepository
@@ -147,6 +153,9 @@ class Runtime:
         known = [account.account(ids[account.login]) for account in accounts]
         members = Accounts(known)
         self._callbacks = self._make_callbacks(store, known)
+        talks = Talks(self._supervisor)
+        balances = Balances(talks, SqliteBalances(store), now_ms, self._supervisor.views, self._balance_settings())
+        await balances.load()
         self._core = GatewayCore(
             repository,
             dispatcher,
@@ -157,6 +166,8 @@ class Runtime:
             self._supervisor,
             callbacks=self._callbacks,
             traces=self._tracer,
+            ussd=UssdDesk(talks),
+            balances=balances,
             desk=Desk(
                 repository,
                 members,
@@ -169,6 +180,7 @@ class Runtime:
         await self._callbacks.start()
         await self._core.figures()  # counters begin here
         self._tasks.append(asyncio.create_task(timers.run(), name="timers"))
+        self._tasks.append(asyncio.create_task(balances.run(), name="balances"))
         self._tasks.append(asyncio.create_task(self._tell_followers(store, self._core), name="followers"))
         self._http = await start_http(make_app(self._core, config.http), config.http.listen)
         if config.smpp is not None:
@@ -220,7 +232,7 @@ class Runtime:
         settings = self.config.callbacks
         renderers = {dialect.name: dialect.callbacks for dialect in ALL if dialect.callbacks is not None}
         renderers[native_callbacks.NAME] = native_callbacks.renderer(
-            lambda view: views.message(view, ()), views.inbox_item, views.rfc3339
+            lambda view: views.message(view, ()), views.inbox_item, views.call, views.rfc3339
         )
         return Callbacks(
             CallbackQueue(store),
@@ -239,6 +251,17 @@ class Runtime:
             ),
         )
 
+    def _balance_settings(self) -> dict[str, BalanceSettings]:
+        return {
+            modem.name: BalanceSettings(
+                code=modem.balance_code,
+                pattern=None if modem.balance_pattern is None else re.compile(modem.balance_pattern),
+                interval_s=modem.balance_interval_s,
+                low=None if modem.low_balance is None else Decimal(modem.low_balance),
+            )
+            for modem in self.config.modems
+        }
+
     def _worker_settings(self, modem: ModemSettings) -> WorkerSettings:
         config = self.config
         return WorkerSettings(
@@ -254,6 +277,7 @@ class Runtime:
                 learned=self._learned,
                 profiles=config.profile_source.registry,
                 direct_delivery=modem.direct,
+                show_calls=modem.calls != "leave",
                 acknowledge_reports=self.config.receiving.acknowledge_reports,
                 indications=None if modem.cnmi is None else tuple(int(value) for value in modem.cnmi.split(",")),
             ),
@@ -271,6 +295,7 @@ class Runtime:
             power_cycle=tuple(modem.power_cycle or ()),
             canary_interval_s=modem.canary_interval_s,
             canary_limit_s=modem.canary_limit_s,
+            calls=modem.calls,
         )
 
     def _adopt(self, name: str, found: FoundModem) -> WorkerSettings:
@@ -348,7 +373,7 @@ async def demo(options: DemoOptions, *, announce: Callable[[str, str, str, str, 
             raise ModemgwError(str(error)) from error
         account = AccountSettings(
             login="demo", password=secrets.token_hex(4), api_key=f"demo-{secrets.token_hex(8)}", price="1.00",
-            balance="100.00",
+            balance="100.00", ussd=True,
         )  # fmt: skip
         config = Config(
             http=HttpSettings(listen=options.listen),

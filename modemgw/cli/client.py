@@ -27,7 +27,10 @@ TIMEOUT_S = 30.0
 #: Most items one page of the API holds.
 PAGE = 1000
 
-_EXITS = {401: Exit.UNAUTHORISED, 403: Exit.UNAUTHORISED, 404: Exit.NOT_FOUND, 409: Exit.FAILED}
+_EXITS = {
+    401: Exit.UNAUTHORISED, 403: Exit.UNAUTHORISED, 404: Exit.NOT_FOUND, 409: Exit.FAILED, 502: Exit.FAILED,
+    504: Exit.UNKNOWN,
+}  # fmt: skip
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -95,6 +98,7 @@ class Client:
     def __init__(self, target: Target) -> None:
         self.url = target.url.rstrip("/")
         self._authorization = target.authorization
+        self._limit_s = TIMEOUT_S
         parts = urlsplit(self.url)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             fail(Exit.USAGE, f"{self.url} is not the address of a service; write http://host:port")
@@ -128,7 +132,7 @@ class Client:
                 self._connection.close()
                 raise
         except TimeoutError:
-            fail(Exit.NO_SERVICE, f"the service at {self.url} does not answer within {TIMEOUT_S:g} s")
+            fail(Exit.NO_SERVICE, f"the service at {self.url} does not answer within {self._limit_s:g} s")
         except OSError as error:
             reason = error.strerror or str(error)
             fail(Exit.NO_SERVICE, f"no service is running at {self.url} ({reason}); start it with `modemgw run`")
@@ -152,6 +156,13 @@ class Client:
             fail(Exit.UNAUTHORISED, f"the service at {self.url} wants credentials; {hint}")
         default = Exit.NO_SERVICE if status >= 500 else Exit.USAGE
         fail(_EXITS.get(status, default), str(document["detail"]))
+
+    def patient(self, seconds: float) -> None:
+        """Wait for answers at least so long from now on."""
+        self._limit_s = max(TIMEOUT_S, seconds)
+        self._connection.timeout = self._limit_s
+        if self._connection.sock is not None:
+            self._connection.sock.settimeout(self._limit_s)
 
     def close(self) -> None:
         """Close the connection."""

@@ -228,6 +228,7 @@ def modems(*, client: Client, as_json: bool) -> None:
             item["operator"] or "",
             "" if item["signal_dbm"] is None else f"{item['signal_dbm']} dBm",
             item["number"] or "",
+            _balance(item),
             " ".join(f"{memory['memory']} {memory['used']}/{memory['total']}" for memory in item["storage"]),
             str(item["sent"]),
             str(item["received"]),
@@ -236,8 +237,14 @@ def modems(*, client: Client, as_json: bool) -> None:
         )
         for item in items
     ]
-    heads = ("NAME", "STATE", "OPERATOR", "SIGNAL", "NUMBER", "STORAGE", "SENT", "RECEIVED", "PORT", "REASON")
+    heads = (
+        "NAME", "STATE", "OPERATOR", "SIGNAL", "NUMBER", "BALANCE", "STORAGE", "SENT", "RECEIVED", "PORT", "REASON",
+    )  # fmt: skip
     print_table(heads, rows, empty="There are no modems.")
+
+
+def _balance(item: dict[str, Any]) -> str:
+    return "" if item.get("balance") is None else f"{item['balance']} {item['balance_currency'] or ''}".rstrip()
 
 
 @click.command()

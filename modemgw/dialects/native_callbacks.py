@@ -13,6 +13,7 @@ from typing import Any
 
 from modemgw.dialects.seam import CallbackRenderer, CallbackRequest, Occurrence
 from modemgw.domain.account import Account
+from modemgw.domain.call import CallView
 from modemgw.domain.inbox import InboxView
 from modemgw.domain.message import MessageView
 from modemgw.domain.states import State
@@ -23,9 +24,10 @@ NAME = "native"
 def renderer(
     message_body: Callable[[MessageView], Mapping[str, Any]],
     inbox_body: Callable[[InboxView], Mapping[str, Any]],
+    call_body: Callable[[CallView], Mapping[str, Any]],
     time_text: Callable[[int], str],
 ) -> CallbackRenderer:
-    """The format, with the JSON of /v1 given: of a message, of an incoming one, of a time."""
+    """The format, with the JSON of /v1 given: of a message, of an incoming one, of a call, of a time."""
 
     def render(event: Occurrence, account: Account) -> Sequence[CallbackRequest]:
         url: object = account.callback_url
@@ -42,6 +44,9 @@ def renderer(
         elif event.inbox is not None:
             body["inbox"] = inbox_body(event.inbox)
             stream = f"inbox {event.inbox.id}"
+        elif event.call is not None:
+            body["call"] = call_body(event.call)
+            stream = f"call {event.call.id}"
         else:
             return ()
         raw = json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")

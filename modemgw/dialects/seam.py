@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from modemgw.domain.account import Account
+from modemgw.domain.call import CallView
 from modemgw.domain.inbox import InboxView
 from modemgw.domain.message import MessageView, Submission
 
@@ -301,9 +302,10 @@ class ListAccounts(Command):
 
 @dataclass(frozen=True, slots=True)
 class Occurrence:
-    """Something a client may want to be told: `kind` is "status" (then `message`, with parts) or "inbox" (then
-    `inbox`). `own` is True when it is the message's own dialect that is asked (its `extra` says where to call),
-    False when it is the account's `callback_format`. `at` is Unix ms."""
+    """Something a client may want to be told: `kind` is "status" (then `message`, with parts), "inbox" (then `inbox`)
+    or "call" (then `call`; dialects whose provider knows no calls tell nothing). `own` is True when it is the message's
+    own dialect that is asked (its `extra` says where to call), False when it is the account's `callback_format`. `at`
+    is Unix ms."""
 
     kind: str
     event_id: int
@@ -313,6 +315,7 @@ class Occurrence:
     own: bool = False
     secret: str = ""  # random hex, for providers that send a nonce
     event: str = ""  # the kind in the history: message.delivered, inbox.partial, …
+    call: CallView | None = None
 
 
 @dataclass(frozen=True, slots=True)

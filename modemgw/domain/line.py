@@ -55,4 +55,7 @@ class ModemView:
     received: int
     in_air: bool
     paused: bool = False  # by hand: nothing is sent until it is resumed
+    balance: str | None = None  # of the SIM, as its operator said it: decimal text
+    balance_currency: str | None = None  # ISO 4217, where known
+    balance_at: int | None = None  # Unix ms
     recoveries: tuple[tuple[str, int], ...] = ()  # rung of the ladder, times climbed since start

@@ -91,10 +91,10 @@ class CallbackFeed:
     # -- who is told --------------------------------------------------------------------------------------
 
     def _render(self, item: FeedItem, batch: _Batch) -> None:
-        if item.inbox is not None:
+        if item.inbox is not None or item.call is not None:
             event = Occurrence(
-                kind="inbox", event=item.kind, event_id=item.event_id, at=item.at, inbox=item.inbox,
-                secret=self._secret(),
+                kind="inbox" if item.inbox is not None else "call", event=item.kind, event_id=item.event_id,
+                at=item.at, inbox=item.inbox, call=item.call, secret=self._secret(),
             )  # fmt: skip
             for account in self._accounts.values():
                 if account.callback_url and self._wants(account, item):

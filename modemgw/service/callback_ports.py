@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from modemgw.dialects.seam import CallbackRequest
+from modemgw.domain.call import CallView
 from modemgw.domain.callback import CallbackState, CallbackView
 from modemgw.domain.inbox import InboxView
 from modemgw.domain.message import MessageView
@@ -25,6 +26,7 @@ class FeedItem:
     account_id: int | None
     message: MessageView | None
     inbox: InboxView | None
+    call: CallView | None = None
 
 
 @dataclass(frozen=True, slots=True)

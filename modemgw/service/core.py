@@ -18,6 +18,7 @@ from modemgw.domain.trace import TraceView
 from modemgw.errors import ModemgwError
 from modemgw.service.accounts import Accounts
 from modemgw.service.admission import admit
+from modemgw.service.balances import Balances
 from modemgw.service.callbacks import Callbacks
 from modemgw.service.desk import Desk
 from modemgw.service.dispatch import Dispatcher
@@ -25,6 +26,7 @@ from modemgw.service.gateway import Figures, Health
 from modemgw.service.ports import Clock, NewMessage, Repository, job_of
 from modemgw.service.pricing import money, units
 from modemgw.service.timers import Timers
+from modemgw.service.ussd import UssdDesk
 
 #: Events given to a follower at a time.
 EVENT_PAGE = 500
@@ -61,10 +63,16 @@ class GatewayCore:
         desk: Desk | None = None,
         callbacks: Callbacks | None = None,
         traces: Traces | None = None,
+        ussd: UssdDesk | None = None,
+        balances: Balances | None = None,
     ) -> None:
+        self.ussd = ussd or UssdDesk(None)
+        self._balances = balances
         self.desk = desk or Desk(repository, accounts, clock)
         #: What the SIM of an account says is left; None where nobody asked it yet.
-        self.sim_balance: Callable[[Account], Balance | None] = lambda account: None
+        self.sim_balance: Callable[[Account], Balance | None] = (
+            balances.of_account if balances is not None else lambda account: None
+        )
         self._repository = repository
         self._dispatcher = dispatcher
         self._timers = timers
@@ -249,7 +257,15 @@ class GatewayCore:
     # -- state --------------------------------------------------------------------------------------------
 
     def modems(self) -> list[ModemView]:
-        return self._modems()
+        if self._balances is None:
+            return self._modems()
+        return [self._balances.shown(view) for view in self._modems()]
+
+    async def refresh_balance(self, account: Account, name: str) -> ModemView:
+        if self._balances is None:
+            raise Refusal(RefusalKind.NOT_FOUND, f"There is no modem named {name!r}.", field="name")
+        await self._balances.refresh(name)
+        return self._modem(name)
 
     async def pause_modem(self, account: Account, name: str) -> ModemView:
         await self._switch(
@@ -280,7 +296,7 @@ class GatewayCore:
             await self._repository.note(kind, None, modem=name, by=account.login)
 
     def _modem(self, name: str) -> ModemView:
-        return next(modem for modem in self._modems() if modem.name == name)
+        return next(modem for modem in self.modems() if modem.name == name)
 
     async def figures(self) -> Figures:
         if self._counted is None:

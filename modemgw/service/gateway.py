@@ -16,6 +16,7 @@ from modemgw.domain.states import State
 from modemgw.domain.trace import TraceView
 from modemgw.service.callbacks import Callbacks
 from modemgw.service.desk import Desk
+from modemgw.service.ussd import UssdDesk
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,15 @@ class Gateway(Protocol):
     @property
     def desk(self) -> Desk:
         """What dialects are given besides messages."""
+        ...
+
+    @property
+    def ussd(self) -> UssdDesk:
+        """USSD dialogues of the lines."""
+        ...
+
+    async def refresh_balance(self, account: Account, name: str) -> ModemView:
+        """Ask the operator what the SIM in a modem has left; the modem with it. Raises what `Balances.refresh` does."""
         ...
 
     def quote(self, account: Account, submission: Submission) -> Quoted:

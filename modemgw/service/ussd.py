@@ -43,9 +43,7 @@ class UssdDesk:
         """Answer the open menu of a line."""
         lines = self._allowed(account)
         if not 0 < len(text) <= LONGEST_ANSWER:
-            raise Refusal(
-                RefusalKind.BAD_PARAMETER, f"An answer has 1 to {LONGEST_ANSWER} characters.", field="answer"
-            )
+            raise Refusal(RefusalKind.BAD_PARAMETER, f"An answer has 1 to {LONGEST_ANSWER} characters.", field="answer")
         return await lines.ask(line, text, by=account.login, timeout_s=timeout_s, answering=True)
 
     async def cancel(self, account: Account, line: str) -> UssdAnswer:

@@ -33,7 +33,7 @@ CURSOR, SINCE = "callbacks.cursor", "callbacks.since"
 #: Events that may be told. That a message was accepted its client knows; that it waits again is no outcome.
 KINDS = (
     *(f"message.{state}" for state in State if state is not State.QUEUED),
-    "inbox.received", "inbox.partial", "inbox.completed", "inbox.undecodable",
+    "inbox.received", "inbox.partial", "inbox.completed", "inbox.undecodable", "call.incoming",
 )  # fmt: skip
 
 #: Rows changed by one write operation at the most.
@@ -42,7 +42,8 @@ BATCH = 2_000
 _FOLLOW = (
     "SELECT id, at, kind, account_id, message_id, inbox_id FROM events "
     f"WHERE id > ? AND id <= ? AND kind IN ({', '.join(repr(kind) for kind in KINDS)}) "
-    "AND (account_id IN (SELECT value FROM json_each(?)) OR inbox_id IS NOT NULL) ORDER BY id LIMIT ?"
+    "AND (account_id IN (SELECT value FROM json_each(?)) OR inbox_id IS NOT NULL OR kind = 'call.incoming') "
+    "ORDER BY id LIMIT ?"
 )
 
 _DUE = "state = 'waiting' AND due_at IS NOT NULL"
@@ -144,14 +145,16 @@ def page(con: sqlite3.Connection, cursor: int, accounts: Sequence[int], limit: i
     messages: dict[int, Any] = {}
     items = []
     for event_id, at, kind, account_id, message_id, inbox_id in rows:
-        message = inbox = None
+        message = inbox = call = None
         if message_id is not None:
             if message_id not in messages:
                 messages[message_id] = queries.message(con, account_id, message_id)
             message = messages[message_id]
         elif inbox_id is not None:
             inbox = queries.inbox_item(con, inbox_id)
-        items.append(FeedItem(event_id, at, kind, account_id, message, inbox))
+        elif kind == "call.incoming":
+            call = queries.call(con, event_id)
+        items.append(FeedItem(event_id, at, kind, account_id, message, inbox, call))
     return FeedPage(rows[-1][0] if more else max(last, cursor), items, more)
 
 

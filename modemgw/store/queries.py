@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
+from modemgw.domain.call import CallView
 from modemgw.domain.inbox import InboxKind, InboxView
 from modemgw.domain.message import (
     AttemptView,
@@ -240,6 +241,17 @@ def last_event(con: sqlite3.Connection) -> int:
     """The cursor of the present."""
     last: int | None = con.execute("SELECT max(id) FROM events").fetchone()[0]
     return last or 0
+
+
+def call(con: sqlite3.Connection, event_id: int) -> CallView | None:
+    """The call that an event of the kind `call.incoming` tells of."""
+    for event in _events(con.execute(_EVENT + "WHERE e.id = ?", (event_id,))):
+        number = event.data.get("number")
+        return CallView(
+            event.id, event.line or str(event.data.get("modem", "")), None if number is None else str(number),
+            event.at, bool(event.data.get("rejected")),
+        )  # fmt: skip
+    return None
 
 
 def inbox(con: sqlite3.Connection, after: int, limit: int) -> list[InboxView]:

@@ -21,6 +21,7 @@ from modemgw.servers.http.callbacks_api import CallbacksApi
 from modemgw.servers.http.dialects import DialectShell
 from modemgw.servers.http.events import EventsApi
 from modemgw.servers.http.health import HealthApi
+from modemgw.servers.http.modems_api import ModemsApi
 from modemgw.servers.http.native import NativeApi, Operation
 from modemgw.servers.http.openapi import DocsApi
 from modemgw.servers.http.peer import Peers
@@ -58,6 +59,7 @@ def make_app(
         *events.operations(),
         *CallbacksApi(gateway, settings, keyring).operations(),
         *TraceApi(gateway, keyring).operations(),
+        *ModemsApi(gateway, settings, keyring).operations(),
         *HealthApi(gateway).operations(),
     ]
     docs = DocsApi(operations, dialects)

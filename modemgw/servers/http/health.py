@@ -114,6 +114,12 @@ class _Snapshot:
             "modemgw_modem_recoveries", "Rungs of the recovery ladder climbed since start.", labels=["modem", "rung"]
         )
         signal = GaugeMetricFamily("modemgw_modem_signal_dbm", "Received signal strength.", labels=["modem"])
+        balance = GaugeMetricFamily(
+            "modemgw_modem_balance", "What the SIM has left, as its operator said.", labels=["modem", "currency"]
+        )
+        balance_at = GaugeMetricFamily(
+            "modemgw_modem_balance_time_seconds", "Unix time at which it was said.", labels=["modem"]
+        )
         used = GaugeMetricFamily(
             "modemgw_modem_storage_used", "SMS kept in a memory of the modem.", labels=["modem", "memory"]
         )
@@ -131,10 +137,13 @@ class _Snapshot:
                 climbed.add_metric([modem.name, rung], count)
             if modem.signal_dbm is not None:
                 signal.add_metric([modem.name], modem.signal_dbm)
+            if modem.balance is not None and modem.balance_at is not None:
+                balance.add_metric([modem.name, modem.balance_currency or ""], float(modem.balance))
+                balance_at.add_metric([modem.name], modem.balance_at / 1000)
             for storage in modem.storage:
                 used.add_metric([modem.name, storage.memory], storage.used)
                 total.add_metric([modem.name, storage.memory], storage.total)
-        yield from (state, since, air, sent, received, climbed, signal, used, total)
+        yield from (state, since, air, sent, received, climbed, signal, balance, balance_at, used, total)
         yield from self._counted()
 
     def _counted(self) -> Iterator[Any]:

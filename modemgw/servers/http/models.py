@@ -309,6 +309,9 @@ class ModemBody(_Body):
     received: int
     in_air: bool = Field(description="A part is being sent right now.")
     paused: bool = Field(description="By hand: nothing is sent until it is resumed.")
+    balance: str | None = Field(description="What the SIM has left, as its operator said last; decimal.")
+    balance_currency: str | None = Field(description="ISO 4217, where known.")
+    balance_at: Time | None = Field(description="When it was said.")
     recoveries: dict[str, int] = Field(description="Rungs of the recovery ladder, and how often each was climbed.")
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from modemgw.domain.call import CallView
 from modemgw.domain.inbox import InboxView
 from modemgw.domain.line import ModemView
 from modemgw.domain.message import AttemptView, EventView, MessageView, PartView, ReceiptView
@@ -146,6 +147,11 @@ def inbox_item(view: InboxView) -> dict[str, Any]:
     }
 
 
+def call(view: CallView) -> dict[str, Any]:
+    """A call in the callbacks of the native format."""
+    return {"modem": view.line, "from": view.number, "received_at": rfc3339(view.at), "rejected": view.rejected}
+
+
 def modem(view: ModemView) -> dict[str, Any]:
     """ModemBody."""
     storage = [{"memory": item.memory, "used": item.used, "total": item.total} for item in view.storage]
@@ -171,6 +177,9 @@ def modem(view: ModemView) -> dict[str, Any]:
         "received": view.received,
         "in_air": view.in_air,
         "paused": view.paused,
+        "balance": view.balance,
+        "balance_currency": view.balance_currency,
+        "balance_at": _time(view.balance_at),
         "recoveries": dict(view.recoveries),
     }
 

@@ -21,7 +21,7 @@ from tests.unit.dialects.test_smsc_callbacks import AT, INBOX, MESSAGE
 
 SHOP = Account(id=1, login="shop", callback_url="https://shop.example/cb", callback_secret="секрет")
 
-render = renderer(lambda view: views.message(view, ()), views.inbox_item, views.rfc3339)
+render = renderer(lambda view: views.message(view, ()), views.inbox_item, views.call, views.rfc3339)
 
 
 def told(event: Occurrence) -> Any:

@@ -76,6 +76,7 @@ MODEL = Command("AT+CGMM", ("+CGMM",), bare=True)  # TS 27.007 5.2
 FIRMWARE = Command("AT+CGMR", ("+CGMR",), bare=True)  # TS 27.007 5.3
 IMEI = Command("AT+CGSN", ("+CGSN",), bare=True, answers=True)  # TS 27.007 5.4
 IMEI_ALONE = Command("AT+CGSN=1", ("+CGSN",), bare=True)
+SERIAL_NUMBER = Command("AT+GSN", ("+GSN",), bare=True)  # V.250 6.1.7
 IDENTIFY = Command("ATI", ("+GCAP", "+GMI", "+GMM", "+GMR", "+GSN"), bare=True)  # V.250 6.1.3
 
 # ---------------------------------------------------------------- TS 27.007 8: function, SIM, signal

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from modemgw.at import commands
 from modemgw.at.commands import Command, plain, question
-from modemgw.at.errors import AtError, CommandFailed
+from modemgw.at.errors import AtError, AtResponseError, CommandFailed
 from modemgw.at.responses import (
     first,
     read_function,
@@ -65,6 +65,7 @@ class Found:
     manufacturer: str = ""
     model: str = ""
     firmware: str = ""
+    ati: tuple[str, ...] = ()
     imei: str | None = None
     imsi: str | None = None
     iccid: str | None = None
@@ -203,8 +204,11 @@ async def _identify(init: Initialiser) -> None:
     found.firmware = await _name(init, commands.FIRMWARE)
     if not (found.manufacturer and found.model):
         await _identify_by_ati(init)
-    for command in (commands.IMEI, commands.IMEI_ALONE):
+    for command in (commands.IMEI, commands.IMEI_ALONE, commands.SERIAL_NUMBER):
         found.imei = found.imei or await read_if_told(init.channel, command, read_imei, "serial number")
+    if found.imei is None and not found.ati:
+        await _identify_by_ati(init)
+    found.imei = found.imei or _imei_in(found.ati)
     if init.fixed_profile is None:
         init.profile = init.settings.profiles.choose(found.manufacturer, found.model, found.firmware, init.usb)
     if init.settings.learned is not None and found.imei:
@@ -222,7 +226,7 @@ async def _identify_by_ati(init: Initialiser) -> None:
     """ATI answers `Manufacturer: …`, `Model: …` or three lines without names (V.250 6.1.3)."""
     found = init.found
     try:
-        texts = (await init.channel.run(commands.IDENTIFY)).texts
+        found.ati = texts = (await init.channel.run(commands.IDENTIFY)).texts
     except CommandFailed:
         return
     bare = [t for t in texts if ":" not in t]
@@ -230,6 +234,16 @@ async def _identify_by_ati(init: Initialiser) -> None:
     found.manufacturer = found.manufacturer or named.get("manufacturer", "") or (bare[0] if bare else "")
     found.model = found.model or named.get("model", "") or (bare[1] if len(bare) > 1 else "")
     found.firmware = found.firmware or named.get("revision", "") or (bare[2] if len(bare) > 2 else "")
+
+
+def _imei_in(texts: Sequence[str]) -> str | None:
+    """Some tell it nowhere but in ATI, as `IMEI: …` or as bare digits."""
+    for text in texts:
+        head, colon, _ = text.partition(":")
+        if not colon or "IMEI" in head.upper():
+            with contextlib.suppress(AtResponseError):
+                return read_imei(text)
+    return None
 
 
 async def _early(init: Initialiser) -> None:

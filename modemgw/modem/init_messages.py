@@ -34,7 +34,7 @@ _DEFAULT_RANGES = (MemoryRange(("SM",), ("SM",), ("SM",)), MemoryRange(("ME",), 
 _STARTING = frozenset({300, 302, 320, 500})  # CMS errors of a message service that is not up yet
 
 #: Keys of the learned values.
-CNMI, CPMS, MEMORIES, SERVICE = "cnmi", "cpms", "memories", "service"
+CNMI, CPMS, MEMORIES, SERVICE, READY = "cnmi", "cpms", "memories", "service", "ready"
 
 Indications = tuple[int, ...]
 
@@ -48,18 +48,16 @@ async def ready(init: Initialiser) -> None:
 
     Only where it has started before our eyes; a modem that never says so is not waited for a second time.
     """
-    boot = init.boot
-    if not boot.started or boot.ready or init.learned.get("ready") == "never":
-        return
+    boot, known = init.boot, init.learned.get(READY)
     limit = min(init.profile.ready_s, init.settings.sim_wait_s)
-    if not init.profile.ready_urcs or limit <= 0:
+    if not boot.started or not init.profile.ready_urcs or (known == "never" and not boot.ready):
         return
-    if await boot.wait(limit):
-        init.learned.put("ready", "told")
+    if boot.ready or await boot.wait(limit):
+        init.learned.put(READY, "told")
     else:
         init.note(f"The modem has started and did not say within {limit:g} s that its message service is ready.")
-        if init.learned.get("ready") is None:
-            init.learned.put("ready", "never")
+        if known != "told":
+            init.learned.put(READY, "never")
 
 
 # ---------------------------------------------------------------- service

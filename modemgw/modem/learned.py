@@ -74,6 +74,16 @@ class Learned:
         value = self.get(key)
         return value if isinstance(value, str) else None
 
+    def table(self, key: str) -> dict[str, Value]:
+        """The value if it is a table, else an empty one."""
+        value = self.get(key)
+        return dict(value) if isinstance(value, dict) else {}
+
+    def names(self, key: str) -> tuple[str, ...]:
+        """The value if it is a list of strings, else nothing."""
+        value = self.get(key)
+        return tuple(value) if isinstance(value, list | tuple) and all(isinstance(n, str) for n in value) else ()
+
     def put(self, key: str, value: Value) -> None:
         """Remember; what is known already costs nothing. Raises ValueError for a key or value that cannot be."""
         if not _KEY.match(key):

@@ -23,7 +23,7 @@ from modemgw.at.responses import (
     read_message,
     with_sca,
 )
-from modemgw.modem.channel import Channel, Response
+from modemgw.modem.channel import Channel, CommandTimeout, ModemSilent, Response
 from modemgw.modem.driver import StorageFill, StoredPdu
 from modemgw.modem.learned import Learned
 from modemgw.modem.profile import Profile
@@ -34,8 +34,9 @@ READ_TRIES = 3
 WALK_MOST = 500  # places read one by one where a memory can be listed in no other way
 REPORTS = "SR"  # listed by AT+CPMS=? of many modems that can neither list nor read it
 
-# Keys of the learned values: memory -> way of listing; announced memory -> [true memory, shift of the index].
-_CMGL, _PLACES = "cmgl", "places"
+# Keys of the learned values: memory -> way of listing; ways that were not answered in time; announced memory ->
+# [true memory, shift of the index].
+_CMGL, _STALLS, _PLACES = "cmgl", "cmgl_stalls", "places"
 
 _EMPTY_CMS = frozenset({321})  # invalid memory index: nothing there
 _EMPTY_CME = frozenset({21, 22})  # invalid index, not found
@@ -108,6 +109,11 @@ class Storage:
                     self._forget_way(memory, way)
                     problem = exc
                     continue
+                except ModemSilent:
+                    raise
+                except CommandTimeout:
+                    self._stalled(way)  # the next look goes another way (quirks P18)
+                    raise
                 if not found and self._used.get(memory, 0) > self._barren.get(memory, 0):
                     shown_empty = True  # it says that there are some: another way may show them
                     continue
@@ -127,20 +133,24 @@ class Storage:
 
     def _ways(self, memory: str) -> list[str]:
         """The ways of listing, the one that worked last first."""
-        table = self._learned.get(_CMGL)
-        known = self._listers.get(memory) or (table.get(memory) if isinstance(table, dict) else None)
+        known = self._listers.get(memory) or self._learned.table(_CMGL).get(memory)
+        stalls = self._learned.names(_STALLS)
         ways = [*([known] if known in _LISTERS else []), *self._profile.listings, *_LISTERS]
-        return list(dict.fromkeys(ways))
+        return sorted(dict.fromkeys(ways), key=lambda way: way in stalls)
+
+    def _stalled(self, way: str) -> None:
+        stalls = self._learned.names(_STALLS)
+        if way not in stalls and len(stalls) < len(_LISTERS) - 1:
+            self._learned.put(_STALLS, [*stalls, way])
 
     def _keep_way(self, memory: str, way: str) -> None:
-        table = self._learned.get(_CMGL)
-        self._learned.put(_CMGL, {**(table if isinstance(table, dict) else {}), memory: way})
+        self._learned.put(_CMGL, {**self._learned.table(_CMGL), memory: way})
 
     def _forget_way(self, memory: str, way: str) -> None:
         if self._listers.get(memory) == way:
             del self._listers[memory]
-        table = self._learned.get(_CMGL)
-        if isinstance(table, dict) and table.get(memory) == way:
+        table = self._learned.table(_CMGL)
+        if table.get(memory) == way:
             self._learned.put(_CMGL, {m: w for m, w in table.items() if m != memory})
 
     async def read_message(self, memory: str, index: int, *, report: bool = False) -> StoredPdu | None:
@@ -151,8 +161,8 @@ class Storage:
         A `report` may also lie in the memory of reports.
         """
         async with self._lock:
-            table = self._learned.get(_PLACES)
-            known = _place(table.get(memory)) if isinstance(table, dict) else None
+            table = self._learned.table(_PLACES)
+            known = _place(table.get(memory))
             if known is not None and memory not in self._index_is_true:
                 found = await self._look(known[0], index + known[1])
                 if found is not None:
@@ -196,8 +206,7 @@ class Storage:
     def _note_place(self, announced: str, memory: str, shift: int) -> None:
         """Twice in a row the same way astray: this modem means it so."""
         if self._astray.get(announced) == (memory, shift):
-            table = self._learned.get(_PLACES)
-            self._learned.put(_PLACES, {**(table if isinstance(table, dict) else {}), announced: [memory, shift]})
+            self._learned.put(_PLACES, {**self._learned.table(_PLACES), announced: [memory, shift]})
         self._astray[announced] = (memory, shift)
 
     async def delete_message(self, memory: str, index: int) -> None:

@@ -38,7 +38,7 @@ class UrcPort:
         if not self._heard:
             self._heard = True
             if self.current is not None:
-                self._learned.put(KEY, {**self._table(), self._kind: self.current})
+                self._learned.put(KEY, {**self._learned.table(KEY), self._kind: self.current})
 
     def unannounced(self, count: int) -> None:
         """So many messages that arrived since the set-up were found without having been announced."""
@@ -52,13 +52,9 @@ class UrcPort:
         self._unannounced = 0
         self._left -= 1
         if self._known() is not None:
-            self._learned.put(KEY, {k: v for k, v in self._table().items() if k != self._kind})
+            self._learned.put(KEY, {k: v for k, v in self._learned.table(KEY).items() if k != self._kind})
         at = self.commands.index(self.current) if self.current in self.commands else -1
         return self.commands[(at + 1) % len(self.commands)]
 
-    def _table(self) -> dict[str, str]:
-        table = self._learned.get(KEY)
-        return table if isinstance(table, dict) else {}
-
     def _known(self) -> str | None:
-        return self._table().get(self._kind)
+        return self._learned.table(KEY).get(self._kind)

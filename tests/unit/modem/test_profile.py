@@ -120,6 +120,7 @@ ROWS = [
     ("Novatel Wireless Incorporated", "USB551L", "", "1410:b001", "novatel"),
     ("Inseego", "USB8", "", None, "novatel"),
     ("Iridium", "9522B", "IS11003", None, "iridium"),
+    ("Motorola", "9522B Satellite Modem", "IS10001", "0403:6001", "iridium"),
     ("Teltonika", "TRM240", "", "2c7c:0121", "teltonika-trm240"),
     ("Nokia", "Nokia 6230i", "V 03.88", "0421:0428", "nokia"),
     ("MTK", "MTK2", "MAUI.11AMD", "0e8d:0023", "mediatek"),

@@ -43,6 +43,7 @@ from modemgw.modem.supervisor import Supervisor
 from modemgw.modem.talks import Talks
 from modemgw.modem.trace import Tracer
 from modemgw.modem.transport import PortLost, Transport
+from modemgw.sdnotify import Notifier
 from modemgw.servers.http import views
 from modemgw.servers.http.app import HttpServer, make_app, start_http
 from modemgw.servers.http.caller import HttpCaller
@@ -117,6 +118,11 @@ class Runtime:
         """The use cases, for those that run in the same process."""
         assert self._core is not None
         return self._core
+
+    def touch_store(self) -> asyncio.Future[None]:
+        """Done when the database's writer has had its turn: it lives."""
+        assert self._store is not None
+        return self._store.write(lambda transaction: None)
 
     async def start(self) -> None:
         """Open the store, bring back what was interrupted, start modems, then open the front doors."""
@@ -339,8 +345,10 @@ async def serve(config: Config, *, ready: Callable[[Runtime], None] | None = Non
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     runtime = Runtime(config)
+    notifier = Notifier(lambda: runtime.gateway.modems(), runtime.touch_store)
     try:
         await runtime.start()
+        notifier.ready()
         # what lives as long as the process need not be looked through by every collection
         gc.collect()
         gc.freeze()
@@ -348,6 +356,7 @@ async def serve(config: Config, *, ready: Callable[[Runtime], None] | None = Non
             ready(runtime)
         await stop.wait()
     finally:
+        await notifier.stopping()
         await runtime.stop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.remove_signal_handler(number)

@@ -12,11 +12,12 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from modemgw.at.commands import AT, PROMPT_S, RESULTS_ON, SUBMIT_OK_S, SUBMIT_S, Command, submit
+from modemgw.at.commands import AT, ECHO_OFF, PROMPT_S, RESULTS_ON, SUBMIT_OK_S, SUBMIT_S, Command, submit
 from modemgw.at.errors import AtResponseError, CmsError, CommandFailed
 from modemgw.at.parser import (
     UNKNOWN,
     AtParser,
+    Echo,
     Final,
     Garbage,
     InfoLine,
@@ -33,6 +34,7 @@ from modemgw.modem.driver import (
     SendRejected,
     TpduHex,
 )
+from modemgw.modem.echo import RESTARTED, EchoWatch
 from modemgw.modem.transport import PortLost, Transport
 
 log = logging.getLogger(__name__)
@@ -58,6 +60,7 @@ _PROBES = (
     Command("AT+CFUN?", ("+CFUN",)),
 )
 
+FEW_BYTES = 4  # may come without meaning anything
 UNREADABLE = "What came could not be read: baudrate of this modem may be wrong, or this is no AT port."
 
 OnUrc = Callable[[Urc], None]
@@ -127,6 +130,8 @@ class Channel:
         self._stray_results = 0
         self._result_at = -REPEAT_S
         self._repeats = False  # it says its results twice
+        self._echo = EchoWatch()
+        self._understood = 0  # lines, prompts and echoes, ever
         self._prompt_awaited = False
         self._secret = False
         self._bytes = 0
@@ -191,6 +196,7 @@ class Channel:
         if isinstance(outcome, Final):
             if outcome.error is not None:
                 raise outcome.error
+            self._echo.switched_off() if command is ECHO_OFF else self._echo.command_over()
             return Response(tuple(self._lines), outcome)
         if isinstance(outcome, PortLost):
             raise outcome
@@ -295,7 +301,8 @@ class Channel:
             self._leave_prompt()
             self._end()
             raise
-        if isinstance(outcome, Prompt):
+        restarted = self._echo.back
+        if isinstance(outcome, Prompt) and not restarted:
             if self._after_prompt is None:
                 return
             outcome = self._after_prompt
@@ -310,6 +317,8 @@ class Channel:
         if outcome is None:
             why = f"the go-ahead failed ({refused})" if refused is not None else "no go-ahead was given"
             raise SendAborted(f"Nothing was sent: {why}.") from refused
+        if restarted:
+            raise SendAborted(f"Nothing was sent. {RESTARTED}")
         self.counters.timeouts += 1
         raise SendAborted(f"Nothing was sent: the modem gave no prompt within {PROMPT_S:g} s.")
 
@@ -409,7 +418,7 @@ class Channel:
         self.counters.resyncs += 1
         self._dirty = True
         self._resyncing = True
-        before, garbage = self._bytes, self.counters.garbage
+        before, understood = self._bytes, self._understood
         try:
             for probe, limit_s in zip(_PROBES, RESYNC_PROBE_S, strict=True):
                 self._parser.expect_prompt()
@@ -426,7 +435,7 @@ class Channel:
         finally:
             self._resyncing = False
             self._end()
-        unreadable = self._bytes > before and self.counters.garbage > garbage
+        unreadable = self._bytes > before + FEW_BYTES and self._understood == understood
         raise ModemSilent("AT", sum(RESYNC_PROBE_S), UNREADABLE if unreadable else "")
 
     async def _probe(self, probe: Command, limit_s: float) -> bool:
@@ -478,6 +487,7 @@ class Channel:
             log.debug("%s < %r", self.transport.url, data)
         for event in self._parser.feed(data):
             kind = type(event)
+            self._understood += kind is not Garbage
             if kind is Urc:
                 self._urc(event)  # type: ignore[arg-type]
             elif kind is InfoLine:
@@ -493,6 +503,8 @@ class Channel:
             elif kind is Garbage:
                 self.counters.garbage += 1
                 self._strays += 1
+            elif kind is Echo and self._echo.heard():
+                self._urc(Urc("RESTART", RESTARTED))
         if self._parser.holding and self._flush_timer is None:
             self._flush_timer = self._loop.call_later(HOLD_S, self._flush)
 

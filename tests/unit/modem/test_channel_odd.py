@@ -11,7 +11,7 @@ from modemgw.at import commands
 from modemgw.at.parser import Urc
 from modemgw.modem import channel as channel_module
 from modemgw.modem.channel import Channel, ModemSilent
-from modemgw.modem.driver import TpduHex
+from modemgw.modem.driver import SendAborted, TpduHex
 from modemgw.modem.transport import open_transport
 
 from tests.unit.modem.peer import ALIVE, OK, Answer, Peer, over, said
@@ -114,3 +114,36 @@ async def test_what_cannot_be_read_is_told_as_such() -> None:
     async with rig({".*": b"\xf8\x80\x00\xfe\r\n"}) as (channel, _, _):
         with pytest.raises(ModemSilent, match="baudrate"):
             await channel.resync()
+
+
+def echoing(answer: bytes) -> Answer:
+    return lambda peer, line: line + b"\r" + answer
+
+
+async def test_an_echo_that_is_back_tells_of_a_restart_and_nothing_is_sent() -> None:
+    """In text mode AT+CMGS=18 would be taken for a number, and the PDU for its text."""
+    script: dict[str, Answer] = {"ATE0": echoing(OK), r"AT\+CSQ": said("+CSQ: 20,99", "OK")}
+    async with rig(script) as (channel, peer, urcs):
+        await channel.run(commands.ECHO_OFF)
+        await channel.run(commands.SIGNAL)
+        assert urcs == []
+        peer.script[rf"AT\+CMGS={PDU.length}"] = echoing(b"\r\n> ")
+        with pytest.raises(SendAborted, match="started anew"):
+            await channel.send_tpdu(PDU, go_ahead=yes())
+        assert [urc.name for urc in urcs] == ["RESTART"]
+        assert not any(line.endswith(b"\x1a") for line in peer.heard)
+
+
+async def test_an_echo_that_stays_tells_nothing() -> None:
+    script: dict[str, Answer] = {
+        "ATE0": echoing(OK),
+        r"AT\+CSQ": echoing(said("+CSQ: 20,99", "OK")),
+        rf"AT\+CMGS={PDU.length}": echoing(b"\r\n> "),
+        PDU.hex + "\x1a": echoing(said("+CMGS: 7", "OK")),
+    }
+    async with rig(script) as (channel, _, urcs):
+        await channel.run(commands.ECHO_OFF)
+        for _ in range(2):
+            await channel.run(commands.SIGNAL)
+        assert await channel.send_tpdu(PDU, go_ahead=yes()) == 7
+        assert urcs == []

@@ -9,8 +9,9 @@ import json
 import os
 import sys
 import termios
+import time
 import tty
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -70,27 +71,30 @@ class Told:
         return next(f for f in self.findings if f["key"] == key)
 
 
-async def modemgw(*arguments: str, user: int | None = None, text: str = "") -> tuple[int, str, str]:
-    """Status, output and complaints of the command, run from outside."""
+#: Root without its powers: files of others are closed to it, and so are processes that have them.
+POWERLESS = ("setpriv", "--bounding-set=-all", "--inh-caps=-all")
+
+
+async def modemgw(*arguments: str, before: Sequence[str] = (), text: str = "") -> tuple[int, str, str]:
+    """Status, output and complaints of the command, run from outside; `before` goes before it."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith("MODEMGW_")}
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", "from modemgw.cli import main; main()", *arguments,
-        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-        env=environment, **({} if user is None else {"user": user, "group": user, "extra_groups": []}),
+        *before, sys.executable, "-c", "from modemgw.cli import main; main()", *arguments,
+        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, env=environment,
     )  # fmt: skip
     out, err = await asyncio.wait_for(process.communicate(text.encode()), 90)
     assert process.returncode is not None
     return process.returncode, out.decode(), err.decode()
 
 
-async def doctor(config: Path | None, *arguments: str, root: Path | None = None, user: int | None = None) -> Told:
+async def doctor(config: Path | None, *arguments: str, root: Path | None = None, before: Sequence[str] = ()) -> Told:
     """`modemgw doctor --json`; a traceback fails the test."""
     words = ["doctor", "--json", *arguments]
     if config is not None:
         words += ["--config", str(config)]
     if root is not None:
         words += ["--root", str(root)]
-    status, out, err = await modemgw(*words, user=user)
+    status, out, err = await modemgw(*words, before=before)
     assert "Traceback" not in err, err
     assert out, err
     return Told(status, json.loads(out))
@@ -174,6 +178,17 @@ def scripted(changes: Mapping[str, str] | None = None, *, speed: int | None = No
 def parrot(data: bytes, _speed: int) -> bytes:
     """Gives back what it is told: a loopback plug."""
     return data
+
+
+def asleep(answer: Answerer, seconds: float) -> Answerer:
+    """Hears nothing for so long after the first byte."""
+    woken: list[float] = []
+
+    def after(data: bytes, speed: int) -> bytes:
+        woken.append(time.monotonic())
+        return answer(data, speed) if woken[-1] - woken[0] >= seconds else b""
+
+    return after
 
 
 def mute(_data: bytes, _speed: int) -> bytes:

@@ -5,12 +5,14 @@ The result of a port's checks also says whether it may be asked.
 
 from __future__ import annotations
 
+import contextlib
 import grp
 import os
 import pwd
 import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from modemgw.doctor.checks_modem import Wanted
 from modemgw.doctor.findings import Area, Finding, Verdict, ok
@@ -105,10 +107,14 @@ def _wrong_role(wanted: Wanted, ground: Ground, found: FoundPort) -> Finding:
 def _missing(wanted: Wanted, ground: Ground) -> Finding:
     host, port = ground.host, wanted.port
     offer = _offer(ground)
-    if host.container and not host.path("/dev/serial").exists() and not ground.ports:
+    known = any(os.path.basename(found.url) == os.path.basename(port) for found in ground.ports)
+    modems = [device for device in ground.devices if device.maker_of_modems or device.converter]
+    if host.container and (known or not modems) and not host.path("/dev/serial").exists():
         return Finding(
             "container.no_device", Area.PORTS, Verdict.PROBLEM,
-            f"There is no {port} in this {host.container} container: it was not given the device.",
+            f"There is no {port} in this {host.container} container"
+            + (", but the machine has it: the container was not given the device." if known
+               else ": it was not given the device."),
             f"start the container with --device {port} (or -v /dev:/dev and "
             "--device-cgroup-rule 'c 188:* rmw' --device-cgroup-rule 'c 166:* rmw', which survives a replug)",
             wanted.name,
@@ -132,11 +138,11 @@ def _offer(ground: Ground) -> str | None:
     return f"set port = {names}; better set imei of the modem, which stays when ports are renumbered"
 
 
-def denied(wanted: Wanted, status: os.stat_result, host: Host, *, cgroup: bool = False) -> Finding:
+def denied(wanted: Wanted, status: os.stat_result, host: Host, *, refused: bool = False) -> Finding:
     """Not allowed to open it, with what gives the right."""
     port, name = wanted.port, wanted.name
     real = os.path.realpath(host.path(port))
-    if cgroup or (host.container and os.geteuid() == 0):
+    if _mode_allows(status) and (refused or host.container):
         kind = os.major(status.st_rdev)
         return Finding(
             "port.denied", Area.PORTS, Verdict.PROBLEM,
@@ -227,6 +233,27 @@ def _release(holder: Holder) -> str:
         return f"one modemgw is enough: stop the other (kill {holder.pid}), or give each its own modems"
     known = next((fix for name, fix in GRABBERS.items() if holder.name.startswith(name[:15])), None)
     return known or f"stop {holder.name} (kill {holder.pid}), or give this modem another port"
+
+
+def _mode_allows(status: os.stat_result) -> bool:
+    """By owner, group and mode this process may read and write; if it may not all the same, something else forbids."""
+    mode = status.st_mode
+    if _may_override():
+        return True
+    if status.st_uid == os.geteuid():
+        return mode & 0o600 == 0o600
+    if status.st_gid in {os.getegid(), *os.getgroups()}:
+        return mode & 0o060 == 0o060
+    return mode & 0o006 == 0o006
+
+
+def _may_override() -> bool:
+    """CAP_DAC_OVERRIDE (capabilities(7))."""
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
+        held = next(line for line in status.splitlines() if line.startswith("CapEff:"))
+        return bool(int(held.split()[1], 16) & 0b10)
+    return os.geteuid() == 0
 
 
 def _user() -> str:

@@ -203,7 +203,7 @@ async def _port(wanted: Wanted, ground: Ground, request: Request) -> Any:
 
 def _unopened(error: PortError, wanted: Wanted, host: Host) -> Finding:
     if isinstance(error, PortDenied):
-        return denied(wanted, os.stat(host.path(wanted.port)), host, cgroup=True)
+        return denied(wanted, os.stat(host.path(wanted.port)), host, refused=True)
     if isinstance(error, PortBusy):
         return in_use_unseen(wanted, host)
     sentence = str(error)

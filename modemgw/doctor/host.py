@@ -110,7 +110,7 @@ class Host:
         """What kind of container this is; None outside of any."""
         if self.path("/run/.containerenv").exists():
             return "podman"
-        if Path("/.dockerenv").exists() or (self.root / ".dockerenv").exists():
+        if (self.root / ".dockerenv").exists():
             return "docker"
         return (self.text("/run/systemd/container") or "").strip() or None
 

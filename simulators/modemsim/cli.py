@@ -15,9 +15,11 @@ from typing import Any, NoReturn
 
 import click
 
+from modemsim import catalogue
 from modemsim.control import ControlClient
 from modemsim.errors import SimError
 from modemsim.faults import KINDS
+from modemsim.naming import STYLES
 from modemsim.personality import load, names
 from modemsim.replay import PATIENCE_S, Match, Player, read_trace, shown
 from modemsim.replay_port import Replay
@@ -30,7 +32,7 @@ def _fail(error: Exception) -> NoReturn:
 
 
 @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--modems", "-n", type=click.IntRange(1, 256), default=1, show_default=True, help="How many modems.")
+@click.option("--modems", "-n", type=click.IntRange(1, 256), help="How many modems; default one a --personality.")
 @click.option("--dir", "directory", type=click.Path(path_type=Path), help="Where modem0, modem1 … and control.sock go.")
 @click.option("--personality", "-p", multiple=True, help="A model, see `modemsim personalities`; repeat: one a modem.")
 @click.option("--latency", type=click.FloatRange(0), default=0.0, show_default=True, help="Seconds a send takes.")
@@ -63,6 +65,14 @@ def _fail(error: Exception) -> NoReturn:
 )
 @click.option("--stay", is_flag=True, help="With --replay: go on answering after the end, until stopped.")
 @click.option("--cold", is_flag=True, help="Boot the modems at the start, with their chatter.")
+@click.option(
+    "--names",
+    type=click.Choice(STYLES),
+    default="modem",
+    show_default=True,
+    help="Of the ports: modem0, modem0.1 …, or ttyUSB0, ttyUSB1 … as a kernel gives them.",
+)
+@click.option("--time-scale", type=click.FloatRange(0), default=1.0, help="What the models' times are multiplied by.")
 @click.pass_context
 def main(ctx: click.Context, /, **options: Any) -> None:
     """GSM modems made of software.
@@ -113,6 +123,7 @@ def _config(*, directory: Path | None, personality: tuple[str, ...], tcp: str | 
         address = (host, int(port))
     for name in personality:
         load(name)
+    rest["modems"] = rest["modems"] or max(1, len(personality))
     rest["numbers"] = rest.pop("number")
     return SimulationConfig(dir=directory, personality=personality or "generic", tcp=address, **rest)
 
@@ -134,10 +145,23 @@ async def _serve(config: SimulationConfig) -> None:
 
 
 @main.command()
-def personalities() -> None:
-    """List the models that come with modemsim."""
-    for name in names():
-        click.echo(f"{name:<18} {load(name).title}")
+@click.option("--markdown", is_flag=True, help="As the table of the README, with ports and oddities.")
+@click.argument("name", required=False)
+def personalities(markdown: bool, name: str | None) -> None:
+    """List the models that come with modemsim, or what is odd about the one of NAME."""
+    try:
+        if name is not None:
+            made = load(name)
+            click.echo(f"{made.title}\nPorts: {catalogue.ports(made)}")
+            for phrase in catalogue.oddities(made):
+                click.echo(f"  {phrase}")
+        elif markdown:
+            click.echo(catalogue.markdown(), nl=False)
+        else:
+            for each in names():
+                click.echo(f"{each:<24} {load(each).title}")
+    except SimError as e:
+        _fail(e)
 
 
 @main.command()
@@ -237,21 +261,57 @@ def _simple(name: str, what: str) -> Callable[..., None]:
 _simple("state", "Show modems: registration, memories, what waits, faults.")
 _simple("storage", "Show what lies in a modem's memories.")
 _simple("clear-faults", "Take back faults that have not struck.")
-_simple("replug", "Put the plug back in.")
 _simple("reboot", "Let a modem restart by itself.")
+
+
+_RENUMBER = click.option("--renumber", is_flag=True, help="Its ports come back under new numbers.")
+_PORTS = click.option("--port", "ports", multiple=True, help="The name of a port then, in their order; repeat.")
 
 
 @ctl.command()
 @_MODEM
 @click.option("--back", "back_s", type=float, default=0.0, help="Put it back after so many seconds.")
+@_RENUMBER
+@_PORTS
 @click.pass_context
-def unplug(ctx: click.Context, modem: str | None, back_s: float) -> None:
-    """Pull a modem's plug: its port vanishes."""
-    _show(_ask(ctx, "unplug", modem=modem, back_s=back_s))
+def unplug(ctx: click.Context, /, **options: Any) -> None:
+    """Pull a modem's plug: all its ports vanish."""
+    _show(_ask(ctx, "unplug", **options))
 
 
 @ctl.command()
-@click.option("--kind", help="submit, rejected, delivered, refused, report, inject or far.")
+@_MODEM
+@_RENUMBER
+@_PORTS
+@click.pass_context
+def replug(ctx: click.Context, /, **options: Any) -> None:
+    """Put the plug back in."""
+    _show(_ask(ctx, "replug", **options))
+
+
+@ctl.command()
+@_MODEM
+@click.option("--number", default="+79991112233", show_default=True, help='Who calls; "" withholds it.')
+@click.option("--duration", "duration_s", type=float, default=25.0, show_default=True, help="Seconds that it rings.")
+@click.pass_context
+def ring(ctx: click.Context, /, **options: Any) -> None:
+    """Call a modem. How it ended stands in the ledger, kind call."""
+    _show(_ask(ctx, "ring", **options))
+
+
+@ctl.command()
+@click.argument("text", required=False)
+@_MODEM
+@click.option("--reply", is_flag=True, help="The network waits for an answer.")
+@click.option("--code", "codes", multiple=True, help="CODE=TEXT: what a code leads to; a leading ? opens a menu.")
+@click.pass_context
+def ussd(ctx: click.Context, /, text: str | None, codes: tuple[str, ...], **options: Any) -> None:
+    """Let the network send TEXT by USSD, or show and set the codes that it knows."""
+    _show(_ask(ctx, "ussd", text=text, codes=dict(c.partition("=")[::2] for c in codes), **options))
+
+
+@ctl.command()
+@click.option("--kind", help="submit, rejected, delivered, refused, report, inject, far or call.")
 @click.option("--number", help="Only with this sender or recipient.")
 @click.option("--after", type=int, default=0, help="Only entries past this number.")
 @click.option("--text", is_flag=True, help="Decode the texts of submits.")

@@ -39,7 +39,6 @@ class Names:
                 return list(old)
             self._next_modem += 1
             return self._by_modem(self._next_modem - 1, personality)
-        self.free(personality, old)
         return self._by_kernel(personality, fresh=fresh)
 
     def given(self, personality: Personality, names: Sequence[str]) -> list[Path]:
@@ -48,15 +47,13 @@ class Names:
             raise SimError(f"The modem has {personality.ports} ports, and {len(names)} names are given.")
         if any(not n or "/" in n or n.startswith(".") for n in names) or len(set(names)) != len(names):
             raise SimError(f"{', '.join(names)}: a name is given to one port only, and holds no slash.")
-        return [self._directory / n for n in names]
+        links = [self._directory / n for n in names]
+        self._taken.setdefault(personality.usb.tty, set()).update(_numbers(personality, links))
+        return links
 
     def free(self, personality: Personality, links: Sequence[Path]) -> None:
-        """Its numbers may be given to the next."""
-        taken = self._taken.get(personality.usb.tty, set())
-        for link in links:
-            digits = link.name.removeprefix(personality.usb.tty)
-            if digits.isdigit():
-                taken.discard(int(digits))
+        """It is unplugged: its numbers may be given to the next."""
+        self._taken.get(personality.usb.tty, set()).difference_update(_numbers(personality, links))
 
     def _by_modem(self, number: int, personality: Personality) -> list[Path]:
         return [self._directory / (f"modem{number}" + (f".{p}" if p else "")) for p in range(personality.ports)]
@@ -74,3 +71,8 @@ class Names:
             links[port.interface] = self._directory / f"{tty}{number}"
         self._top[tty] = max(self._top.get(tty, 0), number + 1)
         return [links[port.interface] for port in personality.port]
+
+
+def _numbers(personality: Personality, links: Sequence[Path]) -> set[int]:
+    tails = (link.name.removeprefix(personality.usb.tty) for link in links)
+    return {int(tail) for tail in tails if tail.isdigit()}

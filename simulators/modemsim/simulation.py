@@ -249,6 +249,8 @@ class Simulation:
                 host.links = wanted or self._names.again(modem.personality, host.links, fresh=False)
             self._open(host)
         else:
+            if self._names:
+                self._names.free(modem.personality, host.links)
             self._flush(modem)
             for p, wire in enumerate(host.wires):
                 if wire:

@@ -30,6 +30,7 @@ DEFAULT_CODES = {
     "*105#/2": "Your number is {number}",
 }
 UCS2_DCS = 72
+PUSHED = "push"  # the path of a dialogue that the network began
 
 
 def answer(modem: SimModem, sent: str) -> None:
@@ -49,7 +50,8 @@ def result(modem: SimModem, sent: str) -> str | None:
     if code == "**":  # up and out of any menu
         known: str | None = "!2"
     else:
-        known = codes.get(key)
+        known = codes.get(key, codes.get(code) if session.ussd_path == PUSHED else None)
+        key = key if key in codes else code
     session.ussd_path = ""
     if known is None:
         return f"+CUSD: {modem.personality.ussd.unknown}"
@@ -63,7 +65,7 @@ def result(modem: SimModem, sent: str) -> str | None:
 
 def pushed(modem: SimModem, text: str, *, reply: bool = False) -> None:
     """The network starts a dialogue by itself; with `reply` it waits for an answer."""
-    modem.session.ussd_path = "push" if reply else ""
+    modem.session.ussd_path = PUSHED if reply else ""
     modem.urc(shown(modem, int(reply), text))
 
 

@@ -54,6 +54,7 @@ class Terminal:
                     return line, [x for x in self._lines[:at] if not x.upper().startswith("AT")]
             if limit <= 0:
                 return "", []
+            step = min(step, limit)
             self.pass_time(step)
             limit -= step
             step = min(step * 1.5, 5.0)
@@ -87,6 +88,7 @@ class Terminal:
 
     def come_up(self, limit: float = 120.0) -> None:
         """Wait until it answers, has its SIM and messages, and is registered for some domain (TS 27.007 7.2)."""
+        self.pass_time(0.05)  # a command that restarts it says OK first
         while limit > 0:
             if self.run("AT", 1)[0] == "OK" and self.run("AT+CSMS?", 1)[0] == "OK":
                 stats = [self.value(f"AT+{c}?", f"+{c}:").split(",") for c in ("CREG", "CGREG", "CEREG")]

@@ -42,7 +42,7 @@ from modemgw.modem.init_messages import SERVICE
 from modemgw.modem.learned import Learned
 from modemgw.modem.mr_wrap import MrWrap
 from modemgw.modem.profile import Profile
-from modemgw.modem.storage import Storage
+from modemgw.modem.storage import REPORTS, Storage
 from modemgw.modem.talk import AtTalk
 from modemgw.modem.transport import PortLost, Transport
 
@@ -68,6 +68,7 @@ class AtDriver:
         profile: Profile | None = None,
         usb: str | None = None,
         port_kind: str | None = None,
+        channel: type[Channel] = Channel,
     ) -> None:
         self.counters = DriverCounters()
         self._on_event = on_event
@@ -86,7 +87,7 @@ class AtDriver:
         self._acknowledge_form: str | None = None
         self._acknowledges = False
         self._registrations = RegistrationWatch()
-        self.channel = Channel(transport, self._urc, on_lost=on_lost, counters=self.counters)
+        self.channel = channel(transport, self._urc, on_lost=on_lost, counters=self.counters)
         self._storage = Storage(self.channel)
         self.talk = AtTalk(self.channel, lambda: self._profile, lambda: self._learned)
 
@@ -188,9 +189,19 @@ class AtDriver:
         report = self._arrivals.is_report(memory, index)
         found = await self._storage.read_message(memory, index, report=report)
         if report:
+            found = found if found is not None else await self._any_report()
             self._arrivals.report_read(found)
             await self._mend_arrivals()
         return found
+
+    async def _any_report(self) -> StoredPdu | None:
+        """One that lies in the memory of reports, wherever it was announced (EC25 says `"SM",0` of each)."""
+        if REPORTS not in self._storage.memories:
+            return None
+        try:
+            return next(iter(await self._storage.list_messages(REPORTS)), None)
+        except CommandFailed:
+            return None
 
     async def delete_message(self, memory: str, index: int) -> None:
         await self._storage.delete_message(memory, index)

@@ -76,7 +76,7 @@ async def service(init: Initialiser) -> None:
 
 
 async def _acknowledged(init: Initialiser) -> None:
-    if init.profile.service != 1 or init.learned.get(SERVICE) == 0:
+    if init.profile.service != 1 or init.learned.number(SERVICE) == 0:
         return
     try:
         await init.channel.run(commands.select_service(1))
@@ -163,12 +163,12 @@ def _chosen(init: Initialiser, memory: str, others: tuple[str, ...]) -> None:
 async def _select(init: Initialiser, memory: str, offered: MemoryRange) -> tuple[str, ...] | None:
     """AT+CPMS with three, two and one memory (some know only one form); the ones named after the first, or None."""
     write = memory if memory in offered.write else (offered.write[0] if offered.write else memory)
-    known = init.learned.get(CPMS)
+    known = init.learned.number(CPMS)
     counts = dict.fromkeys([*([known] if known in (1, 2, 3) else []), *init.profile.cpms, 3, 2, 1])
     for count in counts:
         others = (write, memory)[: count - 1]
         if await _try(init, memory, others):
-            if init.learned.get(CPMS) != count:
+            if init.learned.number(CPMS) != count:
                 init.learned.put(CPMS, count)
             return others
     return None
@@ -268,7 +268,7 @@ async def _offers(init: Initialiser) -> list[Indications]:
 def _suits(init: Initialiser, known: Indications, reports: Sequence[int]) -> bool:
     """What worked last time is what is wanted now: a way of reports may have failed meanwhile."""
     handed_over = len(known) > 1 and known[1] in (2, 3)
-    proved = init.learned.get(PROVED)
+    proved = init.learned.number(PROVED)
     broken = init.learned.ints(BROKEN) or ()
     wanted = (proved,) if proved in reports else tuple(ds for ds in reports if ds not in broken)
     return handed_over == init.direct and _ds(known) in (*wanted, 0)

@@ -69,6 +69,11 @@ class Learned:
             return tuple(value)
         return None
 
+    def number(self, key: str) -> int | None:
+        """The value if it is a whole number."""
+        value = self.get(key)
+        return value if type(value) is int else None
+
     def text(self, key: str) -> str | None:
         """The value if it is a string."""
         value = self.get(key)

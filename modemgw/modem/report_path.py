@@ -23,7 +23,7 @@ PROVED, BROKEN = "reports", "reports_broken"
 
 def preference(wanted: Sequence[int], learned: Learned) -> tuple[int, ...]:
     """<ds> in the order to try: what brought a report before, then what is not known to be broken, then the rest."""
-    proved, broken = learned.get(PROVED), learned.ints(BROKEN) or ()
+    proved, broken = learned.number(PROVED), learned.ints(BROKEN) or ()
     order = [proved] if proved in (DIRECT, STORED) else []
     order += [ds for ds in wanted if ds and ds not in broken]
     order += [ds for ds in wanted if ds]
@@ -78,7 +78,7 @@ class ReportPath:
         times = list(self._unanswered.values())
         silent = (
             self._ds in (DIRECT, STORED)
-            and self._learned.get(PROVED) != self._ds
+            and self._learned.number(PROVED) != self._ds
             and len(times) >= SILENT_SENDS
             and now - min(times) >= SILENT_S
         )
@@ -90,7 +90,7 @@ class ReportPath:
             self._unanswered.clear()  # there is no other way: it may be the operator who reports nothing
             self._lost = 0
             return None
-        if self._learned.get(PROVED) == self._ds:
+        if self._learned.number(PROVED) == self._ds:
             self._learned.drop(PROVED)
         self._learned.put(BROKEN, sorted(broken | {self._ds}))
         return rest[0]

@@ -1,0 +1,384 @@
+"""Reports that do not come, announcements that come out elsewhere, references that wrap: seen, mended, remembered."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from modemgw.at.errors import CmeError, CmsError, CommandFailed
+from modemgw.at.policy import ErrorAction, ErrorScope, ExplainedError, explained, policy_for, policy_of
+from modemgw.modem import driver_at
+from modemgw.modem.boot import BootWatch
+from modemgw.modem.driver import DriverSettings, SendRejected, StoredPdu, TpduHex
+from modemgw.modem.learned import Learned, LearnedStore
+from modemgw.modem.mr_wrap import MrWrap
+from modemgw.modem.profile import Profile
+from modemgw.modem.report_path import SILENT_S, ReportPath, preference
+from modemgw.modem.urc_port import UrcPort
+
+from tests.unit.modem import driver_rig
+from tests.unit.modem.driver_rig import Rig, Turns, rig
+from tests.unit.modem.peer import OK, Answer, said
+
+_short_limits = driver_rig._short_limits
+
+IMEI = "356938030000013"
+REPORT = "0006070B919710325476F862112000000021621120000000210000"  # SCA empty, TP-MTI 10
+MESSAGE = "0004000000"
+NOTHING = said("+CMS ERROR: 321")
+WITH_REPORT = TpduHex.of(bytes.fromhex("21000B919710325476F8000005C8329BFD06"))
+WITHOUT = TpduHex.of(bytes.fromhex("01000B919710325476F8000005C8329BFD06"))
+
+
+def settings(folder: Path, **more: object) -> DriverSettings:
+    return DriverSettings(learned=LearnedStore(folder / "learned.json"), **more)  # type: ignore[arg-type]
+
+
+def learned(folder: Path, key: str) -> object:
+    return LearnedStore(folder / "learned.json").of(IMEI, "1.0").get(key)
+
+
+async def hear(r: Rig, *lines: str) -> None:
+    """The modem says something unasked, and the driver has seen it."""
+    before = len(r.events)
+    r.peer.say(said(*lines))
+    await r.peer.until(lambda: len(r.events) > before)
+
+
+# ---------------------------------------------------------------- reports, at the driver
+
+DS2: dict[str, Answer] = {
+    r"AT\+CNMI=\?": said("+CNMI: (0-2),(0-3),(0,2),(0-2),(0,1)", "OK"),
+    r"AT\+CNMI=2,1,0,[12],0": OK,
+    r"AT\+CNMI\?": said("ERROR"),
+    r"AT\+CMGR=\d+": NOTHING,
+    r"AT\+CMGL=.*|AT\+CMGD=\?": said("ERROR"),
+}
+STORED_FIRST = Profile(name="own", reports=(2, 1, 0))
+
+
+async def test_stored_reports_that_cannot_be_read_are_handed_over_from_now_on(tmp_path: Path) -> None:
+    """SIM7600: announced as SR,n, and AT+CMGR answers CMS ERROR 321."""
+    async with rig(DS2, profile=STORED_FIRST) as r:
+        assert (await r.driver.initialise(settings(tmp_path))).reports == "stored"
+        for index in (1, 2):
+            await hear(r, f'+CDSI: "SR",{index}')
+            assert await r.driver.read_message("SR", index) is None
+        assert r.driver.info is not None
+        assert r.driver.info.cnmi == (2, 1, 0, 1, 0)
+        # the session was told at its start that nothing needs an acknowledgement: so none is asked for
+        assert r.peer.heard[-2:] == [b"AT+CSMS=0", b"AT+CNMI=2,1,0,1,0"]
+    assert learned(tmp_path, "reports_broken") == [2]
+    async with rig(DS2, profile=STORED_FIRST) as r:
+        info = await r.driver.initialise(settings(tmp_path))
+        assert (info.reports, info.needs_ack) == ("direct", True)
+        await hear(r, "+CDS: 26", REPORT)
+    assert learned(tmp_path, "reports") == 1
+
+
+async def test_a_report_in_another_memory_than_announced_is_found(tmp_path: Path) -> None:
+    """EC25: stored in SR, announced as SM."""
+    read = said("+CMGR: 1,,26", REPORT, "OK")
+    script = {r"AT\+CMGR=0": Turns(NOTHING, NOTHING, read), **DS2}
+    async with rig(script, profile=STORED_FIRST) as r:
+        await r.driver.initialise(settings(tmp_path))
+        await hear(r, '+CDSI: "SM",0')
+        assert await r.driver.read_message("SM", 0) == StoredPdu("SR", 0, 1, REPORT, 26)
+    assert (learned(tmp_path, "reports"), learned(tmp_path, "places")) == (2, None)
+
+
+async def test_a_report_at_another_place_than_announced_is_found(tmp_path: Path) -> None:
+    script = {r"AT\+CMGL=4": said("+CMGL: 5,0,,26", REPORT, "OK"), **DS2}
+    async with rig(script, profile=STORED_FIRST) as r:
+        await r.driver.initialise(settings(tmp_path))
+        for _ in range(3):
+            await hear(r, '+CDSI: "SM",0')
+            assert await r.driver.read_message("SM", 0) == StoredPdu("SR", 5, 0, REPORT, 26)
+        assert r.driver.info is not None
+        assert r.driver.info.reports == "stored"
+
+
+async def test_a_report_that_was_swept_up_before_its_turn_is_not_missed(tmp_path: Path) -> None:
+    lists = {r"AT\+CMGL=4": Turns(said("+CMGL: 1,0,,26", REPORT, "+CMGL: 2,0,,26", REPORT, "OK"), OK), **DS2}
+    async with rig(lists, profile=STORED_FIRST) as r:
+        await r.driver.initialise(settings(tmp_path))
+        assert len(await r.driver.list_messages("SM")) == 2
+        for index in (1, 2, 3):
+            await hear(r, f'+CDSI: "SM",{index}')
+            assert await r.driver.read_message("SM", index) is None
+        assert r.driver.info is not None
+        assert r.driver.info.reports == "stored"
+    assert learned(tmp_path, "reports") == 2
+
+
+async def test_the_owners_way_of_reports_is_left_alone(tmp_path: Path) -> None:
+    async with rig(DS2) as r:
+        await r.driver.initialise(settings(tmp_path, indications=(2, 1, 0, 2, 0)))
+        for index in range(1, 6):
+            await hear(r, f'+CDSI: "SR",{index}')
+            assert await r.driver.read_message("SR", index) is None
+        await r.driver.announces()
+        assert r.driver.info is not None
+        assert r.driver.info.reports == "stored"
+
+
+async def test_reports_that_are_never_handed_over_are_stored_from_now_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("modemgw.modem.report_path.SILENT_S", 0.0)
+    sends: dict[str, Answer] = {
+        **DS2, r"AT\+CMGS=\d+": b"\r\n> ", r"[0-9A-F]+\x1a": said("+CMGS: 7", "OK"), r"AT\+CNMI=2,1,0,2,0": OK,
+    }  # fmt: skip
+    numbers = [TpduHex.of(bytes.fromhex(f"21000B9197103254{n}F8000005C8329BFD06")) for n in (70, 71, 72)]
+
+    async def yes() -> bool:
+        return True
+
+    async with rig(sends) as r:
+        await r.driver.initialise(settings(tmp_path))
+        for _ in range(4):
+            await r.driver.send(WITHOUT, yes())
+        await r.driver.announces()
+        assert r.driver.info is not None
+        assert r.driver.info.reports == "direct"
+        for pdu in numbers:
+            await r.driver.send(pdu, yes())
+        await r.driver.announces()
+        assert r.driver.info.reports == "stored"
+    assert learned(tmp_path, "reports_broken") == [1]
+
+
+# ---------------------------------------------------------------- reports, the rule
+
+
+def test_a_proved_way_is_not_doubted_for_silence() -> None:
+    path = ReportPath(Learned(), 1, (1, 2, 0))
+    path.came(1)
+    for number in range(10):
+        path.sent(str(number), 0.0)
+    assert path.other_way(10 * SILENT_S) is None
+
+
+def test_silence_is_many_numbers_and_long() -> None:
+    path = ReportPath(Learned(), 1, (1, 2, 0))
+    for _ in range(10):
+        path.sent("one", 0.0)
+    assert path.other_way(10 * SILENT_S) is None
+    path.sent("two", 1.0)
+    path.sent("three", 2.0)
+    assert path.other_way(SILENT_S - 1) is None
+    assert path.other_way(SILENT_S) == 2
+
+
+def test_where_there_is_no_other_way_the_first_stays() -> None:
+    known = Learned()
+    path = ReportPath(known, 1, (1, 0))
+    for number in ("one", "two", "three"):
+        path.sent(number, 0.0)
+    assert path.other_way(SILENT_S) is None
+    assert known.get("reports_broken") is None
+
+
+def test_both_ways_silent_changes_once_and_no_more() -> None:
+    known = Learned()
+    path = ReportPath(known, 1, (1, 2, 0))
+    for expected in (2, None, None):
+        for number in ("one", "two", "three"):
+            path.sent(number, 0.0)
+        assert path.other_way(SILENT_S) == expected
+        if expected:
+            path.changed(expected)
+    assert preference((1, 2, 0), known) == (2, 1, 0)
+    path.came(2)
+    assert preference((1, 2, 0), known) == (2, 1, 0)
+
+
+def test_a_way_that_works_again_is_broken_no_more() -> None:
+    known = Learned()
+    known.put("reports_broken", [1, 2])
+    ReportPath(known, 1, (1, 2)).came(1)
+    assert (known.get("reports"), known.get("reports_broken")) == (1, [2])
+    assert preference((2, 1, 0), known) == (1, 2, 0)
+    assert preference((2, 1), Learned()) == (2, 1)
+
+
+# ---------------------------------------------------------------- the port of announcements
+
+PORTS = Profile(name="own", urc_ports={"at": ("AT^AT",), "modem": ("AT^MODEM",)})
+LISTED = [said(f"+CMGL: {n},0,,4", MESSAGE, "OK") for n in (1, 2, 3)]
+
+
+async def test_messages_that_come_unannounced_make_it_try_another_port(tmp_path: Path) -> None:
+    script: dict[str, Answer] = {r"AT\^.*": OK, r"AT\+CMGL=4": Turns(*LISTED)}
+    async with rig(script, profile=PORTS) as r:
+        await r.driver.initialise(settings(tmp_path))
+        await r.driver.list_messages("SM")  # from before we came
+        assert await r.driver.announces()
+        assert r.count(r"AT\^MODEM") == 0
+        await r.driver.list_messages("SM")
+        assert await r.driver.announces()
+        assert r.count(r"AT\^MODEM") == 1
+        await hear(r, '+CMTI: "SM",4')
+        await r.driver.list_messages("SM")
+        await r.driver.announces()
+        assert r.count(r"AT\^MODEM") == 1
+    assert learned(tmp_path, "urc_port") == {"unknown": "AT^MODEM"}
+    async with rig(script, profile=PORTS) as r:
+        await r.driver.initialise(settings(tmp_path))
+        assert [line for line in r.peer.heard if line.startswith(b"AT^")] == [b"AT^MODEM"]
+
+
+async def test_messages_that_are_announced_leave_the_port_alone() -> None:
+    script: dict[str, Answer] = {r"AT\^.*": OK, r"AT\+CMGL=4": Turns(*LISTED)}
+    async with rig(script, profile=PORTS) as r:
+        await r.driver.initialise(DriverSettings())
+        await r.driver.list_messages("SM")
+        await r.driver.list_messages("SM")
+        await hear(r, '+CMTI: "SM",2')  # it was only under way
+        await r.driver.announces()
+        assert r.count(r"AT\^MODEM") == 0
+
+
+def test_the_ports_are_tried_in_turn_and_not_for_ever() -> None:
+    port = UrcPort({"at": ("A",), "modem": ("B",), "serial": ("C",)}, "modem", Learned())
+    assert port.commands == ["B", "A", "C"]
+    port.current = "B"
+    tried = []
+    for _ in range(20):
+        port.unannounced(1)
+        command = port.next()
+        if command is not None:
+            tried.append(command)
+            port.current = command
+    assert "".join(tried) == "ACBACB"
+    port.heard()
+    port.unannounced(5)
+    assert port.next() is None
+
+
+# ---------------------------------------------------------------- message reference 255
+
+
+def test_the_wrap_is_suspected_proved_and_remembered() -> None:
+    known = Learned()
+    wrap = MrWrap(known, can_reset=True)
+    wrap.sent(254)
+    assert policy_for(wrap.refused(CmsError(1))).action is ErrorAction.FAIL
+    wrap.sent(255)
+    assert policy_for(wrap.refused(CmsError(38))).action is ErrorAction.RETRY_BACKOFF
+    assert policy_for(wrap.refused(CmsError(1))).action is ErrorAction.COLLISION_RETRY
+    assert policy_for(wrap.refused(CmsError(1))).action is ErrorAction.RADIO_RESET
+    MrWrap(known, can_reset=True).sent(0)  # after the reset it went
+    assert known.get("mr_wrap") == "proved"
+
+
+def test_a_number_that_is_truly_unassigned_costs_one_reset_and_no_more() -> None:
+    known = Learned()
+    wrap = MrWrap(known, can_reset=True)
+    wrap.sent(255)
+    wrap.refused(CmsError(1))
+    wrap.refused(CmsError(1))
+    assert policy_for(MrWrap(known, can_reset=True).refused(CmsError(1))).action is ErrorAction.FAIL
+    assert known.get("mr_wrap") == "no"
+    again = MrWrap(known, can_reset=True)
+    again.sent(255)
+    assert policy_for(again.refused(CmsError(1))).action is ErrorAction.FAIL
+    of_a_kind = MrWrap(known, known=True, can_reset=True)
+    of_a_kind.sent(255)
+    assert policy_for(of_a_kind.refused(CmsError(1))).action is ErrorAction.COLLISION_RETRY
+
+
+def test_a_modem_whose_radio_must_stay_on_is_left_alone() -> None:
+    wrap = MrWrap(Learned(), known=True)
+    wrap.sent(255)
+    assert policy_for(wrap.refused(CmsError(1))).action is ErrorAction.FAIL
+    for error in (CommandFailed("ERROR"), CmeError(1)):
+        assert MrWrap(Learned(), can_reset=True).refused(error) is error
+
+
+# ---------------------------------------------------------------- what a maker means by a code
+
+
+def test_the_makers_meaning_of_a_code() -> None:
+    meanings = {512: policy_of(ErrorScope.NETWORK, ErrorAction.RETRY_BACKOFF, "no link")}
+    error = explained(CmsError(512, command="AT+CMGS=20"), meanings)
+    assert isinstance(error, ExplainedError)
+    assert (policy_for(error).scope, policy_for(error).action) == (ErrorScope.NETWORK, ErrorAction.RETRY_BACKOFF)
+    assert (error.code, error.text, error.command, error.result) == (
+        512, "no link", "AT+CMGS=20", "CMS ERROR 512 (no link)",
+    )  # fmt: skip
+    for other in (CmsError(513), CmsError(None, "odd"), CmeError(512), CommandFailed("ERROR")):
+        assert explained(other, meanings) is other
+
+
+async def test_a_refused_send_has_the_makers_meaning() -> None:
+    wavecom = Profile(
+        name="own", errors={512: policy_of(ErrorScope.NETWORK, ErrorAction.RETRY_BACKOFF, "no connection")}
+    )
+    script: dict[str, Answer] = {r"AT\+CMGS=\d+": b"\r\n> ", r"[0-9A-F]+\x1a": said("+CMS ERROR: 512")}
+
+    async def yes() -> bool:
+        return True
+
+    async with rig(script, profile=wavecom) as r:
+        await r.driver.initialise(DriverSettings())
+        with pytest.raises(SendRejected) as caught:
+            await r.driver.send(WITH_REPORT, yes())
+        assert caught.value.error is not None
+        assert policy_for(caught.value.error).scope is ErrorScope.NETWORK
+        assert "no connection" in caught.value.error.result
+    async with rig(script) as r:
+        await r.driver.initialise(DriverSettings())
+        with pytest.raises(SendRejected) as caught:
+            await r.driver.send(WITH_REPORT, yes())
+        assert caught.value.error is not None
+        assert policy_for(caught.value.error).action is ErrorAction.COLLISION_RETRY
+
+
+# ---------------------------------------------------------------- acknowledging
+
+
+async def test_the_form_of_acknowledging_is_remembered(tmp_path: Path) -> None:
+    for tried in (1, 0):
+        async with rig({r"AT\+CNMA": said("ERROR"), r"AT\+CNMA=0": OK}) as r:
+            await r.driver.initialise(settings(tmp_path))
+            for _ in range(2):
+                await r.driver.acknowledge()
+            assert (r.count(r"AT\+CNMA"), r.count(r"AT\+CNMA=0")) == (tried, 2)
+    assert learned(tmp_path, driver_at.CNMA) == "AT+CNMA=0"
+
+
+async def test_a_modem_without_acknowledging_is_not_asked_for_it_again(tmp_path: Path) -> None:
+    for wanted in (True, False):
+        async with rig({r"AT\+CNMA.*": said("ERROR")}) as r:
+            assert (await r.driver.initialise(settings(tmp_path))).needs_ack is wanted
+            await r.driver.acknowledge()
+    assert learned(tmp_path, "service") == 0
+
+
+# ---------------------------------------------------------------- starts
+
+
+async def test_a_start_and_what_is_said_after_it() -> None:
+    boot = BootWatch()
+    boot.told("unknown", "SMS Ready")
+    assert not boot.started
+    boot.told("RDY", "RDY")
+    boot.told("+QIND", "+QIND: SMS DONE")
+    assert boot.started
+    assert not boot.ready
+    boot.suits(Profile(name="own", ready_urcs=("+QIND: SMS",)))
+    assert boot.ready  # it was said before the family was known
+    boot.told("RDY", "RDY")
+    assert not boot.ready
+    assert not await boot.wait(0.01)
+    boot.told("+QIND", "+QIND: SMS DONE")
+    assert await boot.wait(0.01)
+
+
+async def test_a_line_that_says_both_that_it_started_and_that_it_is_ready() -> None:
+    boot = BootWatch()
+    boot.suits(Profile(name="own", ready_urcs=("+READY",)))
+    boot.told("+READY", "+READY")
+    assert boot.started
+    assert boot.ready

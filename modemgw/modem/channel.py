@@ -307,7 +307,7 @@ class Channel:
                 return
             outcome = self._after_prompt
         self._end()
-        if isinstance(outcome, Final) and outcome.error is not None:
+        if isinstance(outcome, Final) and outcome.error is not None and not restarted:
             raise SendRejected(str(outcome.error), outcome.error, before_payload=True)
         if isinstance(outcome, PortLost) or self._lost is not None:
             raise SendAborted(f"Nothing was sent. The port {self.transport.url} was lost.") from self._lost

@@ -120,14 +120,15 @@ def echoing(answer: bytes) -> Answer:
     return lambda peer, line: line + b"\r" + answer
 
 
-async def test_an_echo_that_is_back_tells_of_a_restart_and_nothing_is_sent() -> None:
-    """In text mode AT+CMGS=18 would be taken for a number, and the PDU for its text."""
+@pytest.mark.parametrize("answer", [b"\r\n> ", said("+CMS ERROR: 304")])
+async def test_an_echo_that_is_back_tells_of_a_restart_and_nothing_is_sent(answer: bytes) -> None:
+    """In text mode AT+CMGS=18 would be taken for a number, and the PDU for its text; or it is refused."""
     script: dict[str, Answer] = {"ATE0": echoing(OK), r"AT\+CSQ": said("+CSQ: 20,99", "OK")}
     async with rig(script) as (channel, peer, urcs):
         await channel.run(commands.ECHO_OFF)
         await channel.run(commands.SIGNAL)
         assert urcs == []
-        peer.script[rf"AT\+CMGS={PDU.length}"] = echoing(b"\r\n> ")
+        peer.script[rf"AT\+CMGS={PDU.length}"] = echoing(answer)
         with pytest.raises(SendAborted, match="started anew"):
             await channel.send_tpdu(PDU, go_ahead=yes())
         assert [urc.name for urc in urcs] == ["RESTART"]

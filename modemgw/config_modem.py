@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import Literal
 
 from pydantic import Field, ValidationInfo, field_validator
@@ -21,7 +22,7 @@ class ModemSettings(Section):
     baudrate: int = Field(default=115_200, ge=300, le=4_000_000)
     enabled: bool = True
     smsc: PhoneNumber | None = None
-    driver: Literal["at"] = "at"
+    driver: Literal["at", "gsmmodem"] = "at"
     profile: str | None = None
     cnmi: str | None = Field(default=None, pattern=r"^[0-9](,[0-9]){0,4}$")
     direct: bool | None = None
@@ -41,6 +42,15 @@ class ModemSettings(Section):
     balance_pattern: Pattern | None = None
     balance_interval_s: int = Field(default=0, ge=0, le=31_536_000)
     low_balance: Money | None = None
+
+    @field_validator("driver")
+    @classmethod
+    def _driver(cls, value: str) -> str:
+        if value == "gsmmodem" and find_spec("gsmmodem") is None:
+            raise PydanticCustomError(
+                "driver", "\"gsmmodem\" needs python-gsmmodem-new; run: pip install 'modemgw[gsmmodem]'"
+            )
+        return value
 
     @field_validator("profile")
     @classmethod

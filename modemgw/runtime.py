@@ -287,6 +287,7 @@ class Runtime:
                 acknowledge_reports=self.config.receiving.acknowledge_reports,
                 indications=None if modem.cnmi is None else tuple(int(value) for value in modem.cnmi.split(",")),
             ),
+            spoken_by=modem.driver,
             profile=modem.profile,
             sending=SendingSettings(
                 doubt_window_ms=config.sending.doubt_window_s * 1000,
@@ -327,8 +328,13 @@ def make_driver(
     on_event: Callable[[object], None],
     on_lost: Callable[[PortLost], None],
 ) -> Driver:
-    """The driver for a port, with the profile that the configuration names, if it names one."""
-    return AtDriver(
+    """The driver for a port that the configuration wants, with the profile that it names, if it names one."""
+    kind: type[AtDriver] = AtDriver
+    if settings.spoken_by == "gsmmodem":
+        from modemgw.modem.driver_gsmmodem import GsmmodemDriver  # its library is an extra
+
+        kind = GsmmodemDriver
+    return kind(
         transport,
         on_event,
         on_lost=on_lost,

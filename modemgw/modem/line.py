@@ -34,6 +34,7 @@ class WorkerSettings:
     smsc: str | None = None
     number: str | None = None  # the SIM's own, where it does not tell it
     driver: DriverSettings = field(default_factory=DriverSettings)
+    spoken_by: str = "at"  # which driver speaks with it
     profile: str | None = None
     sending: SendingSettings = field(default_factory=SendingSettings)
     sweep_interval_s: float = 300.0

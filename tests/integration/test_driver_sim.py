@@ -1,4 +1,5 @@
-"""The driver against the simulator on a pty: every personality comes up, sends, receives; faults have true outcomes."""
+"""What a driver must do, against the simulator on a pty: every personality comes up, sends, receives; faults have true
+outcomes. The same for both drivers; what python-gsmmodem-new cannot do is listed in FAULTS."""
 
 from __future__ import annotations
 
@@ -11,11 +12,12 @@ from typing import Any
 import pytest
 from modemgw.at.errors import CmsError
 from modemgw.modem import channel as channel_module
-from modemgw.modem import init_sim
+from modemgw.modem import driver_gsmmodem, init_sim
 from modemgw.modem.driver import (
     DirectMessage,
     DirectReport,
     DriverSettings,
+    InitialiseFailed,
     LateCmgs,
     MessageStored,
     ModemEvent,
@@ -34,16 +36,42 @@ from modemgw.modem.driver import (
 from modemgw.modem.driver_at import AtDriver
 from modemgw.modem.transport import PortLost, open_transport
 
+from modemsim.personality import load, names
 from modemsim.simulation import Simulation
 
 PDU = TpduHex.of(bytes.fromhex("21000B919710325476F8000005C8329BFD06"))
-PERSONALITIES = sorted(
-    p.stem for p in (Path(__file__).parents[2] / "simulators" / "modemsim" / "personalities").glob("*.toml")
-)
+ALL = {name: load(name) for name in names()}
+PERSONALITIES = [name for name, p in ALL.items() if not p.memory.cmgl_stall_nth and "+CMGS=*" not in p.errors]
+RESTRICTED = [name for name, p in ALL.items() if "+CMGS=*" in p.errors]
 
 
 async def yes() -> bool:
     return True
+
+
+#: What fails by the ways of python-gsmmodem-new 0.13, and why. Strict: what it learns has to be taken out here.
+NO_SPACE = "it waits for '> ' to the byte: no prompt, no send"
+FAULTS = {
+    "test_every_personality_comes_up_sends_and_receives[sierra-320u]": NO_SPACE,
+    "test_every_personality_comes_up_sends_and_receives[sierra-mc7455]": NO_SPACE,
+    "test_sends_that_go_well_all_the_same[prompt_no_space-options1]": NO_SPACE,
+    "test_sends_that_go_well_all_the_same[garbage-options3]": "its reader ends at a byte that is no UTF-8",
+}
+
+DRIVER: type[AtDriver] = AtDriver
+
+
+@pytest.fixture(params=["at", "gsmmodem"], autouse=True)
+def _each_driver(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if request.param == "gsmmodem":
+        try:
+            driver_gsmmodem._library()
+        except driver_gsmmodem.LibraryMissing as exc:
+            pytest.skip(str(exc))
+        monkeypatch.setitem(globals(), "DRIVER", driver_gsmmodem.GsmmodemDriver)
+        name = request.node.name.replace("[gsmmodem]", "").replace("gsmmodem-", "")
+        if name in FAULTS:
+            request.applymarker(pytest.mark.xfail(strict=True, reason=FAULTS[name]))
 
 
 class Rig:
@@ -84,7 +112,7 @@ async def rig(tmp_path: Path, settings: DriverSettings | None = None, **options:
     async with Simulation(modems=1, dir=tmp_path, **options) as sim:
         events: list[ModemEvent] = []
         losses: list[PortLost] = []
-        driver = AtDriver(await open_transport(sim.modems[0].port), events.append, on_lost=losses.append)
+        driver = DRIVER(await open_transport(sim.modems[0].port), events.append, on_lost=losses.append)
         try:
             if settings is not None:
                 await driver.initialise(settings)
@@ -110,15 +138,16 @@ async def test_every_personality_comes_up_sends_and_receives(tmp_path: Path, per
         assert info is not None
         assert info.imei
         assert info.imsi
-        assert info.iccid
+        assert bool(info.iccid) is bool(ALL[personality].identity.iccid)
         assert info.registration.usable
         assert info.signal.dbm is not None
         assert info.cnmi[:2] in ((2, 1), (1, 1), (3, 1))
-        assert info.reports in ("direct", "stored")
+        reports = set(ALL[personality].cnmi.ds) != {0}
+        assert info.reports in (("direct", "stored") if reports else ("none",))
         first = await r.send()
         assert await r.send() == (first + 1) % 256
         assert len([e for e in r.sim.ledger if e.kind == "submit"]) == 2
-        await r.take_reports(2)
+        await r.take_reports(2 if reports else 0)
         r.sim.inject("Hello there")
         await r.until(lambda: any(isinstance(e, MessageStored) for e in r.events))
         told = next(e for e in r.events if isinstance(e, MessageStored))
@@ -131,6 +160,13 @@ async def test_every_personality_comes_up_sends_and_receives(tmp_path: Path, per
         assert {f.memory for f in await r.driver.storage()} <= set(info.memories)
         assert (await r.driver.registration()).usable
         assert await r.driver.alive()
+
+
+@pytest.mark.parametrize("personality", RESTRICTED)
+async def test_a_modem_that_takes_no_messages_says_so(tmp_path: Path, personality: str) -> None:
+    async with rig(tmp_path, personality=personality) as r:
+        with pytest.raises(InitialiseFailed):
+            await r.driver.initialise(DriverSettings())
 
 
 async def test_initialised_twice(tmp_path: Path) -> None:
@@ -267,7 +303,7 @@ async def test_unplugged_with_the_message_on_the_air(tmp_path: Path) -> None:
             await r.send()
         assert len(r.losses) == 1
         await r.until(lambda: Path(r.sim.modems[0].port).exists())
-        driver = AtDriver(await open_transport(r.sim.modems[0].port), r.events.append)
+        driver = DRIVER(await open_transport(r.sim.modems[0].port), r.events.append)
         try:
             await driver.initialise(DriverSettings())
             assert isinstance(await driver.send(PDU, yes()), int)

@@ -18,8 +18,9 @@ from modemgw.at.ussd import UssdStatus, other_coding_may_help
 from modemgw.domain.refusal import Refusal, RefusalKind
 from modemgw.domain.ussd import UssdAnswer, UssdFailed, UssdNoAnswer, UssdState
 from modemgw.errors import ModemgwError
-from modemgw.modem.channel import CommandTimeout
+from modemgw.modem.channel import CommandTimeout, ModemSilent
 from modemgw.modem.driver import Driver, Talk, UssdReply
+from modemgw.modem.transport import PortLost
 from modemgw.sms.ussd import UssdCoding, read_answer
 
 log = logging.getLogger(__name__)
@@ -103,14 +104,15 @@ class Conversation:
         self._closed = True
         self._set_idle_timer(None)
         if self._answer is not None and not self._answer.done():
-            self._answer.set_exception(
-                UssdNoAnswer(
-                    f"The modem {self._name} was lost before the network answered. What was asked for may be done "
-                    "all the same."
-                )
-            )
+            self._answer.set_exception(UssdNoAnswer(self._lost))
         for task in self._tasks:
             task.cancel()
+
+    @property
+    def _lost(self) -> str:
+        return (
+            f"The modem {self._name} was lost before the network answered. What was asked for may be done all the same."
+        )
 
     # -- what the modem says ------------------------------------------------------------------------------
 
@@ -232,8 +234,12 @@ class Conversation:
 
         async def work(driver: Driver) -> None:
             self._answer, self._coding = answer, coding
-            with contextlib.suppress(CommandTimeout):
+            try:
                 await driver.talk.ask(text, coding)
+            except ModemSilent:
+                raise
+            except CommandTimeout as error:
+                log.debug("%s: %s", self._name, error)
 
         try:
             await self._errand(work)
@@ -241,6 +247,13 @@ class Conversation:
             if not answer.done():
                 self._answer = None
                 raise
+        except ModemSilent:
+            self._answer = None
+            raise Refusal(
+                RefusalKind.CONFLICT, f"The modem {self._name} does not answer. Nothing was asked; try again."
+            ) from None
+        except PortLost:
+            raise UssdNoAnswer(self._lost) from None
         reply = await answer
         if reply.status == UssdStatus.TERMINATED and not reply.text:
             self._answer = answer = asyncio.get_running_loop().create_future()

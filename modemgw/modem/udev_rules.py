@@ -5,6 +5,7 @@ Owns the text. Installs nothing; that is `modemgw udev install`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 
@@ -54,6 +55,12 @@ def rules(*, whole_devices: bool = False, group: str = GROUP) -> str:
     """The whole file. `whole_devices`: ModemManager shall ignore known modems and not only their AT ports."""
     middle = _DEVICES + _device_rules() if whole_devices else _PORTS + "".join(_vendor_rules())
     return _HEAD.format(group=group) + middle + _TAIL
+
+
+def group_in(text: str) -> str | None:
+    """The group for which rules were made; None if they are none of ours."""
+    found = re.search(r'^GROUP="([^"]+)"', text, re.MULTILINE)
+    return found[1] if found else None
 
 
 def _device_rules() -> str:

@@ -1,0 +1,124 @@
+"""The text of `udev/modemgw.service`. Owns the unit; where it is put is `modemgw udev install`'s."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+NAME = "modemgw.service"
+CONFIG = "/etc/modemgw/modemgw.toml"
+
+_TEXT = """\
+# Made by `modemgw udev show --unit`; `modemgw udev install` puts it in place. Changes of your own belong into
+# `systemctl edit modemgw`. It needs a user and two directories:
+#   useradd --system --home-dir /var/lib/modemgw --groups {group} {user}
+#   install -d -m 750 -o root -g {user} /etc/modemgw
+# The configuration is {config} (mode 0640, group {user}), with [store] path = "/var/lib/modemgw/modemgw.db".
+
+[Unit]
+Description=SMS gateway on this machine's SIM cards
+After=network.target
+
+[Service]
+# ready when the API serves; a sign of life only while the event loop and the writer of the database live
+Type=notify
+NotifyAccess=main
+WatchdogSec=60
+TimeoutStartSec=300
+User={user}
+SupplementaryGroups={group}
+ExecStart={execute} run --config {config}
+WorkingDirectory=/var/lib/modemgw
+StateDirectory=modemgw
+StateDirectoryMode=0750
+Restart=on-failure
+RestartSec=2
+# a part on the air is waited for, up to [sending] drain_limit_s
+TimeoutStopSec=100
+UMask=0077
+
+NoNewPrivileges=yes
+CapabilityBoundingSet=
+AmbientCapabilities=
+ProtectSystem=strict
+ProtectHome={home}
+PrivateTmp=yes
+PrivateMounts=yes
+ProtectClock=yes
+ProtectHostname=yes
+ProtectKernelLogs=yes
+ProtectKernelModules=yes
+ProtectKernelTunables=yes
+ProtectControlGroups=yes
+# who holds a port is seen in /proc
+ProtectProc=default
+# netlink: events of ports that come and go
+RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX AF_NETLINK
+RestrictNamespaces=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+RemoveIPC=yes
+LockPersonality=yes
+MemoryDenyWriteExecute=yes
+SystemCallArchitectures=native
+SystemCallFilter=@system-service
+SystemCallFilter=~@privileged @resources
+SystemCallErrorNumber=EPERM
+# serial ports and nothing else; for power_cycle = ["uhubctl", …] add: DeviceAllow=char-usb_device rw
+DevicePolicy=closed
+DeviceAllow=char-ttyUSB rw
+DeviceAllow=char-ttyACM rw
+DeviceAllow=char-ttyS rw
+DeviceAllow=char-ttyAMA rw
+
+[Install]
+WantedBy=multi-user.target
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class UnitChoices:
+    """What differs from one machine to the next."""
+
+    execute: str = "/opt/modemgw/bin/modemgw"
+    user: str = "modemgw"
+    group: str = "dialout"
+    config: str = CONFIG
+
+    @property
+    def in_home(self) -> bool:
+        """The program is where ProtectHome= would hide it."""
+        return Path(self.execute).is_relative_to("/home") or Path(self.execute).is_relative_to("/root")
+
+
+def unit(choices: UnitChoices | None = None) -> str:
+    """The whole file."""
+    choices = choices or UnitChoices()
+    return _TEXT.format(
+        execute=_quoted(choices.execute),
+        user=choices.user,
+        group=choices.group,
+        config=_quoted(choices.config),
+        home="read-only" if choices.in_home else "yes",
+    )
+
+
+def choices_in(text: str) -> UnitChoices | None:
+    """What was chosen when a unit was written; None if this is none of ours."""
+    started = re.search(r'^ExecStart=("[^"]+"|\S+) run --config ("[^"]+"|\S+)$', text, re.MULTILINE)
+    user = re.search(r"^User=(\S+)$", text, re.MULTILINE)
+    group = re.search(r"^SupplementaryGroups=(\S+)$", text, re.MULTILINE)
+    if started is None or user is None or group is None:
+        return None
+    return UnitChoices(_unquoted(started[1]), user[1], group[1], _unquoted(started[2]))
+
+
+def _quoted(path: str) -> str:
+    """As systemd.service(5) reads it: `%` begins a specifier, `$` a variable, a blank ends a word."""
+    path = path.replace("%", "%%").replace("$", "$$")
+    return f'"{path}"' if " " in path else path
+
+
+def _unquoted(word: str) -> str:
+    return word.strip('"').replace("$$", "$").replace("%%", "%")

@@ -1,0 +1,242 @@
+"""`modemgw udev`: puts the udev rules and the systemd unit in place, and tells whether they are up to date.
+
+Owns the files on this machine; their texts are `modem.udev_rules` and `systemd_unit`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from modemgw.cli import systemd_unit
+from modemgw.cli.exits import Exit, fail
+from modemgw.cli.systemd_unit import UnitChoices
+
+RULES_DIR = "/etc/udev/rules.d"
+UNIT_DIR = "/etc/systemd/system"
+
+#: What makes the system read the new files; told, or run with --reload.
+RELOAD_RULES = (("udevadm", "control", "--reload"), ("udevadm", "trigger", "--subsystem-match=tty"))
+RELOAD_UNITS = (("systemctl", "daemon-reload"),)
+RELOAD_LIMIT_S = 30.0
+
+_folder = click.Path(path_type=Path, file_okay=False)
+_rules_dir = click.option("--rules-dir", type=_folder, default=RULES_DIR, show_default=True, help="Where udev looks.")
+_unit_dir = click.option("--unit-dir", type=_folder, default=UNIT_DIR, show_default=True, help="Where systemd looks.")
+_group = click.option("--group", default="dialout", show_default=True, help="Who may open the ports.")
+_whole = click.option(
+    "--whole-devices", is_flag=True, help="ModemManager shall ignore known modems, not only their AT ports."
+)
+
+
+@click.group()
+def udev() -> None:
+    """Set this machine up: names and rights of ports (udev), and the service (systemd)."""
+
+
+@udev.command()
+@click.option("--unit", "as_unit", is_flag=True, help="Print the systemd unit instead.")
+@_whole
+@_group
+def show(as_unit: bool, whole_devices: bool, group: str) -> None:
+    """Print the udev rules as `install` would write them."""
+    if as_unit:
+        click.echo(systemd_unit.unit(UnitChoices(execute=_program(), group=group)), nl=False)
+        return
+    from modemgw.modem.udev_rules import rules
+
+    click.echo(rules(whole_devices=whole_devices, group=group), nl=False)
+
+
+@udev.command()
+@click.option("--dry-run", is_flag=True, help="Show what would change, and write nothing.")
+@click.option("--reload", "reload_now", is_flag=True, help="Make udev and systemd read the new files.")
+@click.option("--no-unit", is_flag=True, help="Rules only.")
+@click.option("--no-rules", is_flag=True, help="Unit only.")
+@_rules_dir
+@_unit_dir
+@click.option("--user", default="modemgw", show_default=True, help="Whom the service runs as.")
+@_group
+@click.option("--exec", "execute", help="The program that the unit starts [this one].")
+@click.option("--config", default=systemd_unit.CONFIG, show_default=True, help="The configuration that it is given.")
+@_whole
+def install(
+    dry_run: bool,
+    reload_now: bool,
+    no_unit: bool,
+    no_rules: bool,
+    rules_dir: Path,
+    unit_dir: Path,
+    user: str,
+    group: str,
+    execute: str | None,
+    config: str,
+    whole_devices: bool,
+) -> None:
+    """Write the udev rules and the systemd unit; needs root for the usual places."""
+    choices = UnitChoices(execute or _program(), user, group, config)
+    if not Path(choices.execute).is_absolute():
+        fail(Exit.USAGE, f"--exec {choices.execute}: systemd wants the whole path of the program.")
+    files = []
+    if not no_rules:
+        from modemgw.modem import udev_rules
+
+        text = udev_rules.rules(whole_devices=whole_devices, group=group)
+        files.append(_File(rules_dir / udev_rules.NAME, text, RELOAD_RULES))
+    if not no_unit:
+        files.append(_File(unit_dir / systemd_unit.NAME, systemd_unit.unit(choices), RELOAD_UNITS))
+    changed = [file for file in files if file.now() != file.text]
+    for file in files:
+        if file not in changed:
+            click.echo(f"{file.path} is up to date.")
+    for file in changed:
+        if dry_run:
+            click.echo("".join(file.diff()), nl=False)
+        else:
+            click.echo(file.write())
+    if dry_run:
+        click.echo(f"{len(changed)} file(s) would change; nothing was written.")
+        return
+    _reload(changed, reload_now)
+    if not no_unit:
+        _tell_next(choices)
+
+
+@udev.command()
+@_rules_dir
+@_unit_dir
+def check(rules_dir: Path, unit_dir: Path) -> None:
+    """Tell whether the installed rules and unit are those of this version; status 1 if they are not."""
+    from modemgw.modem import udev_rules
+
+    rules_path, unit_path = rules_dir / udev_rules.NAME, unit_dir / systemd_unit.NAME
+    found = [_rules_state(rules_path, _read(rules_path)), _unit_state(unit_path, _read(unit_path))]
+    for _, sentence in found:
+        click.echo(sentence)
+    if not all(fine for fine, _ in found):
+        click.echo("Run: sudo modemgw udev install --reload")
+        raise SystemExit(int(Exit.FAILED))
+
+
+def _rules_state(path: Path, text: str | None) -> tuple[bool, str]:
+    from modemgw.modem.udev_rules import group_in, rules
+
+    if text is None:
+        return False, f"{path} is not installed."
+    group = group_in(text)
+    if group is not None and text in (rules(group=group), rules(group=group, whole_devices=True)):
+        return True, f"{path} is up to date."
+    return False, f"{path} is of another version, or was changed."
+
+
+def _unit_state(path: Path, text: str | None) -> tuple[bool, str]:
+    if text is None:
+        return False, f"{path} is not installed."
+    choices = systemd_unit.choices_in(text)
+    if choices is None or text != systemd_unit.unit(choices):
+        return False, f"{path} is of another version, or was changed."
+    if not os.access(choices.execute, os.X_OK):
+        return False, f"{path} starts {choices.execute}, which is no program (any more)."
+    return True, f"{path} is up to date; it starts {choices.execute}."
+
+
+@dataclass(frozen=True)
+class _File:
+    """A file to be, and the commands that make the system read it."""
+
+    path: Path
+    text: str
+    reload: tuple[tuple[str, ...], ...]
+
+    def now(self) -> str | None:
+        return _read(self.path)
+
+    def diff(self) -> Iterator[str]:
+        return difflib.unified_diff(
+            (self.now() or "").splitlines(keepends=True), self.text.splitlines(keepends=True), str(self.path), "new"
+        )
+
+    def write(self) -> str:
+        """Put it in place in one step; what was done, as a sentence."""
+        before = self.now()
+        if not self.path.parent.is_dir():
+            fail(Exit.FAILED, f"There is no directory {self.path.parent}. Name another, or leave it out; see --help.")
+        beside = self.path.with_name(f".{self.path.name}.new")
+        try:
+            beside.write_text(self.text, encoding="utf-8")
+            beside.chmod(0o644)
+            beside.replace(self.path)
+        except OSError as error:
+            beside.unlink(missing_ok=True) if os.access(self.path.parent, os.W_OK) else None
+            sudo = " Run the command with sudo." if isinstance(error, PermissionError) and os.geteuid() != 0 else ""
+            fail(Exit.FAILED, f"{self.path} cannot be written: {error.strerror or error}.{sudo}")
+        return f"{'Wrote' if before is None else 'Replaced'} {self.path}."
+
+
+def _read(path: Path) -> str | None:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        fail(Exit.FAILED, f"{path} cannot be read: {error}")
+
+
+def _reload(changed: list[_File], now: bool) -> None:
+    commands = [command for file in changed for command in file.reload]
+    if commands and not now:
+        click.echo("Now run: " + " && ".join(" ".join(command) for command in commands))
+        return
+    for command in commands:
+        program = shutil.which(command[0])
+        if program is None:
+            click.echo(f"{command[0]} is not on this machine; skipped: {' '.join(command)}")
+            continue
+        try:
+            done = subprocess.run(  # noqa: S603 (constants)
+                [program, *command[1:]], check=False, capture_output=True, text=True, timeout=RELOAD_LIMIT_S
+            )
+        except subprocess.TimeoutExpired:
+            fail(Exit.FAILED, f"{' '.join(command)} took longer than {RELOAD_LIMIT_S:g} s.")
+        if done.returncode != 0:
+            said = (done.stderr or done.stdout).strip()
+            fail(Exit.FAILED, f"{' '.join(command)} ended with status {done.returncode}: {said}")
+        click.echo(f"Ran {' '.join(command)}.")
+
+
+def _tell_next(choices: UnitChoices) -> None:
+    import pwd
+
+    if choices.in_home:
+        click.echo(f"{choices.execute} is in a home directory: {choices.user} must be able to read it there.")
+    try:
+        pwd.getpwnam(choices.user)
+    except KeyError:
+        click.echo(
+            f"There is no user {choices.user} yet: useradd --system --home-dir /var/lib/modemgw "
+            f"--groups {choices.group} {choices.user}"
+        )
+    if not Path(choices.config).exists():
+        click.echo(f"There is no {choices.config} yet; see docs/config.md.")
+    click.echo("Then: systemctl enable --now modemgw")
+
+
+def _program() -> str:
+    """The command `modemgw` of this installation, by its whole path."""
+    started = Path(sys.argv[0])
+    if started.name == "modemgw" and started.exists():
+        return os.path.abspath(started)
+    beside = Path(sysconfig.get_path("scripts")) / "modemgw"
+    return str(beside) if beside.exists() else os.path.abspath(shutil.which("modemgw") or "/opt/modemgw/bin/modemgw")
+
+
+COMMANDS: tuple[click.Command, ...] = (udev,)

@@ -8,7 +8,7 @@ import sys
 import click
 
 from modemgw import __version__
-from modemgw.cli import callbacks, db, doctor, messages, profiles, serve, standin, trace, ussd
+from modemgw.cli import callbacks, db, doctor, messages, profiles, serve, standin, trace, udev, ussd
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": None})
@@ -28,6 +28,7 @@ for _command in (
     *standin.COMMANDS,
     *doctor.COMMANDS,
     *trace.COMMANDS,
+    *udev.COMMANDS,
     *ussd.COMMANDS,
     *profiles.COMMANDS,
 ):

@@ -1,0 +1,181 @@
+"""`modemgw udev`: what is written where, what is not, and what is said."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from modemgw.cli.main import group
+from modemgw.cli.systemd_unit import NAME as UNIT
+from modemgw.cli.systemd_unit import UnitChoices, choices_in, unit
+from modemgw.modem.udev_rules import NAME as RULES
+from modemgw.modem.udev_rules import rules
+
+UDEV = Path(__file__).parents[3] / "udev"
+
+
+def run(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(group, ["udev", *map(str, arguments)])
+
+
+@pytest.fixture
+def places(tmp_path: Path) -> tuple[str, ...]:
+    (tmp_path / "rules").mkdir()
+    (tmp_path / "units").mkdir()
+    return ("--rules-dir", str(tmp_path / "rules"), "--unit-dir", str(tmp_path / "units"))
+
+
+def test_the_unit_in_the_repository_is_the_one_that_is_installed() -> None:
+    assert (UDEV / UNIT).read_text(encoding="utf-8") == unit()
+
+
+def test_show() -> None:
+    assert run("show").output == rules()
+    assert run("show", "--whole-devices", "--group", "sms").output == rules(whole_devices=True, group="sms")
+    assert "Type=notify" in run("show", "--unit").output
+
+
+def test_a_dry_run_writes_nothing(places: tuple[str, ...], tmp_path: Path) -> None:
+    result = run("install", "--dry-run", *places)
+    assert result.exit_code == 0
+    assert "+WatchdogSec=60" in result.output
+    assert f"+++ new\n@@ -0,0 +1,{len(rules().splitlines())} @@" in result.output
+    assert "2 file(s) would change; nothing was written." in result.output
+    assert [*(tmp_path / "rules").iterdir(), *(tmp_path / "units").iterdir()] == []
+
+
+def test_install_check_and_install_again(places: tuple[str, ...], tmp_path: Path) -> None:
+    missing = run("check", *places)
+    assert missing.exit_code == 1
+    assert missing.output.count("is not installed.") == 2
+
+    program = sys.executable
+    first = run("install", "--exec", program, "--user", "sms", "--group", "plugdev", *places)
+    assert first.exit_code == 0, first.output
+    assert f"Wrote {tmp_path / 'rules' / RULES}." in first.output
+    assert "Now run: udevadm control --reload && udevadm trigger --subsystem-match=tty && systemctl daemon-reload" in (
+        first.output
+    )
+    assert "useradd --system --home-dir /var/lib/modemgw --groups plugdev sms" in first.output
+    assert "systemctl enable --now modemgw" in first.output
+    text = (tmp_path / "units" / UNIT).read_text()
+    assert f"ExecStart={program} run --config /etc/modemgw/modemgw.toml\n" in text
+    assert "User=sms\nSupplementaryGroups=plugdev\n" in text
+    assert (tmp_path / "rules" / RULES).read_text() == rules(group="plugdev")
+    assert (tmp_path / "rules" / RULES).stat().st_mode & 0o777 == 0o644
+    assert run("check", *places).exit_code == 0
+
+    again = run("install", "--exec", program, "--user", "sms", "--group", "plugdev", *places)
+    assert again.output.count("is up to date.") == 2
+    assert "Now run" not in again.output
+
+    (tmp_path / "rules" / RULES).write_text("# of another version\n")
+    (tmp_path / "units" / UNIT).write_text(text.replace(program, "/gone/modemgw"))
+    stale = run("check", *places)
+    assert stale.exit_code == 1
+    assert "is of another version" in stale.output
+    assert "starts /gone/modemgw, which is no program" in stale.output
+    assert f"Replaced {tmp_path / 'rules' / RULES}." in run("install", "--no-unit", *places).output
+
+
+def test_only_one_of_them(places: tuple[str, ...], tmp_path: Path) -> None:
+    assert "systemctl" not in run("install", "--no-unit", *places).output
+    assert not list((tmp_path / "units").iterdir())
+    assert "udevadm" not in run("install", "--no-rules", *places).output
+    assert list((tmp_path / "units").iterdir())
+
+
+def test_what_cannot_be_written_is_told(tmp_path: Path) -> None:
+    result = run("install", "--no-unit", "--rules-dir", tmp_path / "none")
+    assert result.exit_code == 1
+    assert "There is no directory" in result.output
+    assert run("install", "--exec", "modemgw").exit_code == 2
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_who_may_not_write_is_told_to_use_sudo(tmp_path: Path) -> None:
+    folder = tmp_path / "rules"
+    folder.mkdir(mode=0o500)
+    result = run("install", "--no-unit", "--rules-dir", folder)
+    assert result.exit_code == 1
+    assert "Run the command with sudo." in result.output
+
+
+def test_reload_tells_what_it_could_not_do(
+    places: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    (tools / "udevadm").write_text('#!/bin/sh\n[ "$1" = control ] || { echo no daemon >&2; exit 3; }\n')
+    (tools / "udevadm").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tools))
+    result = run("install", "--reload", *places)
+    assert result.exit_code == 1
+    assert "Ran udevadm control --reload." in result.output
+    assert "udevadm trigger --subsystem-match=tty ended with status 3: no daemon" in result.output
+    (tools / "udevadm").write_text("#!/bin/sh\n")
+    (tmp_path / "units" / UNIT).unlink()
+    (tmp_path / "rules" / RULES).unlink()
+    result = run("install", "--reload", *places)
+    assert result.exit_code == 0, result.output
+    assert "systemctl is not on this machine; skipped: systemctl daemon-reload" in result.output
+
+
+CHOICES = [
+    UnitChoices(),
+    UnitChoices("/home/me/my venv/bin/modemgw", "me", "dialout", "/home/me/100% mine.toml"),
+    UnitChoices("/root/$x/modemgw"),
+]
+
+
+@pytest.mark.parametrize("choices", CHOICES)
+def test_the_choices_are_read_back(choices: UnitChoices) -> None:
+    text = unit(choices)
+    assert choices_in(text) == choices
+    assert ("ProtectHome=read-only" in text) is choices.in_home
+
+
+def test_what_is_not_our_unit() -> None:
+    assert choices_in("[Service]\nExecStart=/bin/true\n") is None
+
+
+# ---------------------------------------------------------------- as systemd sees it
+
+ANALYZE = shutil.which("systemd-analyze")
+needs_systemd = pytest.mark.skipif(ANALYZE is None, reason="systemd-analyze (Debian package systemd) is not installed")
+
+#: Tenths: 0 is a service that may do nothing, 100 one that may do all. What is left is what a gateway needs.
+EXPOSURE = 20
+
+
+def analyze(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    assert ANALYZE is not None
+    return subprocess.run([ANALYZE, *map(str, arguments)], check=False, capture_output=True, text=True, timeout=60)
+
+
+@needs_systemd
+def test_systemd_takes_the_unit(tmp_path: Path) -> None:
+    spaced = tmp_path / "a program" / "modemgw"
+    spaced.parent.mkdir()
+    spaced.write_text("#!/bin/sh\n")
+    spaced.chmod(0o755)
+    for execute in (sys.executable, str(spaced)):
+        path = tmp_path / UNIT
+        path.write_text(unit(UnitChoices(execute)))
+        done = analyze("verify", path)
+        assert (done.returncode, done.stdout + done.stderr) == (0, "")
+
+
+@needs_systemd
+def test_the_sandbox_is_tight(tmp_path: Path) -> None:
+    path = tmp_path / UNIT
+    path.write_text(unit(UnitChoices(sys.executable)))
+    done = analyze("security", "--offline=yes", "--no-pager", f"--threshold={EXPOSURE}", path)
+    if "unrecognized option" in done.stderr:
+        pytest.skip("this systemd-analyze looks at running units only")
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -268,11 +268,9 @@ def _user() -> str:
 
 def check_usb(devices: Sequence[UsbDevice]) -> Iterator[Finding]:
     """Modems that have no AT port: still a drive, a network card, or without a driver."""
-    from modemgw.doctor.storage_mode import storage_stick
-
     for device in devices:
         title = device.title or "a device"
-        stick = storage_stick(device)
+        stick = device.installation_disk
         if stick is not None:
             yield Finding(
                 "usb.storage_mode", Area.USB, Verdict.PROBLEM,
@@ -281,11 +279,11 @@ def check_usb(devices: Sequence[UsbDevice]) -> Iterator[Finding]:
                 "sudo apt install usb-modeswitch, then plug it in again (by hand: sudo usb_modeswitch "
                 f"-v {device.vid:04x} -p {device.pid:04x} {'-J' if device.vid == HUAWEI else '-K'})",
             )  # fmt: skip
-        elif device.network_only and device.maker_of_modems:
+        elif device.network_only:
             yield Finding(
                 "usb.hilink", Area.USB, Verdict.PROBLEM,
                 f"{title} (USB {device.usb} at {device.place}) is a network stick (HiLink): it has a web page "
-                "(192.168.8.1) and no AT port, so modemgw cannot use it.",
+                "and no AT port, so modemgw cannot use it.",
                 "use a stick with an AT port, or put the stick firmware (\"stick\" instead of \"HiLink\") on it",
             )  # fmt: skip
         elif device.undriven and device.maker_of_modems:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from modemgw import __version__
 from modemgw.config_modem import ModemSettings
@@ -111,7 +112,7 @@ def _of_service(request: Request, ground: Ground, service: ServiceFacts, now: da
         name = str(view.get("name"))
         modem = settings.get(name)
         port = str(view.get("port") or (modem.port if modem is not None else "") or "")
-        if not port or "://" in port:
+        if not port or "://" in port or not _is_here(request.url):
             continue
         wanted = Wanted(name, port) if modem is None else _wanted(modem, port, request.setup)
         if view.get("state") in ("ready", "paused", "searching"):
@@ -124,6 +125,12 @@ def _of_service(request: Request, ground: Ground, service: ServiceFacts, now: da
             told = [f for f in told if f.subject != name or not f.key.startswith(("port.", "line."))]
             yield from seen
     yield from told
+
+
+def _is_here(url: str) -> bool:
+    """The service is on this machine, so its ports are this machine's."""
+    host = urlsplit(url).hostname or ""
+    return host in ("localhost", "::1") or host.startswith("127.")
 
 
 def _shared(wanted: Wanted, ground: Ground) -> Iterator[Finding]:

@@ -74,7 +74,7 @@ CAUSES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("port.missing", ("usb.", "container.")),
     ("modem.none", ("usb.", "container.", "port.")),
     ("port.denied", ("container.",)),
-    ("modem.silent", ("port.role", "port.held", "port.lock")),
+    ("modem.silent", ("port.",)),
     ("line.", ("port.", "usb.", "modem.", "sim.", "container.", "disk.", "database.")),
     ("network.no_registration", ("network.no_signal", "radio.")),
     ("network.operator", ("network.", "radio.")),

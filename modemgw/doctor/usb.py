@@ -10,11 +10,12 @@ from pathlib import Path
 
 from modemgw.doctor.host import Host
 from modemgw.modem.discovery import FoundPort, UsbInterface, describe, modem_vendors
+from modemgw.modem.storage_modes import network_stick, storage_stick
 
 MASS_STORAGE = 0x08
 VENDOR_SPECIFIC = 0xFF
 _NETWORK = frozenset({(0x02, 0x06), (0x02, 0x0D), (0x02, 0x0E), (0xE0, 0x01), (0xEF, 0x04), (0xEF, 0x01)})
-_NETWORK_DATA = 0x0A
+_HID = 0x03
 _ACM = (0x02, 0x02)
 
 #: Chips that put a serial line on USB: what is behind them may be a modem, and does not say so.
@@ -43,12 +44,17 @@ class UsbDevice:
     place: str
     vid: int
     pid: int
-    title: str
+    manufacturer: str
+    product: str
     interfaces: tuple[Interface, ...]
 
     @property
     def usb(self) -> str:
         return f"{self.vid:04x}:{self.pid:04x}"
+
+    @property
+    def title(self) -> str:
+        return f"{self.manufacturer} {self.product}".strip()
 
     @property
     def maker_of_modems(self) -> bool:
@@ -64,16 +70,26 @@ class UsbDevice:
         return tuple(port for interface in self.interfaces for port in interface.ports)
 
     @property
-    def storage_only(self) -> bool:
-        """It shows nothing but a drive: the installation disk of a stick that was not switched yet."""
+    def installation_disk(self) -> str | None:
+        """The name of the stick that still shows its disk instead of its ports; None: it is no such stick."""
         kinds = {i.kind[0] for i in self.interfaces}
-        return kinds == {MASS_STORAGE}
+        if self.ports or MASS_STORAGE not in kinds or kinds - {MASS_STORAGE, _HID}:
+            return None
+        known = storage_stick(self.usb, self.manufacturer, self.product)
+        return known or ((self.title or "a modem stick") if self.maker_of_modems else None)
 
     @property
     def network_only(self) -> bool:
         """It is a network card (HiLink, RNDIS): its firmware answers HTTP, not AT."""
+        if network_stick(self.usb) is not None and not self.ports:
+            return True
         serial = [i for i in self.interfaces if i.kind[0] == VENDOR_SPECIFIC or i.kind == _ACM]
-        return not self.ports and not serial and any(i.network or i.kind in _NETWORK for i in self.interfaces)
+        return (
+            self.maker_of_modems
+            and not self.ports
+            and not serial
+            and any(i.network or i.kind in _NETWORK for i in self.interfaces)
+        )
 
     @property
     def undriven(self) -> tuple[Interface, ...]:
@@ -118,9 +134,11 @@ def usb_devices(host: Host) -> list[UsbDevice]:
         vid, pid = _hex(folder / "idVendor"), _hex(folder / "idProduct")
         if vid is None or pid is None or _hex(folder / "bDeviceClass") == 0x09:
             continue
-        words = [w for w in (_text(folder / "manufacturer"), _text(folder / "product")) if w]
-        interfaces = tuple(_interface(base / other) for other in names if other.startswith(f"{name}:"))
-        found.append(UsbDevice(name, vid, pid, " ".join(words), interfaces))
+        own = {entry.name: entry for entry in sorted(folder.glob(f"{name}:*"))}
+        own |= {other: base / other for other in names if other.startswith(f"{name}:")}
+        interfaces = tuple(_interface(own[other]) for other in sorted(own))
+        words = [_text(folder / word) or "" for word in ("manufacturer", "product")]
+        found.append(UsbDevice(name, vid, pid, words[0], words[1], interfaces))
     return found
 
 

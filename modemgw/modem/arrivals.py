@@ -89,12 +89,12 @@ class Arrivals:
     def reports_changed(self, ds: int) -> None:
         self._path.changed(ds)
 
-    def other_port(self) -> str | None:
-        """The command that may bring announcements to our port, None: leave it."""
-        return self._port.next()
+    def other_ports(self) -> list[str]:
+        """Commands that may bring announcements to our port: to try till one is accepted. None: leave it."""
+        return self._port.others()
 
     def port_changed(self, command: str) -> None:
-        self._port.current = command
+        self._port.accepted(command)
 
 
 def _tpdu(pdu: str) -> str:

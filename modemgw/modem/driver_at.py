@@ -261,11 +261,11 @@ class AtDriver:
                 self._info = replace(info, cnmi=values)
                 self._arrivals.reports_changed(ds)
                 self._learned.put("cnmi", list(values))
-        command = self._arrivals.other_port()
-        if command is not None:
+        for command in self._arrivals.other_ports():
             log.warning("%s: messages come unannounced; trying %s", self.url, command)
             if await self._quietly(plain(command, commands.FUNCTION_S)):
                 self._arrivals.port_changed(command)
+                break
 
     async def announces(self) -> bool:
         await self._mend_arrivals()

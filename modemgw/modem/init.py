@@ -215,7 +215,7 @@ async def _identify(init: Initialiser) -> None:
         init.learned = init.settings.learned.of(found.imei, found.firmware, found.model)
     init.boot.suits(init.profile)
     init.storage.suits(init.profile, init.learned)
-    init.urc_port = UrcPort(init.profile.urc_ports, init.port_kind, init.learned)
+    init.urc_port = UrcPort(init.profile.urc_ports, init.port_kind, init.learned, init.profile.urc_probes)
 
 
 async def _name(init: Initialiser, command: Command) -> str:

@@ -306,7 +306,7 @@ async def urc_port(init: Initialiser) -> None:
             await init.channel.run(plain(command, commands.FUNCTION_S))
         except CommandFailed:
             continue
-        init.urc_port.current = command
+        init.urc_port.accepted(command)
         return
     if init.urc_port.commands:
         init.note("The modem refuses to be told which port announces messages; they are looked for as well.")

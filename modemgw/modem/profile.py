@@ -66,6 +66,13 @@ class Profile:
     early: tuple[Alternatives, ...] = ()  # before the SIM is looked at
     late: tuple[Alternatives, ...] = ()  # after the settings of messages
     urc_ports: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # kind of our port -> what sends URCs there
+    urc_probes: tuple[str, ...] = (  # and what is tried as well once messages come unannounced: the makers' own
+        'AT+QURCCFG="urcport","usbat"',
+        'AT+QURCCFG="urcport","usbmodem"',
+        "AT+CATR=0",
+        "AT^PORTSEL=1",
+        "AT^PORTSEL=0",
+    )
     ready_urcs: tuple[str, ...] = ()  # said when the message service is up after a start: nothing is set before
     ready_s: float = 10.0  # waited for it, and for a message service that refuses because it is not up
     # -- SIM, USSD, calls: the maker's own commands, asked first

@@ -198,6 +198,7 @@ LAYOUT: Mapping[str, Mapping[str, Key]] = {
         "early": Key("early", _list(_alternatives)),
         "late": Key("late", _list(_alternatives)),
         "urc_ports": Key("urc_ports", _urc_ports),
+        "urc_probes": Key("urc_probes", _commands),
         "ready_urcs": Key("ready_urcs", _list(_text)),
         "ready_s": Key("ready_s", _number(0, 120)),
     },

@@ -5,6 +5,7 @@ A command that is accepted proves nothing: that an announcement arrives does. De
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping, Sequence
 
 from modemgw.modem.learned import Learned
@@ -18,43 +19,57 @@ ROUNDS = 2
 
 
 class UrcPort:
-    """The commands that send announcements to our port, in the order to try."""
+    """The commands that send announcements to our port: `commands` when it is set up, `probes` as well if none come."""
 
-    def __init__(self, offers: Mapping[str, Sequence[str]], kind: str | None, learned: Learned) -> None:
+    def __init__(
+        self, offers: Mapping[str, Sequence[str]], kind: str | None, learned: Learned, probes: Sequence[str] = ()
+    ) -> None:
         self._learned = learned
         self._kind = kind or "unknown"
-        kinds = [k for k in (kind, *PORT_KINDS) if k in offers]
-        known = self._known()
-        ordered = [command for k in dict.fromkeys(kinds) for command in offers[k or ""]]
-        self.commands = list(dict.fromkeys([*([known] if known in ordered else []), *ordered]))
-        self.current: str | None = None
-        self._left = ROUNDS * len(self.commands)
+        kinds = [k for k in dict.fromkeys((kind, *PORT_KINDS)) if k in offers]
+        ordered = [command for k in kinds for command in offers[k or ""]]
+        known = learned.table(KEY).get(self._kind)
+        known = known if isinstance(known, str) and (known in ordered or known in probes) else None
+        self.commands = list(dict.fromkeys([*([known] if known else []), *ordered]))
+        rest = dict.fromkeys([*self.commands, *probes])
+        self._rest = deque(rest)  # turned so that the one to try next is in front
+        self._left = ROUNDS * len(rest)
+        self._current: str | None = None
         self._heard = False
         self._unannounced = 0
+
+    def accepted(self, command: str) -> None:
+        """The modem took a command."""
+        self._current = command
+        if command not in self._rest:
+            return
+        while self._rest[-1] != command:
+            self._rest.rotate(-1)
 
     def heard(self) -> None:
         """An announcement came: whatever was set last is right."""
         self._unannounced = 0
         if not self._heard:
             self._heard = True
-            if self.current is not None:
-                self._learned.put(KEY, {**self._learned.table(KEY), self._kind: self.current})
+            if self._current is not None:
+                self._learned.put(KEY, {**self._learned.table(KEY), self._kind: self._current})
 
     def unannounced(self, count: int) -> None:
         """So many messages that arrived since the set-up were found without having been announced."""
         if not self._heard:
             self._unannounced += count
 
-    def next(self) -> str | None:
-        """The command to try now, None: leave it. To be asked a while after `unannounced`: they may be under way."""
-        if not self._unannounced or self._heard or len(self.commands) < 2 or self._left <= 0:
-            return None
-        self._unannounced = 0
-        self._left -= 1
-        if self._known() is not None:
-            self._learned.put(KEY, {k: v for k, v in self._learned.table(KEY).items() if k != self._kind})
-        at = self.commands.index(self.current) if self.current in self.commands else -1
-        return self.commands[(at + 1) % len(self.commands)]
+    def others(self) -> list[str]:
+        """The commands to try now till one is accepted, none: leave it.
 
-    def _known(self) -> str | None:
-        return self._learned.table(KEY).get(self._kind)
+        To be asked a while after `unannounced`: an announcement may be under way.
+        """
+        if not self._unannounced or self._heard or self._left <= 0:
+            return []
+        self._unannounced = 0
+        table = self._learned.table(KEY)
+        if table.pop(self._kind, None) is not None:
+            self._learned.put(KEY, table)
+        found = [command for command in self._rest if command != self._current]
+        self._left -= 1
+        return found

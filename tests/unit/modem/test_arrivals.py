@@ -240,20 +240,35 @@ async def test_messages_that_are_announced_leave_the_port_alone() -> None:
 
 
 def test_the_ports_are_tried_in_turn_and_not_for_ever() -> None:
-    port = UrcPort({"at": ("A",), "modem": ("B",), "serial": ("C",)}, "modem", Learned())
+    port = UrcPort({"at": ("A",), "modem": ("B",), "serial": ("C",)}, "modem", Learned(), ("D", "A"))
     assert port.commands == ["B", "A", "C"]
-    port.current = "B"
+    port.accepted("B")
     tried = []
     for _ in range(20):
         port.unannounced(1)
-        command = port.next()
-        if command is not None:
-            tried.append(command)
-            port.current = command
-    assert "".join(tried) == "ACBACB"
+        if others := port.others():
+            tried.append(others[0])
+            port.accepted(others[0])
+    assert "".join(tried) == "ACDBACDB"
     port.heard()
     port.unannounced(5)
-    assert port.next() is None
+    assert port.others() == []
+
+
+async def test_a_modem_that_nobody_knows_is_tried_with_what_the_makers_have(tmp_path: Path) -> None:
+    script: dict[str, Answer] = {r"AT\+CATR=0": OK, r"AT\+CMGL=4": Turns(*LISTED)}
+    async with rig(script) as r:
+        await r.driver.initialise(settings(tmp_path))
+        await r.driver.list_messages("SM")
+        await r.driver.list_messages("SM")
+        assert r.count(r"AT\+CATR.*|AT\+QURCCFG.*") == 0
+        assert await r.driver.announces()
+        assert r.count(r"AT\+CATR=0") == 1
+        await hear(r, '+CMTI: "SM",4')
+    assert learned(tmp_path, "urc_port") == {"unknown": "AT+CATR=0"}
+    async with rig(script) as r:
+        await r.driver.initialise(settings(tmp_path))
+        assert r.count(r"AT\+CATR=0") == 1
 
 
 # ---------------------------------------------------------------- message reference 255

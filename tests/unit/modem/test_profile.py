@@ -191,7 +191,7 @@ def test_every_key_is_documented_with_its_default() -> None:
             default = getattr(anyones, key.field)
             if default is None:
                 assert documented == ""
-            elif key.field == "indications":
+            elif key.field in ("indications", "urc_probes"):
                 assert documented == f"a list of {len(default)}"
             else:
                 shown = json.dumps(dict(default) if isinstance(default, Mapping) else default)
@@ -245,6 +245,7 @@ def test_every_key_reads() -> None:
         early = ["AT^CURC=0", ["AT+A", "AT+B"]]
         late = []
         urc_ports = { at = ["AT+CATR=0"] }
+        urc_probes = []
         ready_urcs = ["SMS Ready"]
         ready_s = 2.5
         [sim]

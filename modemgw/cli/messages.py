@@ -240,7 +240,9 @@ def modems(*, client: Client, as_json: bool) -> None:
     heads = (
         "NAME", "STATE", "OPERATOR", "SIGNAL", "NUMBER", "BALANCE", "STORAGE", "SENT", "RECEIVED", "PORT", "REASON",
     )  # fmt: skip
-    print_table(heads, rows, empty="There are no modems.")
+    shown = [at for at, head in enumerate(heads) if head != "BALANCE" or any(row[at] for row in rows)]
+    table = [[row[at] for at in shown] for row in rows]
+    print_table([heads[at] for at in shown], table, empty="There are no modems.")
 
 
 def _balance(item: dict[str, Any]) -> str:

@@ -297,7 +297,7 @@ EVENTS: list[tuple[Urc, ModemEvent | None]] = [
     (Urc("+CMGS", "+CMGS:"), UnknownUrc("+CMGS:")),
     (Urc("+CUSD", '+CUSD: 0,"5 EUR",15'), UssdReply(0, "5 EUR", 15)),
     (Urc("+CPIN", "+CPIN: NOT INSERTED"), SimChanged("NOT INSERTED")),
-    (Urc("+CLIP", '+CLIP: "+79161234567",145'), IncomingCall("+79161234567")),
+    (Urc("+CLIP", '+CLIP: "+79161234567",145'), IncomingCall("+79161234567", told=True)),
     (Urc("RING", "RING"), IncomingCall(None)),
     (Urc("+CRING", "+CRING: VOICE"), IncomingCall(None)),
     (Urc("^SMMEMFULL", '^SMMEMFULL: "SM"'), StorageFull("SM")),

@@ -24,6 +24,7 @@ from modemgw.at.responses import (
     read_smsc,
 )
 from modemgw.modem.driver import StorageFill
+from modemgw.modem.profile_registry import GENERIC
 from modemgw.modem.report_path import BROKEN, PROVED, preference
 
 if TYPE_CHECKING:
@@ -308,7 +309,7 @@ async def urc_port(init: Initialiser) -> None:
             continue
         init.urc_port.accepted(command)
         return
-    if init.urc_port.commands:
+    if init.urc_port.commands and init.profile.name != GENERIC:
         init.note("The modem refuses to be told which port announces messages; they are looked for as well.")
 
 

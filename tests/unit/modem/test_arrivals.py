@@ -255,9 +255,9 @@ def test_the_ports_are_tried_in_turn_and_not_for_ever() -> None:
     assert port.others() == []
 
 
-async def test_a_modem_that_nobody_knows_is_tried_with_what_the_makers_have(tmp_path: Path) -> None:
+async def test_a_family_without_such_a_command_is_tried_with_what_the_makers_have(tmp_path: Path) -> None:
     script: dict[str, Answer] = {r"AT\+CATR=0": OK, r"AT\+CMGL=4": Turns(*LISTED)}
-    async with rig(script) as r:
+    async with rig(script, profile=Profile(name="own")) as r:
         await r.driver.initialise(settings(tmp_path))
         await r.driver.list_messages("SM")
         await r.driver.list_messages("SM")
@@ -266,9 +266,18 @@ async def test_a_modem_that_nobody_knows_is_tried_with_what_the_makers_have(tmp_
         assert r.count(r"AT\+CATR=0") == 1
         await hear(r, '+CMTI: "SM",4')
     assert learned(tmp_path, "urc_port") == {"unknown": "AT+CATR=0"}
-    async with rig(script) as r:
+    async with rig(script, profile=Profile(name="own")) as r:
         await r.driver.initialise(settings(tmp_path))
         assert r.count(r"AT\+CATR=0") == 1
+
+
+async def test_a_modem_that_nobody_knows_is_tried_with_what_the_makers_have_at_once(tmp_path: Path) -> None:
+    async with rig({r"AT\+CATR=0": OK}) as r:
+        info = await r.driver.initialise(settings(tmp_path))
+        assert (info.profile, info.notes) == ("generic", ())
+        assert [x for x in r.peer.heard if b"CATR" in x or b"QURC" in x or b"PORTSEL" in x] == [
+            b'AT+QURCCFG="urcport","usbat"', b"AT+CATR=0",
+        ]  # fmt: skip
 
 
 # ---------------------------------------------------------------- message reference 255

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -75,3 +76,49 @@ async def test_siblings_are_the_free_ports_of_the_same_device() -> None:
     assert await finder.siblings("/dev/a0") == ["/dev/a1", "/dev/a2"]
     assert await finder.siblings("/dev/b0") == []
     assert await finder.siblings("/dev/none") == []
+
+
+async def test_devices_are_asked_side_by_side_and_ports_of_one_in_turn() -> None:
+    async with Peer({r".*": None}) as silent, Peer(over(TELLS, ALIVE)) as second, Peer(over(TELLS, ALIVE)) as other:
+        finder = Finder(list, lambda: [port(silent), port(second, interface=3), port(other, "1-2")])
+        asked = asyncio.ensure_future(finder.find())
+        async with asyncio.timeout(10):
+            while not other.heard:
+                await asyncio.sleep(0.001)
+        assert second.heard == []
+        assert [found.port for found in await asked] == [second.url, other.url]
+
+
+async def test_a_port_that_does_not_tell_the_imei_is_the_last_choice() -> None:
+    async with Peer(ALIVE) as shy, Peer(over(TELLS, ALIVE)) as frank:
+        (found,) = await Finder(list, lambda: [port(shy), port(frank, interface=3)]).find()
+        assert (found.port, found.imei, found.place) == (frank.url, IMEI, "usb:1-1:1.3")
+
+
+async def test_what_answered_once_is_asked_first_in_the_next_of_its_kind() -> None:
+    async with Peer({r".*": None}) as silent, Peer(over(TELLS, ALIVE)) as speaks, Peer(over(TELLS, ALIVE)) as unasked:
+        ports = [port(silent), port(speaks, interface=5)]
+        finder = Finder(list, lambda: ports)
+        assert [found.port for found in await finder.find()] == [speaks.url]
+        ports[:] = [port(unasked, "1-2"), port(speaks, "1-2", interface=5)]
+        assert [found.port for found in await finder.find()] == [speaks.url]
+        assert unasked.heard == []
+
+
+async def test_a_port_that_was_just_plugged_in_is_asked_every_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1000.0
+    monkeypatch.setattr(finder_module, "time", SimpleNamespace(monotonic=lambda: now))
+    async with Peer({r".*": None}) as peer:
+        ports: list[FoundPort] = []
+        finder = Finder(list, lambda: ports)
+        await finder.find()
+        assert finder.due_s(15.0) == 15.0
+        ports.append(port(peer))
+        dues = []
+        for now in (1000.0, 1001.0, 1044.0, 1045.0, 1046.0):  # noqa: B007 (read above)
+            await finder.find()
+            dues.append(finder.due_s(100.0))
+        assert dues == [1.0, 1.0, 1.0, 30.0, 29.0]
+        ports.clear()
+        await finder.find()
+        assert finder.due_s(15.0) == 15.0

@@ -208,6 +208,32 @@ def idle(modems: int, seconds: float) -> None:
     _directory(run)
 
 
+@bench.command()
+@click.option("--latency", "latencies", multiple=True, type=float, default=[0.2, 0.0], show_default=True)
+@click.option("--count", default=30, show_default=True)
+@click.option("--program", "names", multiple=True, help="Only these, by name.")
+def peers(latencies: tuple[float, ...], count: int, names: tuple[str, ...]) -> None:
+    """Other programs beside modemgw: a queue of one-part messages out through one modem, timed by the simulator."""
+    from tests.bench.peers import PROGRAMS, MissingError, measure
+
+    click.echo("| one modem, queued | radio | messages/s | share of the ideal | CPU ms a message | RSS MiB |")
+    click.echo("|---|---|---|---|---|---|")
+    for latency in latencies:
+        for name in names or PROGRAMS:
+
+            def run(directory: Path, name: str = name, latency: float = latency) -> None:
+                try:
+                    row = measure(name, directory, latency, count)
+                except MissingError as e:
+                    click.echo(f"| {name}, {count} | {latency:g} s | {e} | | | |")
+                    return
+                share = "" if row.share is None else f"{row.share:.3f}"
+                figures = f"{row.rate:.1f} | {share} | {row.cpu_ms:.2f} | {row.rss_mib:.0f}"
+                click.echo(f"| {name}, {count} | {latency:g} s | {figures} |")
+
+            _directory(run)
+
+
 def fill(database: Path, count: int) -> None:
     """Copies of the first message, ready to be sent."""
     db = sqlite3.connect(database)

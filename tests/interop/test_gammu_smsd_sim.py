@@ -43,38 +43,7 @@ checksecurity = 0
 checkbattery = 0
 checksignal = 0
 """
-SCHEMA = """
-CREATE TABLE gammu (Version INTEGER NOT NULL PRIMARY KEY);
-INSERT INTO gammu VALUES (17);
-CREATE TABLE phones (
-  ID TEXT, UpdatedInDB NUMERIC, InsertIntoDB NUMERIC, TimeOut NUMERIC, Send TEXT, Receive TEXT, IMEI TEXT PRIMARY KEY,
-  IMSI TEXT, NetCode TEXT, NetName TEXT, Client TEXT, Battery INTEGER, Signal INTEGER, Sent INTEGER, Received INTEGER
-);
-CREATE TABLE inbox (
-  UpdatedInDB NUMERIC DEFAULT (datetime('now')), ReceivingDateTime NUMERIC, Text TEXT, SenderNumber TEXT, Coding TEXT,
-  UDH TEXT, SMSCNumber TEXT, Class INTEGER, TextDecoded TEXT, ID INTEGER PRIMARY KEY AUTOINCREMENT, RecipientID TEXT,
-  Processed TEXT DEFAULT 'false', Status INTEGER DEFAULT -1
-);
-CREATE TABLE outbox (
-  UpdatedInDB NUMERIC DEFAULT (datetime('now')), InsertIntoDB NUMERIC DEFAULT (datetime('now')),
-  SendingDateTime NUMERIC DEFAULT (datetime('now')), SendBefore TIME DEFAULT '23:59:59',
-  SendAfter TIME DEFAULT '00:00:00', Text TEXT, DestinationNumber TEXT, Coding TEXT, UDH TEXT, Class INTEGER,
-  TextDecoded TEXT, ID INTEGER PRIMARY KEY AUTOINCREMENT, MultiPart TEXT, RelativeValidity INTEGER, SenderID TEXT,
-  SendingTimeOut NUMERIC DEFAULT (datetime('now')), DeliveryReport TEXT DEFAULT 'default', CreatorID TEXT,
-  Retries INTEGER DEFAULT 0, Priority INTEGER DEFAULT 0, Status TEXT DEFAULT 'Reserved', StatusCode INTEGER DEFAULT -1
-);
-CREATE TABLE outbox_multipart (
-  Text TEXT, Coding TEXT, UDH TEXT, Class INTEGER, TextDecoded TEXT, ID INTEGER, SequencePosition INTEGER,
-  Status TEXT DEFAULT 'Reserved', StatusCode INTEGER DEFAULT -1, PRIMARY KEY (ID, SequencePosition)
-);
-CREATE TABLE sentitems (
-  UpdatedInDB NUMERIC DEFAULT (datetime('now')), InsertIntoDB NUMERIC, SendingDateTime NUMERIC,
-  DeliveryDateTime NUMERIC, Text TEXT, DestinationNumber TEXT, Coding TEXT, UDH TEXT, SMSCNumber TEXT, Class INTEGER,
-  TextDecoded TEXT, ID INTEGER, SenderID TEXT, SequencePosition INTEGER, Status TEXT, StatusError INTEGER DEFAULT -1,
-  TPMR INTEGER, RelativeValidity INTEGER, CreatorID TEXT, StatusCode INTEGER DEFAULT -1,
-  PRIMARY KEY (ID, SequencePosition)
-);
-"""
+SCHEMA = Path(__file__).with_name("smsd.sql")
 
 
 class Smsd:
@@ -85,7 +54,7 @@ class Smsd:
         self.config = directory / "gammu-smsdrc"
         self.config.write_text(CONFIG.format(port=port, cnmi=cnmi, directory=directory), encoding="utf-8")
         with contextlib.closing(sqlite3.connect(directory / "sms.db")) as db:
-            db.executescript(SCHEMA)
+            db.executescript(SCHEMA.read_text(encoding="utf-8"))
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         with contextlib.closing(

@@ -12,8 +12,8 @@ from dataclasses import replace
 from typing import TypeVar
 
 from modemgw.domain.line import ModemView
-from modemgw.modem.discovery import FoundPort, find_ports
 from modemgw.modem.conversation import Conversation
+from modemgw.modem.discovery import FoundPort, find_ports
 from modemgw.modem.driver import Driver
 from modemgw.modem.finder import Finder, FoundModem
 from modemgw.modem.hotplug import HotPlug, PlugEvent

@@ -17,10 +17,11 @@ from modemgw.domain.line import LineState
 from modemgw.modem import ladder, worker
 from modemgw.modem.channel import CommandTimeout
 from modemgw.modem.driver import Driver, InitialiseFailed, ResetKind, SimProblem, SimReason
+from modemgw.modem.hotplug import HotPlug, PlugEvent
 from modemgw.modem.ladder import Rung
 from modemgw.modem.line import WorkerPorts, WorkerSettings
 from modemgw.modem.profile import Profile
-from modemgw.modem.transport import PortLost, Transport
+from modemgw.modem.transport import PortDenied, PortLost, Transport
 from modemgw.modem.worker import Worker
 
 Initialise = Callable[[], Awaitable[Any]]
@@ -58,6 +59,7 @@ class Bench:
     """A worker, its pty and the notes it makes."""
 
     def __init__(self) -> None:
+        self.port = ""
         self.tries = 0
         self.asked: list[str] = []
         self.notes: list[tuple[str, dict[str, Any]]] = []
@@ -93,7 +95,12 @@ class Bench:
 
 @contextlib.asynccontextmanager
 async def bench(
-    tmp_path: Path, initialise: Exception | None = None, *, port: str | None = None, **settings: Any
+    tmp_path: Path,
+    initialise: Exception | None = None,
+    *,
+    port: str | None = None,
+    plugs: HotPlug | None = None,
+    **settings: Any,
 ) -> AsyncIterator[Bench]:
     made = Bench()
     if initialise is not None:
@@ -105,7 +112,8 @@ async def bench(
         return cast(Driver, made.make(transport))
 
     ports = WorkerPorts(cast(Any, made), cast(Any, None), cast(Any, None), lambda: 0, cast(Any, make_driver))
-    made.worker = Worker(WorkerSettings("a", port or os.ttyname(slave), **settings), ports)
+    made.port = os.ttyname(slave)
+    made.worker = Worker(WorkerSettings("a", port or made.port, **settings), ports, plugs=plugs)
     running = asyncio.ensure_future(made.worker.run())
     try:
         yield made
@@ -221,3 +229,72 @@ async def test_a_usb_reset_that_cannot_be_is_told_once(tmp_path: Path, caplog: p
         await b.shows(LineState.QUARANTINED)
         assert Rung.USB_RESET.name.lower() not in b.rungs
     assert len([r for r in caplog.records if "is not on USB" in r.getMessage()]) == 1
+
+
+PLUG = PlugEvent("add", "/dev/ttyUSB0", "udev")
+
+
+async def test_a_missing_port_is_looked_for_when_one_is_plugged_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "MISSING_S", 3600.0)
+    link, plugs = tmp_path / "link", HotPlug()
+    async with bench(tmp_path, port=str(link), plugs=plugs) as b:
+        await b.shows(LineState.ABSENT, "There is no port")
+        link.symlink_to(b.port)
+        plugs.tell(PLUG)
+        await b.shows(LineState.STARTING)
+
+
+async def test_a_port_that_was_denied_is_tried_when_udev_has_seen_to_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "TROUBLE_S", (3600.0,))
+    plugs = HotPlug()
+    async with bench(tmp_path, PortDenied("x", "me may not open x"), plugs=plugs) as b:
+        await b.shows(LineState.BLOCKED, "may not open")
+        b.initialise = b.hang
+        plugs.tell(PLUG)
+        await b.shows(LineState.STARTING)
+
+
+async def test_a_device_that_is_gone_is_lost_whether_or_not_its_port_has_noticed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = False
+    there = worker._there
+    monkeypatch.setattr(worker, "_there", lambda path: not gone and there(path))
+    async with bench(tmp_path) as b:
+        await b.shows(LineState.STARTING)
+        lost = asyncio.Event()
+        transport = b.worker._transport
+        assert transport is not None
+        transport.start(lambda data: None, lambda error: lost.set())
+        b.worker.unplugged(b.port)
+        assert transport.is_open, "it is there"
+        gone = True
+        b.worker.unplugged("/dev/another")
+        assert transport.is_open
+        b.worker.unplugged(b.port)
+        assert not transport.is_open
+        assert lost.is_set()
+
+
+async def test_where_events_do_come_the_looks_are_few(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = 0
+
+    def there(path: str) -> bool:
+        nonlocal looks
+        looks += 1
+        return False
+
+    plugs = HotPlug()
+    plugs.tell(PLUG)
+    monkeypatch.setattr(worker, "_there", there)
+    monkeypatch.setattr(worker, "MISSING_TOLD_S", 3600.0)
+    async with bench(tmp_path, port="/dev/no-such-ttyUSB99", plugs=plugs) as b:
+        await b.shows(LineState.ABSENT)
+        await b.until(lambda: looks >= 2)
+        before = looks
+        await asyncio.sleep(0.05)  # five times MISSING_S
+        assert looks == before

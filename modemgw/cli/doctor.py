@@ -25,6 +25,10 @@ _COLOURS = {"ok": "green", "note": "cyan", "warning": "yellow", "problem": "red"
 @click.option("--port", help="Examine this port only, also one that is not configured.")
 @click.option("--url", envvar="MODEMGW_URL", help="Address of the service [env MODEMGW_URL; else the config's].")
 @click.option("--api-key", envvar="MODEMGW_API_KEY", help="API key [env MODEMGW_API_KEY; else the config's].")
+@click.option("--loopback", is_flag=True, help="Let a modem send itself four messages (6 parts), and measure.")
+@click.option("--modem", help="Of --loopback: the modem, by name or port; needed where there are several.")
+@click.option("--number", help="Of --loopback: the SIM's own number, where it does not tell it.")
+@click.option("--yes", is_flag=True, help="Of --loopback: do not ask before money is spent.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 @click.option(
     "--root",
@@ -36,6 +40,10 @@ def doctor(
     port: str | None,
     url: str | None,
     api_key: str | None,
+    loopback: bool,
+    modem: str | None,
+    number: str | None,
+    yes: bool,
     as_json: bool,
     root: Path | None,
 ) -> None:
@@ -48,6 +56,12 @@ def doctor(
     from modemgw.doctor.examine import diagnose
 
     request = _request(config, port, url, api_key, root)
+    if loopback:
+        from modemgw.cli.doctor_loopback import run_loopback
+
+        run_loopback(request, modem, number, yes=yes, as_json=as_json)
+    elif modem or number or yes:
+        fail(Exit.USAGE, "--modem, --number and --yes belong to --loopback; --port examines one port")
     report = asyncio.run(diagnose(request))
     if as_json:
         print_json(report.as_json())

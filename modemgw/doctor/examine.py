@@ -112,7 +112,7 @@ def _of_service(request: Request, ground: Ground, service: ServiceFacts, now: da
         name = str(view.get("name"))
         modem = settings.get(name)
         port = str(view.get("port") or (modem.port if modem is not None else "") or "")
-        if not port or "://" in port or not _is_here(request.url):
+        if not port or "://" in port or not is_here(request.url):
             continue
         wanted = Wanted(name, port) if modem is None else _wanted(modem, port, request.setup)
         if view.get("state") in ("ready", "paused", "searching"):
@@ -127,7 +127,7 @@ def _of_service(request: Request, ground: Ground, service: ServiceFacts, now: da
     yield from told
 
 
-def _is_here(url: str) -> bool:
+def is_here(url: str) -> bool:
     """The service is on this machine, so its ports are this machine's."""
     host = urlsplit(url).hostname or ""
     return host in ("localhost", "::1") or host.startswith("127.")

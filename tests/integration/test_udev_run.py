@@ -6,6 +6,7 @@ import asyncio
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -83,6 +84,57 @@ async def test_names_that_stay_and_at_ports_that_modemmanager_leaves_alone(tmp_p
 async def test_whole_devices_that_modemmanager_leaves_alone(tmp_path: Path) -> None:
     ports = await told(tmp_path, {"1-1": "ec25", "1-2": "e3372"}, rules(whole_devices=True))
     assert {facts.get("ID_MM_DEVICE_IGNORE") for facts in ports.values()} == {"1"}
+
+
+UDEVD = next(
+    (path for path in ("/lib/systemd/systemd-udevd", "/usr/lib/systemd/systemd-udevd") if os.path.exists(path)), None
+)
+TRIGGER = Path("/sys/class/tty/tty9/uevent")
+
+#: A udevd of one's own: in a network namespace, so that only who is in there hears it, and with its own /run.
+OWN_UDEVD = """
+set -e
+mount -t tmpfs none /run
+mkdir /run/udev
+"$UDEVD" --children-max=2 >/dev/null 2>&1 & udevd=$!
+for _ in $(seq 400); do [ -S /run/udev/control ] && break; sleep 0.05; done
+"$PYTHON" -c "$PROGRAM" && status=0 || status=$?
+kill $udevd; wait $udevd || true
+exit $status
+"""
+LISTEN = """
+import asyncio
+from modemgw.modem.hotplug import HotPlug
+
+async def main():
+    plugs, heard = HotPlug(), []
+    plugs.start()
+    plugs.listen(heard.append)
+    async with asyncio.timeout(30):
+        while not any(event.source == "udev" for event in heard):
+            waiting = plugs.wait(1)
+            open("/sys/class/tty/tty9/uevent", "w").write("change")
+            await waiting
+    print(heard[0])
+    plugs.close()
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.skipif(not namespaces(), reason="no namespaces here (they need root)")
+@pytest.mark.skipif(UDEVD is None, reason="systemd-udevd (Debian package udev) is not installed")
+@pytest.mark.skipif(not os.access(TRIGGER, os.W_OK), reason="the kernel may not be asked for an event here")
+async def test_the_events_of_a_real_udevd(tmp_path: Path) -> None:
+    pytest.importorskip("pyudev", reason="pyudev (the extra `udev`) is not installed")
+    process = await asyncio.create_subprocess_exec(
+        "unshare", "-n", "-m", "sh", "-c", OWN_UDEVD,
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+        env={**os.environ, "UDEVD": str(UDEVD), "PYTHON": sys.executable, "PROGRAM": LISTEN},
+    )  # fmt: skip
+    output = (await process.communicate())[0].decode()
+    assert process.returncode == 0, output
+    assert "PlugEvent(action='change', port='/dev/tty9', source='udev')" in output
 
 
 def test_udevadm_verify(tmp_path: Path) -> None:

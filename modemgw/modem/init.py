@@ -208,7 +208,7 @@ async def _identify(init: Initialiser) -> None:
         found.imei = found.imei or await read_if_told(init.channel, command, read_imei, "serial number")
     if found.imei is None and not found.ati:
         await _identify_by_ati(init)
-    found.imei = found.imei or _imei_in(found.ati)
+    found.imei = found.imei or imei_in(found.ati)
     if init.fixed_profile is None:
         init.profile = init.settings.profiles.choose(found.manufacturer, found.model, found.firmware, init.usb)
     if init.settings.learned is not None and found.imei:
@@ -236,7 +236,7 @@ async def _identify_by_ati(init: Initialiser) -> None:
     found.firmware = found.firmware or named.get("revision", "") or (bare[2] if len(bare) > 2 else "")
 
 
-def _imei_in(texts: Sequence[str]) -> str | None:
+def imei_in(texts: Sequence[str]) -> str | None:
     """Some tell it nowhere but in ATI, as `IMEI: …` or as bare digits."""
     for text in texts:
         head, colon, _ = text.partition(":")

@@ -12,11 +12,13 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from modemgw.at.commands import IMEI
+from modemgw.at.commands import IDENTIFY, IMEI
+from modemgw.at.errors import AtResponseError, CommandFailed
 from modemgw.at.responses import first, read_imei
 from modemgw.errors import ModemgwError
 from modemgw.modem.channel import Channel
 from modemgw.modem.discovery import FoundPort, by_device, find_ports
+from modemgw.modem.init import imei_in
 from modemgw.modem.transport import open_transport
 
 log = logging.getLogger(__name__)
@@ -147,6 +149,14 @@ def _node(path: str) -> str:
     return os.path.realpath(path)
 
 
+async def _imei(channel: Channel) -> str | None:
+    """By the question for it, else from what the modem says of itself."""
+    try:
+        return first((await channel.run(IMEI)).lines, read_imei, "serial number")
+    except (CommandFailed, AtResponseError):
+        return imei_in((await channel.run(IDENTIFY)).texts)
+
+
 async def ask_imei(url: str) -> tuple[bool, str | None]:
     """(it speaks AT, its IMEI). Opens the port, asks, and closes it again; never raises for a port's mood."""
     try:
@@ -160,8 +170,7 @@ async def ask_imei(url: str) -> tuple[bool, str | None]:
         async with asyncio.timeout(ASKING_S):
             await channel.resync()
             answered = True
-            response = await channel.run(IMEI)
-            return True, first(response.lines, read_imei, "serial number")
+            return True, await _imei(channel)
     except (ModemgwError, TimeoutError) as error:
         log.debug("%s: %s", url, error)
         return answered, None

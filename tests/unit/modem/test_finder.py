@@ -122,3 +122,9 @@ async def test_a_port_that_was_just_plugged_in_is_asked_every_second(monkeypatch
         ports.clear()
         await finder.find()
         assert finder.due_s(15.0) == 15.0
+
+
+async def test_an_imei_that_only_ati_tells() -> None:
+    script = over({r"AT\+CGSN": said("ERROR"), "ATI": said("Maker", "Stick", f"IMEI: {IMEI}", "OK")}, ALIVE)
+    async with Peer(script) as peer:
+        assert [found.imei for found in await Finder(list, lambda: [port(peer)]).find()] == [IMEI]

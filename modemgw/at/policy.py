@@ -40,6 +40,7 @@ class ErrorAction(StrEnum):
     ACCEPTED_EARLIER = "accepted_earlier"  # the SMS centre has the message from an earlier attempt
     USE_CONFIGURED_SMSC = "use_configured_smsc"  # once more with the configured SMS centre in the PDU
     RADIO_RESET = "radio_reset"  # the radio is switched off and on, then once more
+    FULL_RESET = "full_reset"  # the modem is started anew, then once more
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,7 @@ _DELAYS: Mapping[ErrorAction, tuple[float, int | None]] = {
     ErrorAction.ACCEPTED_EARLIER: (0.0, 0),
     ErrorAction.USE_CONFIGURED_SMSC: (0.0, 1),
     ErrorAction.RADIO_RESET: (0.0, 1),
+    ErrorAction.FULL_RESET: (0.0, 1),
 }
 
 _Row = tuple[ErrorScope, ErrorAction]

@@ -142,7 +142,7 @@ class AtDriver:
         self._arrivals = Arrivals(
             self._learned, info, initialiser.urc_port, self._profile.reports if settings.indications is None else ()
         )
-        self._wrap = MrWrap(self._learned, known=self._profile.mr_wrap_reset, can_reset=bool(self._profile.radio_reset))
+        self._wrap = MrWrap(self._learned, self._profile)
         return info
 
     # ------------------------------------------------------------ sending

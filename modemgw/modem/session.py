@@ -310,6 +310,8 @@ class Session:
             raise Climb(Rung.REINIT, reason, again=True)
         elif trouble.action is ErrorAction.RADIO_RESET:
             raise Climb(Rung.RADIO, reason, again=True)
+        elif trouble.action is ErrorAction.FULL_RESET:
+            raise Climb(Rung.RESET, reason, again=True)
         elif trouble.action is ErrorAction.SWEEP_RETRY:
             await self._make_room()
         elif trouble.action is ErrorAction.USE_CONFIGURED_SMSC:

@@ -62,6 +62,7 @@ _WORKER_MENDS = frozenset(
         ErrorAction.REINIT_RETRY_ONCE,
         ErrorAction.USE_CONFIGURED_SMSC,
         ErrorAction.RADIO_RESET,
+        ErrorAction.FULL_RESET,
     }
 )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -283,41 +284,63 @@ async def test_a_modem_that_nobody_knows_is_tried_with_what_the_makers_have_at_o
 # ---------------------------------------------------------------- message reference 255
 
 
-def test_the_wrap_is_suspected_proved_and_remembered() -> None:
+def after_255(known: Learned, profile: Profile) -> MrWrap:
+    wrap = MrWrap(known, profile)
+    wrap.sent(255)
+    return wrap
+
+
+def action(error: CommandFailed) -> ErrorAction:
+    return policy_for(error).action
+
+
+ANY, FALCOM = Profile(), Profile(name="falcom", mr_wrap_reset=True)
+
+
+def test_the_wrap_is_suspected_cured_and_remembered() -> None:
     known = Learned()
-    wrap = MrWrap(known, can_reset=True)
+    wrap = MrWrap(known, ANY)
     wrap.sent(254)
-    assert policy_for(wrap.refused(CmsError(1))).action is ErrorAction.FAIL
+    assert action(wrap.refused(CmsError(1))) is ErrorAction.FAIL
     wrap.sent(255)
-    assert policy_for(wrap.refused(CmsError(38))).action is ErrorAction.RETRY_BACKOFF
-    assert policy_for(wrap.refused(CmsError(1))).action is ErrorAction.COLLISION_RETRY
-    assert policy_for(wrap.refused(CmsError(1))).action is ErrorAction.RADIO_RESET
-    MrWrap(known, can_reset=True).sent(0)  # after the reset it went
-    assert known.get("mr_wrap") == "proved"
+    assert action(wrap.refused(CmsError(38))) is ErrorAction.RETRY_BACKOFF
+    assert action(wrap.refused(CmsError(1))) is ErrorAction.COLLISION_RETRY
+    assert action(wrap.refused(CmsError(1))) is ErrorAction.RADIO_RESET
+    MrWrap(known, ANY).sent(0)  # after the reset it went
+    assert known.get("mr_wrap") == "radio"
+    assert action(after_255(known, FALCOM).refused(CmsError(1))) is ErrorAction.RADIO_RESET
 
 
-def test_a_number_that_is_truly_unassigned_costs_one_reset_and_no_more() -> None:
+def test_where_the_radio_does_not_help_the_modem_is_started_anew() -> None:
     known = Learned()
-    wrap = MrWrap(known, can_reset=True)
-    wrap.sent(255)
+    assert action(after_255(known, FALCOM).refused(CmsError(500))) is ErrorAction.RADIO_RESET
+    assert action(MrWrap(known, FALCOM).refused(CmsError(1))) is ErrorAction.FULL_RESET
+    MrWrap(known, FALCOM).sent(0)
+    assert known.get("mr_wrap") == "full"
+    assert action(after_255(known, FALCOM).refused(CmsError(1))) is ErrorAction.FULL_RESET  # at once next time
+    assert action(MrWrap(known, FALCOM).refused(CmsError(1))) is ErrorAction.FAIL
+
+
+def test_a_number_that_is_truly_unassigned_costs_the_resets_once() -> None:
+    known = Learned()
+    wrap = after_255(known, ANY)
     wrap.refused(CmsError(1))
     wrap.refused(CmsError(1))
-    assert policy_for(MrWrap(known, can_reset=True).refused(CmsError(1))).action is ErrorAction.FAIL
+    assert action(MrWrap(known, ANY).refused(CmsError(1))) is ErrorAction.FULL_RESET
+    assert action(MrWrap(known, ANY).refused(CmsError(1))) is ErrorAction.FAIL
     assert known.get("mr_wrap") == "no"
-    again = MrWrap(known, can_reset=True)
-    again.sent(255)
-    assert policy_for(again.refused(CmsError(1))).action is ErrorAction.FAIL
-    of_a_kind = MrWrap(known, known=True, can_reset=True)
-    of_a_kind.sent(255)
-    assert policy_for(of_a_kind.refused(CmsError(1))).action is ErrorAction.COLLISION_RETRY
+    assert action(after_255(known, ANY).refused(CmsError(1))) is ErrorAction.FAIL
+    assert action(after_255(known, FALCOM).refused(CmsError(1))) is ErrorAction.RADIO_RESET
 
 
-def test_a_modem_whose_radio_must_stay_on_is_left_alone() -> None:
-    wrap = MrWrap(Learned(), known=True)
-    wrap.sent(255)
-    assert policy_for(wrap.refused(CmsError(1))).action is ErrorAction.FAIL
+def test_a_modem_that_cannot_be_reset_is_left_alone() -> None:
+    deaf = Profile(name="m590", mr_wrap_reset=True, radio_reset=(), full_reset=())
+    assert action(after_255(Learned(), deaf).refused(CmsError(1))) is ErrorAction.FAIL
+    assert (
+        action(after_255(Learned(), replace(deaf, full_reset=("AT",))).refused(CmsError(1))) is ErrorAction.FULL_RESET
+    )
     for error in (CommandFailed("ERROR"), CmeError(1)):
-        assert MrWrap(Learned(), can_reset=True).refused(error) is error
+        assert after_255(Learned(), ANY).refused(error) is error
 
 
 # ---------------------------------------------------------------- what a maker means by a code

@@ -92,7 +92,10 @@ async def test_two_lines_share_a_queue(rig: Rig) -> None:
 
 
 async def test_every_action_has_its_code() -> None:
-    assert {action: policy_for(CmsError(code)).action for action, code in CODES.items()} == {a: a for a in ErrorAction}
+    given = {ErrorAction.RADIO_RESET, ErrorAction.FULL_RESET}  # by a profile or a sickness of the modem, by no code
+    assert {policy_for(CmsError(code)).action: action for action, code in CODES.items()} == {
+        action: action for action in ErrorAction if action not in given
+    }
 
 
 @pytest.mark.parametrize("action", [ErrorAction.FAIL, ErrorAction.ACCEPTED_EARLIER])

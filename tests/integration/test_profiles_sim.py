@@ -1,0 +1,129 @@
+"""Profiles, and what was learned, against simulated modems: with the right one, with none, and at the second start."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from modemgw.modem import channel, init_sim, session, worker
+from modemgw.modem.driver import (
+    DirectMessage,
+    DirectReport,
+    DriverSettings,
+    MessageStored,
+    ModemEvent,
+    ModemInfo,
+    ReportStored,
+    TpduHex,
+)
+from modemgw.modem.driver_at import AtDriver
+from modemgw.modem.learned import LearnedStore
+from modemgw.modem.profile import Profile
+from modemgw.modem.profile_registry import Registry, built_in
+from modemgw.modem.transport import open_transport
+
+from modemsim.simulation import Simulation
+from tests.rig import running, until
+
+PDU = TpduHex.of(bytes.fromhex("21000B919710325476F8000005C8329BFD06"))
+GENERIC = Registry({"generic": built_in().get("generic") or Profile()})
+
+
+@pytest.fixture(autouse=True)
+def _short_spans(monkeypatch: pytest.MonkeyPatch) -> None:
+    spans: list[tuple[Any, str, Any]] = [
+        (channel, "QUIET_S", 0.02), (channel, "RESYNC_PROBE_S", (0.5, 0.5, 0.5)), (init_sim, "BUSY_PAUSE_S", 0.05),
+        (worker, "TROUBLE_S", (0.05, 0.1, 0.2)), (worker, "RESET_GRACE_S", 0.2), (session, "REGISTRATION_S", 0.2),
+    ]  # fmt: skip
+    for module, name, value in spans:
+        monkeypatch.setattr(module, name, value)
+
+
+async def yes() -> bool:
+    return True
+
+
+async def work(folder: Path, settings: DriverSettings, personality: str) -> ModemInfo:
+    """Set a modem up, send with a report, receive; what it was set up to."""
+    async with Simulation(modems=1, dir=folder, personality=personality) as sim:
+        events: list[ModemEvent] = []
+        driver = AtDriver(await open_transport(sim.modems[0].port), events.append)
+
+        async def event(*kinds: type) -> ModemEvent:
+            async with asyncio.timeout(10):
+                while not (found := [e for e in events if isinstance(e, kinds)]):
+                    await asyncio.sleep(0.005)
+            events.remove(found[0])
+            return found[0]
+
+        try:
+            info = await driver.initialise(settings)
+            await driver.send(PDU, yes())
+            if info.reports != "none":
+                report = await event(DirectReport, ReportStored)
+                if isinstance(report, DirectReport):
+                    await driver.acknowledge()
+                else:
+                    stored = await driver.read_message(report.memory, report.index)
+                    assert stored is not None
+                    await driver.delete_message(stored.memory, stored.index)
+            sim.inject("Hello there")
+            told = await event(MessageStored, DirectMessage)
+            if isinstance(told, MessageStored):
+                assert await driver.read_message(told.memory, told.index) is not None
+            return info
+        finally:
+            await driver.close()
+
+
+STRANGE = ["huawei-e303", "huawei-e3372-325", "quectel-ec25", "quectel-rm500q", "siemens-mc35i", "simcom-a7670",
+           "dlink-dwm156", "nokia-phone", "ublox-sara-r4"]  # fmt: skip
+
+
+@pytest.mark.parametrize("registry", [built_in(), GENERIC], ids=["ours", "generic"])
+@pytest.mark.parametrize("personality", STRANGE)
+async def test_a_modem_works_with_and_without_its_profile_and_the_second_time(
+    tmp_path: Path, personality: str, registry: Registry
+) -> None:
+    settings = DriverSettings(profiles=registry, learned=LearnedStore(tmp_path / "learned.json"))
+    first = await work(tmp_path / "first", settings, personality)
+    assert (first.profile == "generic") is (registry is GENERIC)
+    (device,) = LearnedStore(tmp_path / "learned.json").devices()
+    assert (device.imei, device.firmware) == (first.imei, first.firmware)
+    assert device.values["cnmi"] == list(first.cnmi)
+    again = DriverSettings(profiles=registry, learned=LearnedStore(tmp_path / "learned.json"))
+    second = await work(tmp_path / "second", again, personality)
+    assert (second.cnmi, second.receive_memory, second.memories) == (first.cnmi, first.receive_memory, first.memories)
+
+
+async def test_a_users_profile_and_what_is_learned_beside_the_database(tmp_path: Path) -> None:
+    own = tmp_path / "mine"
+    own.mkdir()
+    (own / "own.toml").write_text('extends = "generic"\n[storage]\nmemories = ["SM"]\n[delivery]\nreports = [2]\n')
+    config = f'[profiles]\nfolder = "{own}"\n'
+    async with running(tmp_path, config=config, modem_config='profile = "own"\n', personality="generic") as rig:
+        message = await rig.submit("+79161234567", "hello")
+        await rig.until_state(message["id"], "delivered")
+        kept = json.loads((tmp_path / "modemgw.db.learned.json").read_text())
+    ((_, device),) = kept["devices"].items()
+    assert device["values"]["memories"] == ["SM", "SM", "SM"]
+    assert (device["values"]["cnmi"][3], device["values"]["reports"]) == (2, 2)
+
+
+@pytest.mark.parametrize("profile", ["falcom", "generic"])
+async def test_a_modem_that_is_sick_after_reference_255_goes_on(tmp_path: Path, profile: str) -> None:
+    """Falcom A2: CMS ERROR 1 from the reference 255 on, until it is reset."""
+    modem = f'profile = "{profile}"\n'
+    async with running(tmp_path, modem_config=modem, personality="falcom-a2", mr=254) as rig:
+        sent = [await rig.submit("+79161234567", f"text {n}") for n in range(4)]
+        for message in sent:
+            await rig.until_state(message["id"], "sent", "delivered", limit_s=40)
+
+        async def learned() -> bool:
+            kept = json.loads((tmp_path / "modemgw.db.learned.json").read_text())
+            return [device["values"].get("mr_wrap") for device in kept["devices"].values()] == ["radio"]
+
+        await until(learned, 5, lambda: "the cure is learned")

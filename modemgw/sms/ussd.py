@@ -130,6 +130,7 @@ _HEX = re.compile(r"[0-9A-Fa-f]{2,}\Z")
 _HEX_OF_DIGITS = re.compile(r"(?:3[0-9]){6,}\Z")
 _UCS2_ROWS = re.compile(r"(?:0[0-9A-Fa-f]{3}|20[0-9A-Fa-f]{2}|21[0-9A-Fa-f]{2})+\Z")
 _LANGUAGE = re.compile(r"[a-z]{2}[\r\n]")
+_ASCII_OCTETS = re.compile(r"(?:[2-6][0-9A-Fa-f]|7[0-9A-Ea-e]|0[AaDd]){8,}\Z")
 _SURE = 0.15  # how much the scheme, and the coding of the request, count against the looks of a text
 _MARGIN = 0.01  # what another form must gain over plain text
 READABLE = 0.7  # the score from which a text is taken for one
@@ -224,6 +225,8 @@ def _prior(coding: UssdCoding, raw: str, alphabet: Alphabet | None, asked: UssdC
             prior += 2 * _SURE  # the upper octets of a script repeat, those of septets do not
     elif coding is UssdCoding.PACKED:
         prior += _SURE / 3 if alphabet is Alphabet.GSM7 else 0.0
+    elif _ASCII_OCTETS.match(compact):
+        prior += 3 * _SURE  # septets do not fall into printable octets alone, one after the other
     elif alphabet is not Alphabet.DATA8:
         prior -= _SURE / 3
     return prior

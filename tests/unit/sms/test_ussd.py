@@ -163,3 +163,11 @@ def test_rubbish_is_not_called_readable(raw: str) -> None:
 def test_no_answer_raises(raw: str, dcs: int | None) -> None:
     for asked in (None, *REQUEST_ORDER):
         read_answer(raw, dcs, asked)
+
+
+@pytest.mark.parametrize("asked", list(UssdCoding))
+@pytest.mark.parametrize("text", ["Balance: 123.45 RUB", "Vash balans 77 r.\r\n1 - menu"])
+def test_the_hex_of_characters_is_recognised_whatever_the_request_was_in(text: str, asked: UssdCoding) -> None:
+    answer = read_answer(text.encode("ascii").hex(), 15, asked)
+    assert answer.text == text.replace("\r\n", "\n")
+    assert answer.readable

@@ -28,6 +28,9 @@ NUMBER_S = 7.0
 #: A call that is to be refused is asked its number for so long: it comes right after the RING.
 BEFORE_REJECT_S = 0.7
 
+#: The network releases a call that was hung up within so long.
+RELEASE_S = 1.6
+
 #: Ways to hang up that are tried on one call.
 TRIES = 3
 
@@ -138,7 +141,7 @@ class CallWatch:
             while not call.over and call.tried < TRIES:
                 tried, call.tried = call.tried, call.tried + 1
                 await driver.talk.hang_up(tried)
-                rings = await driver.talk.ringing()
+                rings = await self._still_rings(driver, call)
                 if rings is not True:
                     call.rejected = True if rings is False else None
                     return
@@ -156,6 +159,18 @@ class CallWatch:
                 call.rejected = True  # it ended while it was hung up
             if call.over or call.rejected is not None:
                 self._write(call)
+
+    @staticmethod
+    async def _still_rings(driver: Driver, call: _Call) -> bool | None:
+        """Whether a hang-up has not helped; the network takes a moment. None where the modem does not tell."""
+        limit = asyncio.get_running_loop().time() + RELEASE_S
+        while True:
+            rings = await driver.talk.ringing()
+            if rings is not True or call.over:
+                return rings if not call.over else None
+            if asyncio.get_running_loop().time() > limit:
+                return True
+            await asyncio.sleep(RELEASE_S / 8)
 
     def _after(self, name: str, seconds: float, work: Callable[..., None], *args: object) -> None:
         if name in self._timers:

@@ -122,8 +122,10 @@ class Conversation:
             self._answer.set_result(reply)
             return
         answer = self._read(reply)
-        if self._at is _At.ASKING:
-            return  # something more to a request that was answered, or is given up
+        if self._at is _At.ASKING:  # something more to a request that was answered just now
+            if answer.text:
+                self._tell(answer, unasked=True)
+            return
         if not answer.text and answer.state is not UssdState.OPEN:
             if self._at is _At.OPEN:
                 self._idle_at_last()
@@ -165,6 +167,8 @@ class Conversation:
             done, _ = await asyncio.wait({exchange}, timeout=timeout_s)
             if not done:
                 await self._give_up(exchange, timeout_s, asked)
+            if exchange.cancelled():  # the spell is over
+                raise UssdNoAnswer(self._lost)
             answer: UssdAnswer = exchange.result()
         except asyncio.CancelledError:
             exchange.cancel()

@@ -146,7 +146,10 @@ class Balances:
         try:
             while True:
                 for view in self._modems():
-                    await self._look(view)
+                    try:
+                        await self._look(view)
+                    except Exception:  # one line's trouble must not end the schedule of the others
+                        log.exception("%s: looking after the balance failed", view.name)
                 await asyncio.sleep(LOOK_S)
         finally:
             for task in self._asking.values():

@@ -29,14 +29,23 @@ from modemgw.domain.numbers import normalise
 from modemgw.domain.refusal import Refusal, RefusalKind
 from modemgw.domain.states import State
 from modemgw.domain.trace import TraceView
+from modemgw.domain.ussd import UssdAnswer, UssdFailed, UssdNoAnswer, UssdState
 from modemgw.service.accounts import Accounts
 from modemgw.service.desk import Desk
 from modemgw.service.gateway import Figures, Gateway, Health
+from modemgw.service.ussd import UssdDesk
 
 NOW_MS = 1_800_000_000_000
 
 SHOP = Account(
-    id=1, login="shop", password="s3cret", api_key="key-of-shop", balance="100.50", price="1.40", country=None
+    id=1,
+    login="shop",
+    password="s3cret",
+    api_key="key-of-shop",
+    balance="100.50",
+    price="1.40",
+    country=None,
+    ussd=True,
 )
 OTHER = Account(id=2, login="other", password="pärol", api_key="key-of-other")
 
@@ -121,11 +130,38 @@ class MemoryRecords:
         return next((r for (_, s, k), r in self._records.items() if (s, k) == (space, key)), None)
 
 
+class MemoryNetwork:
+    """A network with one menu, *105#."""
+
+    def __init__(self) -> None:
+        self.open = False
+
+    async def ask(self, line: str, text: str, *, by: str, timeout_s: float, answering: bool = False) -> UssdAnswer:
+        if line != MODEM.name:
+            raise Refusal(RefusalKind.NOT_FOUND, f"There is no modem named {line!r}.", field="name")
+        if self.open != answering:
+            raise Refusal(RefusalKind.CONFLICT, "A USSD dialogue is open, or none is.")
+        if text == "*108#":
+            raise UssdNoAnswer(f"The network did not answer within {timeout_s:g} s.")
+        if text == "*109#":
+            raise UssdFailed("The modem refused the request.")
+        self.open = text == "*105#"
+        state = UssdState.OPEN if self.open else UssdState.DONE
+        return UssdAnswer(line, state, "1 Balance" if self.open else "Balance: 123.45 RUB", "plain", True, 15, "")
+
+    async def cancel(self, line: str, *, by: str) -> UssdAnswer:
+        if not self.open:
+            raise Refusal(RefusalKind.CONFLICT, "There is no open USSD dialogue.")
+        self.open = False
+        return UssdAnswer(line, UssdState.CANCELLED, None)
+
+
 class MemoryGateway(Gateway):
     """Accepts into a dictionary. `deliver` plays the network; `unavailable` makes every submit refuse."""
 
     def __init__(self) -> None:
         self.accounts = [SHOP, OTHER]
+        self.network = MemoryNetwork()
         self.stored: dict[int, MessageView] = {}
         self.history: list[EventView] = []
         self.incoming: list[InboxView] = [inbox_view(n) for n in range(1, 6)]
@@ -143,6 +179,15 @@ class MemoryGateway(Gateway):
     @property
     def desk(self) -> Desk:
         return self._desk
+
+    @property
+    def ussd(self) -> UssdDesk:
+        return UssdDesk(self.network)
+
+    async def refresh_balance(self, account: Account, name: str) -> ModemView:
+        if name != MODEM.name:
+            raise Refusal(RefusalKind.NOT_FOUND, f"There is no modem named {name!r}.", field="name")
+        return replace(MODEM, balance="123.45", balance_currency="RUB", balance_at=NOW_MS)
 
     def check(self, account: Account, remote: str | None) -> None:
         self._desk.access.check(account, remote)

@@ -367,7 +367,8 @@ def warnings(config: Config) -> list[str]:
     found: list[str] = []
     for index, modem in enumerate(config.modems):
         port = modem.port
-        if port is not None and "://" not in port and modem.enabled and not os.path.exists(port):
+        named = port is not None and "://" not in port and not port.startswith("usb:")
+        if named and modem.enabled and not os.path.exists(port or ""):
             found.append(f"modem[{index}].port: {port} does not exist now; modemgw will wait for it")
     if config.path is not None and (config.accounts or any(modem.pin for modem in config.modems)):
         mode = config.path.stat().st_mode

@@ -37,6 +37,9 @@ TURN = 16
 #: Direct messages kept in memory while the store is slow; the network holds back what is not acknowledged.
 DIRECT_LIMIT = 1_000
 
+#: Time between looks until the modem has announced something here: it may announce at another of its ports.
+UNPROVED_SWEEP_S = 30.0
+
 #: Pause while the store cannot be written.
 STORE_RETRY_S = 2.0
 
@@ -63,6 +66,7 @@ class Receiver:
         self._places: dict[tuple[str, int], None] = {}  # announced, in order, each once
         self._direct: deque[RawPdu] = deque()
         self._sweep_wanted = True
+        self._announces = False  # it has, since the set-up
         self._news = asyncio.Event()
         self.fill: tuple[StorageFill, ...] = ()
         self.received = 0
@@ -78,6 +82,7 @@ class Receiver:
 
     def on_event(self, event: object) -> bool:
         """Take an event of the driver; False if it is not about messages."""
+        self._announces = self._announces or isinstance(event, MessageStored | DirectMessage)
         if isinstance(event, MessageStored | ReportStored):
             if event.index < 0 or not event.memory:
                 self._sweep_wanted = True
@@ -112,7 +117,8 @@ class Receiver:
             if self._direct or self._places or self._sweep_wanted:
                 continue
             try:
-                async with asyncio.timeout(sweep_interval_s):
+                wait_s = sweep_interval_s if self._announces else min(sweep_interval_s, UNPROVED_SWEEP_S)
+                async with asyncio.timeout(wait_s):
                     await self._news.wait()
             except TimeoutError:
                 self._sweep_wanted = True

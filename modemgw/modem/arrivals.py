@@ -14,6 +14,7 @@ from modemgw.modem.driver import (
     ModemEvent,
     ModemInfo,
     ReportStored,
+    StorageFill,
     StoredPdu,
 )
 from modemgw.modem.learned import Learned
@@ -81,6 +82,10 @@ class Arrivals:
             if new:
                 self._port.unannounced(len(new))
         self._listed.add(memory)
+
+    def measured(self, fills: Sequence[StorageFill]) -> None:
+        """How full the memories are: what will lie in an empty one has arrived since."""
+        self._listed.update(fill.memory for fill in fills if not fill.used)
 
     def other_reports(self, now: float) -> int | None:
         """The <ds> to change to, None: stay."""

@@ -207,7 +207,9 @@ class AtDriver:
         await self._storage.delete_message(memory, index)
 
     async def storage(self) -> list[StorageFill]:
-        return await self._storage.fill()
+        fills = await self._storage.fill()
+        self._arrivals.measured(fills)
+        return fills
 
     async def acknowledge(self) -> None:
         """A refusal means that the modem has given up waiting and hands nothing over any more.

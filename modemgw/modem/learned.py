@@ -90,17 +90,20 @@ class Learned:
         return tuple(value) if isinstance(value, list | tuple) and all(isinstance(n, str) for n in value) else ()
 
     def put(self, key: str, value: Value) -> None:
-        """Remember; what is known already costs nothing. Raises ValueError for a key or value that cannot be."""
+        """Remember; what is known already costs nothing. Too much is not remembered, and told in the log.
+
+        Raises ValueError for a word that cannot be a key.
+        """
         if not _KEY.match(key):
             raise ValueError(f"{key!r} is no key of a learned value")
-        value = json.loads(json.dumps(value))
-        if len(json.dumps(value)) > VALUE_MOST:
-            raise ValueError(f"The value of {key} is longer than {VALUE_MOST} characters")
+        text = json.dumps(value)
         device = self.device
+        if len(text) > VALUE_MOST or (key not in device.values and len(device.values) >= KEYS_MOST):
+            log.warning("Modem %s: %s is not remembered: it is too much", device.imei, key)
+            return
+        value = json.loads(text)
         if key in device.values and device.values[key] == value:
             return
-        if key not in device.values and len(device.values) >= KEYS_MOST:
-            raise ValueError(f"More than {KEYS_MOST} values of one modem")
         device.values[key] = value
         if self._store is not None:
             self._store.keep(device)

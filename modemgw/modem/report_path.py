@@ -24,7 +24,7 @@ PROVED, BROKEN = "reports", "reports_broken"
 def preference(wanted: Sequence[int], learned: Learned) -> tuple[int, ...]:
     """<ds> in the order to try: what brought a report before, then what is not known to be broken, then the rest."""
     proved, broken = learned.number(PROVED), learned.ints(BROKEN) or ()
-    order = [proved] if proved in (DIRECT, STORED) else []
+    order = [proved] if proved in (DIRECT, STORED) and proved in wanted else []
     order += [ds for ds in wanted if ds and ds not in broken]
     order += [ds for ds in wanted if ds]
     return (*dict.fromkeys(order), *((0,) if 0 in wanted else ()))

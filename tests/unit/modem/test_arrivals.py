@@ -201,6 +201,7 @@ def test_a_way_that_works_again_is_broken_no_more() -> None:
     assert (known.get("reports"), known.get("reports_broken")) == (1, [2])
     assert preference((2, 1, 0), known) == (1, 2, 0)
     assert preference((2, 1), Learned()) == (2, 1)
+    assert preference((2, 0), known) == (2, 0)  # what the profile leaves out is not set, proved or not
 
 
 # ---------------------------------------------------------------- the port of announcements
@@ -227,6 +228,18 @@ async def test_messages_that_come_unannounced_make_it_try_another_port(tmp_path:
     async with rig(script, profile=PORTS) as r:
         await r.driver.initialise(settings(tmp_path))
         assert [line for line in r.peer.heard if line.startswith(b"AT^")] == [b"AT^MODEM"]
+
+
+async def test_what_lies_in_a_memory_that_was_empty_has_arrived_since() -> None:
+    script: dict[str, Answer] = {
+        r"AT\^.*": OK, r"AT\+CMGL=4": Turns(*LISTED), r"AT\+CPMS\?": said('+CPMS: "SM",0,30,"SM",0,30,"SM",0,30', "OK"),
+    }  # fmt: skip
+    async with rig(script, profile=PORTS) as r:
+        await r.driver.initialise(DriverSettings())
+        await r.driver.storage()
+        await r.driver.list_messages("SM")
+        await r.driver.announces()
+        assert r.count(r"AT\^MODEM") == 1
 
 
 async def test_messages_that_are_announced_leave_the_port_alone() -> None:

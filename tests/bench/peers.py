@@ -163,12 +163,12 @@ def gammu_smsd(directory: Path, port: str, count: int) -> Iterator[Started]:
 
 @contextlib.contextmanager
 def smstools(directory: Path, port: str, count: int) -> Iterator[Started]:
-    """SMS Server Tools 3, told not to look at the network or for incoming messages."""
+    """SMS Server Tools 3, told not to look at the network or for incoming messages, its queue where its modem looks."""
     (smsd,) = _need("smsd")
     for name in ("outgoing", "checked", "incoming", "failed", "sent"):
         (directory / name).mkdir()
     for n, number in enumerate(_numbers(count)):
-        (directory / "outgoing" / f"m{n:04d}").write_text(f"To: {number[1:]}\n\nMessage {n}", encoding="utf-8")
+        (directory / "checked" / f"m{n:04d}").write_text(f"To: {number[1:]}\n\nMessage {n}", encoding="utf-8")
     config = directory / "smsd.conf"
     config.write_text(SMSTOOLS.format(port=port, directory=directory), encoding="utf-8")
     with Process([smsd, "-t", f"-c{config}"], directory / "smsd.out") as process:

@@ -29,6 +29,16 @@ _COLOURS = {"ok": "green", "note": "cyan", "warning": "yellow", "problem": "red"
 @click.option("--modem", help="Of --loopback: the modem, by name or port; needed where there are several.")
 @click.option("--number", help="Of --loopback: the SIM's own number, where it does not tell it.")
 @click.option("--yes", is_flag=True, help="Of --loopback: do not ask before money is spent.")
+@click.option(
+    "--bundle",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Also write a redacted archive (FILE.tar.gz) for a bug report.",
+)
+@click.option(
+    "--log",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="Of --bundle: the log, where it is not in the journal.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 @click.option(
     "--root",
@@ -44,6 +54,8 @@ def doctor(
     modem: str | None,
     number: str | None,
     yes: bool,
+    bundle: Path | None,
+    log: Path | None,
     as_json: bool,
     root: Path | None,
 ) -> None:
@@ -62,12 +74,27 @@ def doctor(
         run_loopback(request, modem, number, yes=yes, as_json=as_json)
     elif modem or number or yes:
         fail(Exit.USAGE, "--modem, --number and --yes belong to --loopback; --port examines one port")
+    if bundle is not None and not bundle.name.endswith((".tar.gz", ".tgz")):
+        fail(Exit.USAGE, f"--bundle {bundle}: name a file that ends in .tar.gz")
     report = asyncio.run(diagnose(request))
     if as_json:
         print_json(report.as_json())
     else:
         _print(report)
+    if bundle is not None:
+        _bundle(bundle, report, log)
     raise SystemExit(Exit.FAILED if report.diagnosis.problems else Exit.OK)
+
+
+def _bundle(target: Path, report: Report, log: Path | None) -> None:
+    from modemgw.doctor.bundle import write_bundle
+    from modemgw.errors import ModemgwError
+
+    try:
+        names = write_bundle(target, report, log)
+    except ModemgwError as error:
+        fail(Exit.FAILED, str(error))
+    click.echo(f"{target} has {', '.join(names)}: numbers hashed, texts and secrets gone.", err=True)
 
 
 def _request(config: Path | None, port: str | None, url: str | None, api_key: str | None, root: Path | None) -> Request:

@@ -49,6 +49,12 @@ from modemgw.modem.urc_port import UrcPort
 log = logging.getLogger(__name__)
 
 
+NO_SIM_ANSWERS = (
+    "The modem refuses everything that needs a SIM, without a reason: none is in it, it is still starting, or it "
+    "cannot be read. Insert one, or clean its contacts."
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """One step. Where a step that is not `needed` fails, the failure is noted and the next one follows."""
@@ -129,9 +135,20 @@ class Initialiser:
                 if step.needed and reason is not None:
                     raise sim_problem(reason) from exc
                 if step.needed:
-                    raise InitialiseFailed(step.name, f"The modem cannot be used: {step.name} failed. {exc}") from exc
+                    sentence = f"The modem cannot be used: {step.name} failed. {exc}{await self._without_network()}"
+                    raise InitialiseFailed(step.name, sentence) from exc
                 self.note(f"{step.name}: {exc}")
         return self._info()
+
+    async def _without_network(self) -> str:
+        """What may be behind a refusal: some modems take no command of messages in a restricted network (A7670)."""
+        try:
+            registration = await self.registrations.ask(self.channel)
+        except (AtError, CommandTimeout):
+            return ""
+        if registration.usable or not registration.raw:
+            return ""
+        return f" The network: {registration.text}; some modems refuse messages until that is better."
 
     def note(self, sentence: str) -> None:
         log.info("%s: %s", self.channel.transport.url, sentence)
@@ -294,6 +311,13 @@ async def _subscriber(init: Initialiser) -> None:
     init.found.imsi = first(await init.ask(commands.IMSI), read_imsi, "IMSI")
 
 
+async def _sim_answers(init: Initialiser) -> None:
+    """Modems without error codes do not say that there is no SIM, or that it is starting: it just answers nothing."""
+    found = init.found
+    if found.imsi is None and found.iccid is None and not found.storage and not found.cnmi:
+        raise SimProblem(SimReason.FAILURE, NO_SIM_ANSWERS)
+
+
 async def _own_number(init: Initialiser) -> None:
     texts = await init.ask(commands.OWN_NUMBER)
     if texts:
@@ -358,6 +382,7 @@ STEPS: tuple[Step, ...] = (
     Step("selecting the message memory", init_messages.memories),
     Step("choosing the port of indications", init_messages.urc_port),
     Step("switching indications of messages on", init_messages.indications),
+    Step("hearing of the SIM", _sim_answers, needed=True),
     Step("reading the address of the SMS centre", init_messages.smsc),
     Step("asking for the kept link", init_messages.link),
     Step("the last commands of this family and of the owner", _late),

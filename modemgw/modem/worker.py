@@ -60,6 +60,9 @@ TROUBLE_S = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0)
 #: How long a SIM that needs a person is left alone before it is looked at again.
 SIM_S = 60.0
 
+#: How soon a modem without a SIM is looked at again: one may have been put in.
+NO_SIM_S = 10.0
+
 #: After a full reset the device goes and comes back; a port that never went is opened again after this.
 RESET_GRACE_S = 5.0
 
@@ -250,7 +253,8 @@ class Worker:
         elif isinstance(ending, SimProblem):
             passing = ending.reason in (SimReason.BUSY, SimReason.FAILURE)
             self._set(LineState.BLOCKED, str(ending))
-            await self._rest(self._next_pause() if passing else SIM_S)
+            missing_s = NO_SIM_S if ending.reason is SimReason.NOT_INSERTED else SIM_S
+            await self._rest(self._next_pause() if passing else missing_s)
         elif isinstance(ending, Climb):
             await self._climb(ending)
         elif isinstance(ending, CommandTimeout | CommandFailed | InitialiseFailed):

@@ -62,6 +62,22 @@ async def test_no_pdu_mode_is_the_end() -> None:
         assert caught.value.step == "selecting PDU mode"
 
 
+async def test_a_refusal_in_a_restricted_network_is_told_as_such() -> None:
+    """A7670E with +CREG: 0,11 (quirks P23)."""
+    restricted: dict[str, Answer] = {r"AT\+CMGF=0": said("ERROR"), r"AT\+CREG\?": said("+CREG: 0,11", "OK")}
+    async with rig(restricted) as r:
+        with pytest.raises(InitialiseFailed, match="emergency or restricted service only"):
+            await r.driver.initialise(DriverSettings())
+
+
+async def test_a_sim_that_answers_nothing_is_not_called_ready() -> None:
+    """Without error codes nobody says that there is none."""
+    async with rig({r"AT\+CMGF=0": OK}, base={}) as r:
+        with pytest.raises(SimProblem, match="needs a SIM") as caught:
+            await r.driver.initialise(DriverSettings())
+        assert caught.value.reason is SimReason.FAILURE
+
+
 async def test_a_message_service_that_is_still_starting_is_waited_for() -> None:
     later = Turns(said("+CMS ERROR: 500"), said("+CMS ERROR: 302"), OK)
     async with rig({r"AT\+CMGF=0": later, r"AT\+CPMS=\?": Turns(said("+CMS ERROR: 314"), *[SENSIBLE_RANGE])}) as r:

@@ -25,7 +25,7 @@ on = true
 """
 PLANTED = (
     OUT_TEXT, OUT_TEXT.split()[0], IN_TEXT, "Geheim", PEER, PEER[1:], PEER[2:], OTHER, OTHER[1:], "key-of-shop",
-    "callback-s3cret", "hook-user", "hook-word", "tok-123456", "second-login", "p4ss", "4321", "Bank-Sender",
+    "callback-s3cret", "hook-user", "hook-word", "tok-123456", "second-login", "p4ss", "90817263", "Bank-Sender",
     OUT_TEXT.encode("utf-16-be").hex().upper(), "6111213233", "9417102143",
 )  # fmt: skip
 
@@ -40,7 +40,7 @@ def unpacked(archive: Path) -> dict[str, str]:
 
 
 async def test_the_bundle_of_a_running_service(tmp_path: Path) -> None:
-    async with running(tmp_path, config=EXTRA, modem_config='pin = "4321"\n', pin="4321") as rig:
+    async with running(tmp_path, config=EXTRA, modem_config='pin = "90817263"\n', pin="90817263") as rig:
         config = tmp_path / "doctor.toml"
         config.write_text(rig.config)
         for number in (PEER, PEER, OTHER):

@@ -19,6 +19,9 @@ from serial.tools import list_ports
 
 SYSFS = Path("/sys")
 
+#: So many links one after the other lead to a port at most.
+LINKS = 8
+
 
 class PortRole(StrEnum):
     """What an interface of a modem is for."""
@@ -212,13 +215,30 @@ def device_of(port: str) -> str:
     return str(folder)
 
 
-def _usb_of(port: str) -> tuple[str | None, Path | None]:
+def sysfs_of(port: str) -> Path | None:
+    """The folder of a port's interface or driver in sysfs, by its own name or that of what it is a link to, and so on.
+
+    None for what is not there, and for what is no piece of hardware.
+    """
     if "://" in port:
-        return None, None
-    name = os.path.basename(os.path.realpath(port))
-    try:
-        folder = (SYSFS / "class" / "tty" / name / "device").resolve(strict=True)
-    except OSError:
+        return None
+    path = port
+    for _ in range(LINKS):
+        folder = SYSFS / "class" / "tty" / os.path.basename(path) / "device"
+        try:
+            return folder.resolve(strict=True)
+        except OSError:
+            pass
+        try:
+            path = os.path.join(os.path.dirname(path), os.readlink(path))
+        except OSError:
+            return None
+    return None
+
+
+def _usb_of(port: str) -> tuple[str | None, Path | None]:
+    folder = sysfs_of(port)
+    if folder is None:
         return None, None
     for parent in (folder, *folder.parents):
         vid, pid = _hex_file(parent / "idVendor"), _hex_file(parent / "idProduct")
@@ -229,12 +249,8 @@ def _usb_of(port: str) -> tuple[str | None, Path | None]:
 
 def port_kind(port: str) -> str | None:
     """What a port is to its modem: "at", "modem" (AT as well, meant for dialling), "serial"; None: nobody knows."""
-    if "://" in port:
-        return None
-    name = os.path.basename(os.path.realpath(port))
-    try:
-        folder = (SYSFS / "class" / "tty" / name / "device").resolve(strict=True)
-    except OSError:
+    folder = sysfs_of(port)
+    if folder is None:
         return None
     usb, _ = _usb_of(port)
     if usb is None or usb.partition(":")[0] not in modem_vendors():

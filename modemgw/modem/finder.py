@@ -19,7 +19,7 @@ from modemgw.errors import ModemgwError
 from modemgw.modem.channel import Channel
 from modemgw.modem.discovery import FoundPort, by_device, find_ports
 from modemgw.modem.init import imei_in
-from modemgw.modem.transport import open_transport
+from modemgw.modem.transport import PortBusy, PortDenied, open_transport
 
 log = logging.getLogger(__name__)
 
@@ -76,6 +76,7 @@ class Finder:
         self._ports = ports
         self._known: dict[str, _Known] = {}
         self._answered: set[tuple[str | None, int | None]] = set()  # (usb id, interface) that spoke AT
+        self._told: dict[str, str] = {}
         self._looked = False
         self._lock = asyncio.Lock()
 
@@ -123,6 +124,12 @@ class Finder:
             nameless = nameless or modem
         return nameless
 
+    def _tell(self, port: FoundPort, problem: Exception | None, again: bool) -> None:
+        """Say once of a port that may be a modem's what keeps one from it; the first time udev may not be done yet."""
+        if again and isinstance(problem, PortBusy | PortDenied) and str(problem) != self._told.get(port.url):
+            self._told[port.url] = str(problem)
+            log.warning("%s may be a modem: %s", port.description, problem)
+
     async def _ask(self, port: FoundPort) -> FoundModem | None:
         try:
             status = os.stat(port.url)
@@ -137,7 +144,8 @@ class Finder:
         silent, first_at, fresh = (
             (known.silent, known.first_at, known.fresh) if known is not None and again else (0, now, self._looked)
         )
-        answered, imei = await ask_imei(port.url)
+        answered, imei, problem = await _ask_port(port.url)
+        self._tell(port, problem, again)
         modem = FoundModem(port.url, imei, port.usb, port.description, port.place) if answered else None
         if answered:
             self._answered.add((port.usb, port.interface))
@@ -159,20 +167,26 @@ async def _imei(channel: Channel) -> str | None:
 
 async def ask_imei(url: str) -> tuple[bool, str | None]:
     """(it speaks AT, its IMEI). Opens the port, asks, and closes it again; never raises for a port's mood."""
+    answered, imei, _ = await _ask_port(url)
+    return answered, imei
+
+
+async def _ask_port(url: str) -> tuple[bool, str | None, ModemgwError | TimeoutError | None]:
+    """The same with what was in the way."""
     try:
         transport = await open_transport(url)
     except ModemgwError as error:
         log.debug("%s: %s", url, error)
-        return False, None
+        return False, None, error
     channel = Channel(transport, lambda urc: None)
     answered = False
     try:
         async with asyncio.timeout(ASKING_S):
             await channel.resync()
             answered = True
-            return True, await _imei(channel)
+            return True, await _imei(channel), None
     except (ModemgwError, TimeoutError) as error:
         log.debug("%s: %s", url, error)
-        return answered, None
+        return answered, None, error
     finally:
         channel.close()

@@ -1,4 +1,4 @@
-"""When serial ports come and go, as the system tells it: udev's events by pyudev, the kernel's own by netlink.
+"""When serial ports come and go, as the system tells it: udev's events by pyudev or as they are, and the kernel's own.
 
 Owns the listening: a descriptor each on the event loop, no thread, no polling. What an event means is up to those who
 wait: it is a hint to look, and looking now and then stays the safety net.
@@ -11,6 +11,7 @@ import contextlib
 import logging
 import os
 import socket
+import struct
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
@@ -32,7 +33,9 @@ SETTLE_LIMIT_S = 1.0
 BURST = 64
 
 _NETLINK_KOBJECT_UEVENT = 15
-_KERNEL_GROUP = 1
+_KERNEL_GROUP, _UDEV_GROUP = 1, 2
+_UDEV_PREFIX = b"libudev\0"
+_UDEV_HEADER = struct.Struct("=8s4xIII")  # prefix, magic, its own length, where the properties are, their length
 _RECEIVE_BUFFER = 1 << 20
 _MESSAGE_LIMIT = 16_384
 
@@ -69,7 +72,7 @@ class HotPlug:
 
     def start(self) -> None:
         """Listen to what this machine has. Never raises: without a source nothing is told."""
-        for name, open_source in (("udev", self._open_udev), ("kernel", self._open_kernel)):
+        for name, open_source in (("udev", self._open_udev), ("kernel", self._open_netlink)):
             try:
                 self._sources[name] = open_source()
             except ImportError:
@@ -146,15 +149,20 @@ class HotPlug:
         loop.add_reader(descriptor, readable)
         return lambda: _forget(loop, descriptor, monitor)
 
-    # -- the kernel ---------------------------------------------------------------------------------------
+    # -- netlink ------------------------------------------------------------------------------------------
 
-    def _open_kernel(self) -> Callable[[], None]:
+    def _open_netlink(self) -> Callable[[], None]:
+        """The kernel's events. Also udev's where pyudev does not bring them: libudev is deaf where no udevd runs, even
+        to those that come from elsewhere."""
+        groups = _KERNEL_GROUP
+        if "udev" not in self._sources or not os.path.exists(UDEV_CONTROL):
+            groups |= _UDEV_GROUP
         sock = socket.socket(socket.AF_NETLINK, socket.SOCK_DGRAM, _NETLINK_KOBJECT_UEVENT)
         try:
             sock.setblocking(False)
             with contextlib.suppress(OSError):
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
-            sock.bind((0, _KERNEL_GROUP))
+            sock.bind((0, groups))
         except BaseException:
             sock.close()
             raise
@@ -167,11 +175,15 @@ class HotPlug:
                 except (BlockingIOError, InterruptedError):
                     return
                 except OSError as error:  # ENOBUFS: events were lost
-                    log.debug("kernel: %s", error)
+                    log.debug("netlink: %s", error)
                     self._tell_kernel(PlugEvent("change", None, "kernel"))
                     return
                 event = read_uevent(message)
-                if event is not None and _from_kernel(sender):
+                if event is None:
+                    continue
+                if event.source == "udev":
+                    self.tell(event)
+                elif _from_kernel(sender):
                     self._tell_kernel(event)
 
         def stop() -> None:
@@ -206,7 +218,14 @@ def _from_kernel(sender: object) -> bool:
 
 
 def read_uevent(message: bytes) -> PlugEvent | None:
-    """A kernel's uevent (`add@/devices/…`, then KEY=value, each ended by NUL) of a serial port; None for others."""
+    """An event of a serial port, as the kernel (`add@/devices/…`, then KEY=value, each ended by NUL) or udevd sends it
+    (a header, then the same pairs); None for others."""
+    source = "kernel"
+    if message.startswith(_UDEV_PREFIX):
+        if len(message) < _UDEV_HEADER.size:
+            return None
+        _, _, begin, length = _UDEV_HEADER.unpack_from(message)
+        source, message = "udev", b"@\0" + message[begin : begin + length]
     head, *pairs = message.split(b"\0")
     if b"@" not in head:
         return None
@@ -214,4 +233,4 @@ def read_uevent(message: bytes) -> PlugEvent | None:
     action, node = facts.get("ACTION"), facts.get("DEVNAME")
     if facts.get("SUBSYSTEM") != "tty" or not action:
         return None
-    return PlugEvent(action, f"/dev/{node.removeprefix('/dev/')}" if node else None, "kernel")
+    return PlugEvent(action, f"/dev/{node.removeprefix('/dev/')}" if node else None, source)

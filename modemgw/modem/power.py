@@ -19,10 +19,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from modemgw.errors import ModemgwError
+from modemgw.modem.discovery import sysfs_of
 
 log = logging.getLogger(__name__)
-
-SYSFS = Path("/sys")
 
 #: How long the device stays deauthorised; hubs need a moment to notice.
 DEAUTHORISED_S = 1.0
@@ -40,10 +39,8 @@ class PowerError(ModemgwError):
 
 def usb_device(port: str) -> Path | None:
     """The sysfs folder of the USB device behind a port, None if it is not on USB."""
-    name = os.path.basename(os.path.realpath(port))
-    try:
-        folder = (SYSFS / "class" / "tty" / name / "device").resolve(strict=True)
-    except OSError:
+    folder = sysfs_of(port)
+    if folder is None:
         return None
     for parent in (folder, *folder.parents):
         if (parent / "idVendor").exists() and (parent / "authorized").exists():

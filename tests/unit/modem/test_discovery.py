@@ -114,6 +114,11 @@ def test_the_usb_id_behind_a_port(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     (tmp_path / "class" / "tty" / "ttyUSB2" / "device").symlink_to(tty)
     monkeypatch.setattr(discovery, "SYSFS", tmp_path)
     link = tmp_path / "by-path"
-    link.symlink_to("/dev/ttyUSB2")
+    link.symlink_to("elsewhere/ttyUSB2")
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "ttyUSB2").symlink_to("/dev/pts/0")  # a simulated stick
+    round_and_round = tmp_path / "round"
+    round_and_round.symlink_to(round_and_round)
+    assert usb_of(str(round_and_round)) is None
     assert [usb_of("/dev/ttyUSB2"), usb_of(str(link))] == ["2c7c:0125"] * 2
     assert [usb_of(port) for port in ("/dev/ttyS0", "/dev/pts/0", "socket://127.0.0.1:1", "")] == [None] * 4

@@ -11,6 +11,7 @@ from modemgw.modem import channel as channel_module
 from modemgw.modem import finder as finder_module
 from modemgw.modem.discovery import FoundPort, PortRole
 from modemgw.modem.finder import Finder
+from modemgw.modem.transport import open_transport
 
 from tests.unit.modem.peer import ALIVE, Answer, Peer, over, said
 
@@ -128,3 +129,21 @@ async def test_an_imei_that_only_ati_tells() -> None:
     script = over({r"AT\+CGSN": said("ERROR"), "ATI": said("Maker", "Stick", f"IMEI: {IMEI}", "OK")}, ALIVE)
     async with Peer(script) as peer:
         assert [found.imei for found in await Finder(list, lambda: [port(peer)]).find()] == [IMEI]
+
+
+async def test_a_port_that_somebody_holds_is_told_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    now = 1000.0
+    monkeypatch.setattr(finder_module, "time", SimpleNamespace(monotonic=lambda: now))
+    async with Peer(ALIVE) as peer:
+        held = await open_transport(peer.url)
+        finder = Finder(list, lambda: [port(peer)])
+        said = []
+        for now in (1000.0, 1100.0, 1200.0):  # noqa: B007 (read above)
+            assert await finder.find() == []
+            said.append(len(caplog.records))
+        assert said == [0, 1, 1]
+        assert "Maker Stick may be a modem: The port" in caplog.text
+        assert "is in use" in caplog.text
+        held.close()

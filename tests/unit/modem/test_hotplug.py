@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import socket
+import struct
 from collections.abc import AsyncIterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,6 +16,9 @@ from modemgw.modem import hotplug
 from modemgw.modem.hotplug import HotPlug, PlugEvent, read_uevent
 
 PLUG = PlugEvent("add", "/dev/ttyUSB0", "udev")
+
+#: As udevd writes it: magic in network order, the rest in the machine's; filters' hashes after the lengths.
+UDEV_HEADER = b"libudev\0" + b"\xfe\xed\xca\xfe" + struct.pack("=IIIIIII", 40, 40, 200, 1, 2, 3, 4)
 
 MESSAGES = [
     (
@@ -26,6 +30,12 @@ MESSAGES = [
     (b"add@/x\0ACTION=add\0SUBSYSTEM=block\0DEVNAME=sda\0", None),
     (b"add@/x\0SUBSYSTEM=tty\0", None),
     (b"libudev\0\xfe\xed\xca\xfe\0\0\0(", None),
+    (
+        UDEV_HEADER + b"ACTION=remove\0SUBSYSTEM=tty\0DEVNAME=/dev/ttyUSB3\0",
+        PlugEvent("remove", "/dev/ttyUSB3", "udev"),
+    ),
+    (UDEV_HEADER + b"ACTION=add\0SUBSYSTEM=usb\0DEVNAME=/dev/bus/usb/001/002\0", None),
+    (UDEV_HEADER[:-4], None),
     (b"", None),
     (b"\0\0@=\xff\0=\0", None),
 ]
@@ -67,7 +77,7 @@ async def test_no_source_is_no_trouble(monkeypatch: pytest.MonkeyPatch, caplog: 
         raise OSError("not here")
 
     monkeypatch.setattr(plugs, "_open_udev", refuse)
-    monkeypatch.setattr(plugs, "_open_kernel", refuse)
+    monkeypatch.setattr(plugs, "_open_netlink", refuse)
     plugs.start()
     assert plugs.sources == ()
     assert not plugs.proven
@@ -146,6 +156,27 @@ async def test_a_program_does_not_speak_for_the_kernel() -> None:
         assert "/dev/ttyFAKE0" not in [event.port for event in heard]
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may send to udev's group")
+async def test_udevs_events_without_pyudev(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "pyudev", None)
+    async with listening() as (plugs, heard):
+        if plugs.sources != ("kernel",):
+            pytest.skip("no netlink here")
+        event = PlugEvent("change", "/dev/ttyFAKE0", "udev")
+        body = b"ACTION=change\0SUBSYSTEM=tty\0DEVNAME=/dev/ttyFAKE0\0"
+        header = UDEV_HEADER[:20] + struct.pack("=I", len(body)) + UDEV_HEADER[24:]
+        with socket.socket(socket.AF_NETLINK, socket.SOCK_DGRAM, 15) as sender:
+            sender.bind((0, 0))
+            while event not in heard:
+                waiting = plugs.wait(10)
+                try:
+                    sender.sendto(header + body, (0, 2))
+                except OSError as error:
+                    waiting.close()
+                    pytest.skip(f"may not send: {error}")
+                assert await waiting
+
+
 async def test_a_burst_that_overruns_the_socket_is_a_hint(monkeypatch: pytest.MonkeyPatch) -> None:
     """ENOBUFS: what was lost nobody knows, so everything is looked at."""
 
@@ -166,7 +197,7 @@ async def test_a_burst_that_overruns_the_socket_is_a_hint(monkeypatch: pytest.Mo
     monkeypatch.setattr(hotplug, "socket", SimpleNamespace(socket=Overrun, **constants))
     monkeypatch.setattr(hotplug, "UDEV_CONTROL", "/no such")
     plugs = HotPlug()
-    plugs._sources["kernel"] = plugs._open_kernel()
+    plugs._sources["kernel"] = plugs._open_netlink()
     heard = list[PlugEvent]()
     plugs.listen(heard.append)
     assert await plugs.wait(5)

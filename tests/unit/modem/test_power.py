@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
-from modemgw.modem import power
+from modemgw.modem import discovery, power
 from modemgw.modem.power import PowerError, power_cycle, usb_device, usb_reset, why_no_usb_reset
 
 
@@ -22,7 +22,7 @@ def device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     tty = tmp_path / "class" / "tty" / "ttyUSB7"
     tty.mkdir(parents=True)
     (tty / "device").symlink_to(interface)
-    monkeypatch.setattr(power, "SYSFS", tmp_path)
+    monkeypatch.setattr(discovery, "SYSFS", tmp_path)
     monkeypatch.setattr(power, "DEAUTHORISED_S", 0.05)
     return folder
 

@@ -16,7 +16,8 @@ from modemgw.cli.table import local_time, print_json
 _WORDS = {
     "done": "The network has done it, and said nothing.",
     "open": "The network waits for an answer.",
-    "terminated": "The network has ended the dialogue.",
+    "terminated": "The network has ended the dialogue without a word. If it should have answered, ask again: a modem "
+    "that was not understood is then asked in another form.",
     "elsewhere": "Another program on the modem has answered.",
     "not_supported": "The network does not know this code.",
     "timeout": "The network waited too long.",

@@ -196,6 +196,8 @@ class Conversation:
         exchange.cancel()
         self._answer.cancel()
         self._answer = None
+        if self._coding is not None and self._coding is not self._talk.proven and "answering" not in asked:
+            self._talk.doubt(self._coding)  # the next request goes in another form
         self._spawn(self._end_on_modem())
         reason = f"The network did not answer within {timeout_s:g} s."
         self._note("line.ussd", modem=self._name, state="no_answer", reason=reason, **asked)

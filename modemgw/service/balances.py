@@ -31,6 +31,10 @@ log = logging.getLogger(__name__)
 #: The network's answer is waited for so long.
 TIMEOUT_S = 60.0
 
+#: Of an answer that says nothing: the request may have gone in a form that this modem does not pass on rightly.
+#: A balance costs nothing, so it is asked again, and goes in the next form.
+OTHER_FORMS = 2
+
 #: A demand so soon after the last answer gets that answer: clients poll.
 FRESH_MS = 10_000
 
@@ -181,6 +185,10 @@ class Balances:
                 '"*100#".',
             )
         answer = await self._lines.ask(view.name, code, by=BY, timeout_s=TIMEOUT_S)
+        for _ in range(OTHER_FORMS):
+            if answer.open or (answer.text and answer.readable):
+                break
+            answer = await self._lines.ask(view.name, code, by=BY, timeout_s=TIMEOUT_S)
         if answer.open:  # a menu behind the amount
             with contextlib.suppress(ModemgwError):
                 await self._lines.cancel(view.name, by=BY)

@@ -200,8 +200,13 @@ async def test_no_answer_ends_the_dialogue_on_the_modem_and_a_late_one_is_told()
          "code": "*123*12…#"},
         {"modem": "a", "state": "done", "text": "Your account was topped up", "coding": "plain", "unasked": True},
     ]  # fmt: skip
+    assert d.talk.doubted == [PLAIN]  # the next request goes in another form
     d.talk.meets[PLAIN] = said("Hello")
     assert (await d.it.ask("*1#", "shop", 5)).text == "Hello"
+    d.talk.meets[PLAIN] = None
+    with pytest.raises(UssdNoAnswer):
+        await d.it.ask("*1#", "shop", 0.05)
+    assert d.talk.doubted == [PLAIN]  # but a form that was understood before is not to blame
 
 
 async def test_a_modem_that_is_busy_all_the_time_was_not_asked() -> None:

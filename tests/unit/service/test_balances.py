@@ -249,6 +249,20 @@ async def test_an_answer_without_an_amount(
     assert world.kept == {}
 
 
+async def test_a_modem_that_wants_another_form_is_asked_again() -> None:
+    """The lines go on to the next form by themselves, when they are asked again."""
+    world = World()
+    answers = [UssdAnswer("a", UssdState.TERMINATED, None), UssdAnswer("a", UssdState.DONE, "Balance 7 RUB")]
+
+    async def ask(line: str, text: str, *, by: str, timeout_s: float, answering: bool = False) -> UssdAnswer:
+        world.asked.append((line, text))
+        return answers.pop(0)
+
+    world.ask = ask  # type: ignore[method-assign]
+    assert (await world.it.refresh("a")).amount == "7.00"
+    assert world.asked == [("a", "*100#")] * 2
+
+
 async def test_nobody_and_nothing_known() -> None:
     world = World(replace(MODEM, imsi="999990000000001"))
     with pytest.raises(Refusal, match=r"99999 is not in the table .* set balance_code"):

@@ -111,6 +111,10 @@ PIN_TRIES_FORMS: tuple[Command, ...] = (
     Command("AT+SPIC", ("+SPIC",), SIM_S),
     Command("AT^SPIC", ("^SPIC",), SIM_S),
     Command("AT+ZPINPUK=?", ("+ZPINPUK",), SIM_S),
+    Command("AT#PCT", ("#PCT",), SIM_S),
+    Command("AT+CPINC", ("+CPINC",), SIM_S),
+    Command("AT+UPINCNT", ("+UPINCNT",), SIM_S),
+    Command("AT*EPIN?", ("*EPIN",), SIM_S),
 )
 
 

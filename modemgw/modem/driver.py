@@ -110,6 +110,8 @@ class PinMemory(Protocol):
 
     def remember(self, sim: str, pin: str) -> None: ...
 
+    def forget(self, sim: str, pin: str) -> None: ...
+
 
 @dataclass(frozen=True, slots=True)
 class DriverSettings:

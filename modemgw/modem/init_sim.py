@@ -25,6 +25,11 @@ T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
+ANY_PIN = ""  # stands for "some PIN" of a SIM: one was tried, and was not accepted as far as we know
+UNCOUNTED = (
+    "An earlier try did not succeed, and the modem does not tell how many are left. "
+    "Switch the PIN request off with a phone, or put the SIM into a modem that tells."
+)
 LEAST_TRIES = 2  # a PIN is not tried when it could be the last try
 BUSY_PAUSE_S = 0.5
 
@@ -100,12 +105,24 @@ class RefusedPins:
 
     def remember(self, sim: str, pin: str) -> None:
         """Noted before anything else is done; a file that cannot be written is told in the log."""
-        self._hashes.add(self._hash(sim, pin))
+        if self._hash(sim, pin) not in self._hashes:
+            self._hashes.add(self._hash(sim, pin))
+            self._keep()
+
+    def forget(self, sim: str, pin: str) -> None:
+        """It was not refused after all."""
+        if self._hash(sim, pin) in self._hashes:
+            self._hashes.discard(self._hash(sim, pin))
+            self._keep()
+
+    def _keep(self) -> None:
         if self._path is None:
             return
         try:
             fresh = self._path.with_suffix(".new")
-            with fresh.open("w", encoding="utf-8") as file:
+            # four digits are soon guessed from their hash
+            descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
                 json.dump(sorted(self._hashes), file)
                 file.flush()
                 os.fsync(file.fileno())
@@ -200,9 +217,15 @@ async def unlock(
         raise sim_problem(SimReason.PIN_WRONG, left)
     if left is not None and left < LEAST_TRIES:
         raise sim_problem(SimReason.PIN_NOT_TRIED, left)
+    if left is None and memory.was_refused(sim, ANY_PIN):
+        raise SimProblem(SimReason.PIN_NOT_TRIED, f"{SENTENCES[SimReason.PIN_NOT_TRIED]} {UNCOUNTED}")
+    memory.remember(sim, ANY_PIN)  # before it goes out: this process may not live to see the answer
     try:
         await channel.run(commands.enter_pin(pin))
     except CommandFailed as exc:
+        if is_busy(exc):
+            memory.forget(sim, ANY_PIN)  # it was not looked at
+            raise sim_problem(SimReason.BUSY) from exc
         memory.remember(sim, pin)
         reason = sim_reason(exc)
         if reason is SimReason.PUK_REQUIRED:
@@ -211,6 +234,7 @@ async def unlock(
     except BaseException:
         memory.remember(sim, pin)  # whether it was wrong is not known: not tried again by itself
         raise
+    memory.forget(sim, ANY_PIN)
     while await pin_state(channel, deadline) != "READY":
         if asyncio.get_running_loop().time() > deadline:
             raise sim_problem(SimReason.BUSY)

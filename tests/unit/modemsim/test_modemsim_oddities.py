@@ -304,7 +304,7 @@ def test_an_echo_that_stays() -> None:
     assert made.say(second).startswith(second)
 
 
-PROMPTS = [("sierra-mc7455", "\r\n>"), ("novatel-usb551l", "> "), ("generic", "\r\n> ")]
+PROMPTS = [("odd-prompt", "\r\n>"), ("odd-echo", "> "), ("generic", "\r\n> ")]
 
 
 @pytest.mark.parametrize(("name", "prompt"), PROMPTS)
@@ -312,16 +312,17 @@ PROMPTS = [("sierra-mc7455", "\r\n>"), ("novatel-usb551l", "> "), ("generic", "\
 def test_the_prompt(name: str, prompt: str) -> None:
     made = Rig(personality=name)
     made.say("ATE0\r")
-    assert made.say(submit()[0]) == prompt
+    said = made.say(submit()[0]) or made.pass_time(1)
+    assert said.removeprefix(submit()[0]) == prompt
 
 
 @seen("form.prompt_after_s")
 def test_a_slow_prompt() -> None:
-    made = Rig(personality="quectel-ec200u")
+    made = Rig(personality="odd-prompt")
     made.say("ATE0\r")
     assert made.say(submit()[0]) == ""
     assert made.pass_time(0.2) == ""
-    assert made.pass_time(0.2) == "\r\n> "
+    assert made.pass_time(0.2) == "\r\n>"
 
 
 @seen("form.escape", "form.cms_when_cmee0")
@@ -438,7 +439,7 @@ def test_bytes_lost_at_the_start() -> None:
     restart(Terminal(made))
     made.pass_time(1)
     assert made.say("ATATE0\r").endswith("OK\r\n")
-    made = Rig(personality="wavecom-fastrack")
+    made = Rig(personality="odd-prompt")
     made.modem.port_opened(0)
     assert made.say("AT\r") == "\r"
     assert made.say("AT\r").endswith("OK\r\n")
@@ -616,10 +617,10 @@ def test_ussd(habits: dict[str, Any], asked: str, said: str) -> None:
 
 @seen("ussd.when")
 def test_ussd_before_the_ok() -> None:
-    made = Rig(personality="alcatel-x200")
+    made = Rig(personality="odd-ussd")
     made.setup()
-    assert made.say('AT+CUSD=1,"*100#",15\r') == ""
-    assert made.pass_time(1) == '\r\n+CUSD: 0,"Balance: 123.45 RUB",15\r\n\r\nOK\r\n'
+    assert made.say('AT+CUSD=1,"*100#"\r') == ""
+    assert made.pass_time(1) == "\r\n+CUSD: 0,Balance: 123.45 RUB\r\n\r\nOK\r\n"
 
 
 @seen("ussd.charset", "ussd.takes_dcs", "ussd.wants_dcs", "ussd.error")

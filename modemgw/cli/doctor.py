@@ -111,7 +111,19 @@ def _request(config: Path | None, port: str | None, url: str | None, api_key: st
         target = Target(url or f"http://{DEFAULT_LISTEN}", f"Bearer {api_key}" if api_key else None)
     if not target.url.startswith(("http://", "https://")):
         fail(Exit.USAGE, f"{target.url} is not the address of a service; write http://host:port")
-    return Request(setup, target.url, target.authorization, port, find_root(root), config is not None)
+    return Request(setup, target.url, target.authorization, port, find_root(root), _unit_problem)
+
+
+def _unit_problem(text: str) -> str | None:
+    """What is wrong with an installed systemd unit."""
+    import os
+
+    from modemgw.cli import systemd_unit
+
+    choices = systemd_unit.choices_in(text)
+    if choices is None or text != systemd_unit.unit(choices):
+        return "is of another version, or was changed"
+    return None if os.access(choices.execute, os.X_OK) else f"starts {choices.execute}, which is no program (any more)"
 
 
 def _print(report: Report) -> None:

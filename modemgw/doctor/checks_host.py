@@ -5,26 +5,31 @@ from __future__ import annotations
 import ctypes
 import importlib.util
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from modemgw.config import Complaint, Config, warnings
 from modemgw.doctor.findings import Area, Finding, Verdict, ok
 from modemgw.doctor.host import Host
-from modemgw.modem.udev_rules import rules
+from modemgw.modem.udev_rules import NAME as RULES_NAME
+from modemgw.modem.udev_rules import group_in, rules
 
 #: Before it several connections that checkpoint can corrupt a WAL database.
 SAFE_SQLITE = (3, 51, 3)
 #: No machine of today has a clock before this.
 BUILT = datetime(2026, 1, 1, tzinfo=UTC)
 
+UNIT = "/etc/systemd/system/modemgw.service"
+INSTALL = "sudo modemgw udev install --reload"
+
+#: What is wrong with the text of an installed unit, None: nothing. The unit itself is the command line's.
+UnitProblem = Callable[[str], str | None]
+
 _STA_UNSYNC = 0x40
 
 
-def check_config(
-    path: Path | None, config: Config | None, complaints: Sequence[Complaint], named: bool
-) -> Iterator[Finding]:
+def check_config(path: Path | None, config: Config | None, complaints: Sequence[Complaint]) -> Iterator[Finding]:
     """The configuration file."""
     if path is None:
         yield Finding(
@@ -102,25 +107,36 @@ def check_clock(host: Host, now: datetime) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-def check_system_files(host: Host) -> Iterator[Finding]:
+def check_system_files(host: Host, unit_problem: UnitProblem | None) -> Iterator[Finding]:
     """udev rules and the systemd unit: there, and those of this version."""
+    yield from _rules(host)
+    text = host.text(UNIT)
+    if text is None or unit_problem is None:
+        return
+    problem = unit_problem(text)
+    if problem is None:
+        yield ok("unit.current", Area.MACHINE, "The systemd unit is installed and up to date.")
+    else:
+        yield Finding("unit.old", Area.MACHINE, Verdict.WARNING, f"{UNIT} {problem}.", INSTALL)
+
+
+def _rules(host: Host) -> Iterator[Finding]:
     for folder in ("/etc/udev/rules.d", "/lib/udev/rules.d", "/usr/lib/udev/rules.d"):
-        text = host.text(f"{folder}/70-modemgw.rules")
+        text = host.text(f"{folder}/{RULES_NAME}")
         if text is None:
             continue
-        if text != rules():
+        group = group_in(text)
+        if group is not None and text in (rules(group=group), rules(group=group, whole_devices=True)):
+            yield ok("udev.current", Area.MACHINE, "The udev rules are installed and up to date.")
+        else:
             yield Finding(
                 "udev.old", Area.MACHINE, Verdict.WARNING,
-                f"{folder}/70-modemgw.rules is not that of this version: new modems may be left to ModemManager.",
-                "sudo modemgw udev install",
+                f"{folder}/{RULES_NAME} is not that of this version: new modems may be left to ModemManager.", INSTALL,
             )  # fmt: skip
-        else:
-            yield ok("udev.current", Area.MACHINE, "The udev rules are installed and up to date.")
         return
     yield Finding(
         "udev.none", Area.MACHINE, Verdict.NOTE,
-        "The udev rules are not installed: ports change their names, and ModemManager may take them.",
-        "sudo modemgw udev install",
+        "The udev rules are not installed: ports change their names, and ModemManager may take them.", INSTALL,
     )  # fmt: skip
 
 

@@ -14,10 +14,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from modemgw.doctor.checks_modem import Wanted
 from modemgw.doctor.findings import Area, Finding, Verdict, ok
 from modemgw.doctor.host import GRABBERS, Holder, Host, is_modemgw
 from modemgw.doctor.usb import UsbDevice
+from modemgw.doctor.wanted import Wanted
 from modemgw.modem.discovery import HUAWEI, FoundPort, PortRole
 
 _WORDS = {
@@ -160,7 +160,7 @@ def denied(wanted: Wanted, status: os.stat_result, host: Host, *, refused: bool 
     elif real.startswith("/dev/pts/"):
         fix, why = f"sudo chmod a+rw {real}, or run as its owner", f"only its owner may ({mode})"
     else:
-        fix = "sudo modemgw udev install (its rules give modems' ports to the group dialout), then plug it in again"
+        fix = "sudo modemgw udev install --reload (it gives modems' ports to the group dialout), then plug it in again"
         why = f"only its owner may ({mode})"
     return Finding("port.denied", Area.PORTS, Verdict.PROBLEM, f"{_user()} may not open {port}; {why}.", fix, name)
 

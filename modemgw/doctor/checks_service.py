@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from modemgw.config import Config
-from modemgw.doctor.checks_modem import registration_findings, signal_findings, smsc_findings, storage_findings
+from modemgw.doctor.checks_network import registration_findings, signal_findings, smsc_findings, storage_findings
 from modemgw.doctor.findings import Area, Finding, Verdict, ok
-from modemgw.doctor.host import Holder, is_modemgw
 from modemgw.doctor.service import ServiceFacts, Standing, listens
-from modemgw.modem.driver import _STAT_TEXTS as STAT_TEXTS
-from modemgw.modem.driver import SimReason
+from modemgw.modem.driver import Registration, SimReason
 from modemgw.modem.init_sim import SENTENCES
 
 #: A line may be on its way for so long without that being worth a word.
 ON_ITS_WAY = timedelta(seconds=90)
 
-_STATS = {text: stat for stat, text in STAT_TEXTS.items()}
+_STATS = {Registration(stat).text: stat for stat in range(12)}
 
 _SIM_KEYS: dict[SimReason, tuple[str, str]] = {
     SimReason.NOT_INSERTED: ("sim.missing", "insert a SIM, then modemgw resume {name} (or plug the modem in again)"),
@@ -41,8 +39,8 @@ _SIM_KEYS: dict[SimReason, tuple[str, str]] = {
 }
 
 
-def check_service(facts: ServiceFacts, holder: int | None, store_path: str) -> Iterator[Finding]:
-    """Up, down, or something in between. `holder` is the process that has the database."""
+def check_service(facts: ServiceFacts, holder: int | None, store_path: str, *, installed: bool) -> Iterator[Finding]:
+    """Up, down, or something in between. `holder` is the process that has the database; `installed`: as a unit."""
     area = Area.SERVICE
     match facts.standing:
         case Standing.UP if facts.ready:
@@ -82,7 +80,8 @@ def check_service(facts: ServiceFacts, holder: int | None, store_path: str) -> I
             yield Finding(
                 "service.down", area, Verdict.WARNING,
                 f"modemgw is not running: nothing answers at {facts.url} ({facts.why}).",
-                "start it: modemgw run, or sudo systemctl start modemgw",
+                "start it: sudo systemctl start modemgw (journalctl -u modemgw tells why it stopped)" if installed
+                else "start it: modemgw run",
             )  # fmt: skip
 
 
@@ -199,14 +198,14 @@ def _blocked(name: str, port: str, reason: str) -> Finding:
         grabbed = "ModemManager" in reason
         return Finding(
             "port.held", Area.PORTS, Verdict.PROBLEM, f"{reason}.",
-            "sudo modemgw udev install (it tells ModemManager to leave modems alone), or "
+            "sudo modemgw udev install --reload (it tells ModemManager to leave modems alone), or "
             "sudo systemctl disable --now ModemManager" if grabbed else f"stop that program (sudo fuser -v {port})",
             name,
         )  # fmt: skip
     if "may not" in reason:
         return Finding(
             "port.denied", Area.PORTS, Verdict.PROBLEM, f"{reason}.",
-            reason.partition("Run: ")[2] or "sudo modemgw udev install, then plug the modem in again", name,
+            reason.partition("Run: ")[2] or "sudo modemgw udev install --reload, then plug the modem in again", name,
         )  # fmt: skip
     return Finding(
         "line.blocked", Area.MODEM, Verdict.PROBLEM, f"The line waits for a person: {reason}.",
@@ -223,13 +222,3 @@ def lines_in_words(modems: Sequence[dict[str, Any]]) -> str | None:
         reason = str(view.get("reason") or "").rstrip(".")
         told.append(f"{view.get('name')} is {view.get('state')}" + (f" ({reason})" if reason else ""))
     return f"No line is ready: {'; '.join(told)}." if told else None
-
-
-def held_by_service(holder: Holder, service_pid: int | None) -> bool:
-    """A port is open in the running service."""
-    return holder.pid == service_pid or is_modemgw(holder.pid)
-
-
-def utc_now() -> datetime:
-    """The time, with its zone."""
-    return datetime.now(UTC)

@@ -44,6 +44,16 @@ class Queue:
 
 
 @dataclass(frozen=True, slots=True)
+class Happened:
+    """What the history says of a line since yesterday: so often, and in these words the last time."""
+
+    kind: str
+    line: str | None
+    count: int
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
 class StoreFacts:
     """What else the database tells. Times are Unix ms."""
 
@@ -55,8 +65,7 @@ class StoreFacts:
     waiting_callbacks: int = 0
     callback_error: str | None = None
     callback_url: str | None = None
-    settings_reset: int = 0  # times since yesterday that a modem had forgotten to announce messages
-    reset_lines: tuple[str, ...] = ()
+    happened: tuple[Happened, ...] = ()  # to the lines, since yesterday
 
 
 def look_at_store(path: Path, host: Host, now_ms: int) -> tuple[list[Finding], StoreFacts]:
@@ -299,13 +308,12 @@ def _facts(db: sqlite3.Connection, path: Path, holder: int | None, now_ms: int) 
         "SELECT coalesce(error, 'HTTP ' || status), url FROM callbacks WHERE state IN ('waiting', 'failed')"
         " AND tries > 1 ORDER BY id DESC LIMIT 1"
     )
-    resets = one(
-        "SELECT count(*) FROM events WHERE kind = 'line.recovering' AND at > ? AND data LIKE '%AT+CNMI%'",
-        now_ms - 86_400_000,
-    )
-    names = db.execute(
-        "SELECT DISTINCT json_extract(data, '$.modem') FROM events WHERE kind = 'line.recovering' AND at > ?"
-        " AND data LIKE '%AT+CNMI%'", (now_ms - 86_400_000,),
+    happened = db.execute(
+        "SELECT e.kind, coalesce(json_extract(e.data, '$.modem'), l.name), count(*),"
+        " coalesce(json_extract(e.data, '$.reason'), json_extract(e.data, '$.text'), ''), max(e.id)"
+        " FROM events e LEFT JOIN lines l ON l.id = e.line_id"
+        " WHERE e.at > ? AND (e.kind IN ('line.power', 'line.deaf')"
+        " OR (e.kind = 'line.recovering' AND e.data LIKE '%AT+CNMI%')) GROUP BY 1, 2", (now_ms - 86_400_000,),
     ).fetchall()  # fmt: skip
     return StoreFacts(
         path,
@@ -316,8 +324,7 @@ def _facts(db: sqlite3.Connection, path: Path, holder: int | None, now_ms: int) 
         _int(tried) or 0,
         str(last[0]) if last else None,
         str(last[1]) if last else None,
-        _int(resets) or 0,
-        tuple(str(row[0]) for row in names if row[0]),
+        tuple(Happened(str(row[0]), row[1], int(row[2]), str(row[3])) for row in happened),
     )
 
 
@@ -352,17 +359,32 @@ def check_waiting(facts: StoreFacts, now_ms: int, lines: str | None, *, running:
         )  # fmt: skip
 
 
-def check_resets(facts: StoreFacts) -> Iterator[Finding]:
-    """Somebody else changes the settings of a modem again and again."""
-    for name in facts.reset_lines:
-        yield Finding(
-            "announce.reset", Area.MESSAGES, Verdict.PROBLEM,
-            f"Another program resets the modem's AT+CNMI: {facts.settings_reset} times since yesterday it had "
-            "forgotten to announce what arrives, and was set up anew.",
-            "stop the other program (ModemManager, gammu, a second modemgw) on this modem's other ports: "
-            "sudo fuser -v /dev/ttyUSB* /dev/ttyACM*; sudo modemgw udev install keeps ModemManager away. If there is "
-            "none, the modem reboots by itself: look at its power", name,
-        )  # fmt: skip
+def check_history(facts: StoreFacts) -> Iterator[Finding]:
+    """What the lines went through since yesterday and may go through again, though all is well just now."""
+    for event in facts.happened:
+        times = "once" if event.count == 1 else f"{event.count} times"
+        if event.kind == "line.recovering":
+            yield Finding(
+                "announce.reset", Area.MESSAGES, Verdict.PROBLEM,
+                f"Another program resets the modem's AT+CNMI: since yesterday it had forgotten {times} to announce "
+                "what arrives, and was set up anew.",
+                "stop the other program (ModemManager, gammu, a second modemgw) on this modem's other ports: "
+                "sudo fuser -v /dev/ttyUSB* /dev/ttyACM*; sudo modemgw udev install --reload keeps ModemManager away. "
+                "If there is none, the modem reboots by itself: look at its power", event.line,
+            )  # fmt: skip
+        elif event.kind == "line.power":
+            yield Finding(
+                "modem.supply", Area.MODEM, Verdict.WARNING,
+                f"The modem complained {times} of its power since yesterday: {event.words.rstrip('.')}.",
+                "give it a supply that bears peaks of 2 A (a powered hub, a thicker cable)", event.line,
+            )  # fmt: skip
+        else:
+            yield Finding(
+                "line.deaf", Area.MESSAGES, Verdict.WARNING,
+                f"The line did not hear what it had sent to itself, {times} since yesterday: {event.words.rstrip('.')}.",
+                "see to the antenna; ask the operator whether the SIM may receive; try modemgw doctor --loopback",
+                event.line,
+            )  # fmt: skip
 
 
 def _span(seconds: float) -> str:

@@ -17,21 +17,24 @@ from modemgw import __version__
 from modemgw.config_modem import ModemSettings
 from modemgw.doctor.asking import Answers, Heard, examine
 from modemgw.doctor.checks_host import (
+    UNIT,
+    UnitProblem,
     check_clock,
     check_config,
     check_extras,
     check_sqlite,
     check_system_files,
 )
-from modemgw.doctor.checks_modem import Wanted, check_answers
+from modemgw.doctor.checks_modem import check_answers
 from modemgw.doctor.checks_ports import Ground, check_port, check_usb, denied, in_use_unseen, shared
 from modemgw.doctor.checks_service import check_doors, check_lines, check_service, lines_in_words
-from modemgw.doctor.checks_store import StoreFacts, check_resets, check_waiting, look_at_store
+from modemgw.doctor.checks_store import StoreFacts, check_history, check_waiting, look_at_store
 from modemgw.doctor.findings import Area, Diagnosis, Finding, Verdict, settle
 from modemgw.doctor.host import Host, is_modemgw
 from modemgw.doctor.service import ServiceFacts, Standing, look_at_service
 from modemgw.doctor.setup import Setup
 from modemgw.doctor.usb import found_ports, usb_devices
+from modemgw.doctor.wanted import Wanted
 from modemgw.modem.finder import ask_imei
 from modemgw.modem.transport import PortBusy, PortDenied, PortError, PortMissing
 
@@ -45,7 +48,7 @@ class Request:
     authorization: str | None = None
     port: str | None = None  # this port only
     host: Host = field(default_factory=Host)
-    named: bool = False  # the configuration was named, not found
+    unit_problem: UnitProblem | None = None
 
 
 @dataclass(slots=True)
@@ -81,12 +84,18 @@ async def diagnose(request: Request) -> Report:
     setup, host = request.setup, request.host
     devices = usb_devices(host)
     ground = Ground(host, devices, found_ports(host, devices))
-    findings = list(check_config(setup.path, setup.config, setup.complaints, request.named))
-    findings += [*check_extras(setup.config), *check_sqlite(), *check_clock(host, now), *check_system_files(host)]
+    findings = list(check_config(setup.path, setup.config, setup.complaints))
+    findings += [
+        *check_extras(setup.config),
+        *check_sqlite(),
+        *check_clock(host, now),
+        *check_system_files(host, request.unit_problem),
+    ]
     store_findings, store = look_at_store(setup.store_path, host, now_ms)
     findings += store_findings
     service = look_at_service(request.url, request.authorization)
-    findings += check_service(service, store.holder, str(setup.store_path))
+    unit = host.path(UNIT).exists()
+    findings += check_service(service, store.holder, str(setup.store_path), installed=unit)
     findings += check_usb(devices)
     answers: list[Answers] = []
     if service.running:
@@ -100,7 +109,7 @@ async def diagnose(request: Request) -> Report:
             findings.append(more)
     running = service.running or store.holder is not None
     findings += check_waiting(store, now_ms, lines_in_words(service.modems), running=running)
-    findings += check_resets(store)
+    findings += check_history(store)
     return Report(now, settle(findings), service, store, setup, answers)
 
 

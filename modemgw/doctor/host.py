@@ -18,7 +18,7 @@ LOCK_FOLDERS = ("/var/lock", "/run/lock")
 
 #: Programs that take every modem they see, and how they are kept away.
 GRABBERS = {
-    "ModemManager": "sudo modemgw udev install (it tells ModemManager to leave modems alone), "
+    "ModemManager": "sudo modemgw udev install --reload (it tells ModemManager to leave modems alone), "
     "or sudo systemctl disable --now ModemManager if nothing else needs it",
     "gammu-smsd": "sudo systemctl disable --now gammu-smsd",
     "smsd": "sudo systemctl disable --now smstools",

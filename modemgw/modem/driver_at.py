@@ -37,7 +37,7 @@ from modemgw.modem.driver import (
 )
 from modemgw.modem.driver_events import event_of
 from modemgw.modem.driver_registration import RegistrationWatch
-from modemgw.modem.init import Initialiser
+from modemgw.modem.init import SILENT_OK, Initialiser
 from modemgw.modem.init_messages import SERVICE
 from modemgw.modem.learned import Learned
 from modemgw.modem.mr_wrap import MrWrap
@@ -153,6 +153,7 @@ class AtDriver:
             mr = await self.channel.send_tpdu(pdu, go_ahead=go_ahead)
         except SendRejected as exc:
             if exc.error is None:
+                self._learned.put(SILENT_OK, True)  # the next set-up asks it to be honest
                 raise
             error = self._wrap.refused(explained(exc.error, self._profile.errors))
             if error is exc.error:

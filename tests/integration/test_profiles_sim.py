@@ -127,3 +127,20 @@ async def test_a_modem_that_is_sick_after_reference_255_goes_on(tmp_path: Path, 
             return [device["values"].get("mr_wrap") for device in kept["devices"].values()] == ["radio"]
 
         await until(learned, 5, lambda: "the cure is learned")
+
+
+async def test_a_modem_that_calls_failures_ok_is_asked_to_be_honest(tmp_path: Path) -> None:
+    """Siemens MC35i as it leaves the factory, and nobody knows that it is one."""
+    async with running(tmp_path, modem_config='profile = "generic"\n', personality="siemens-mc35i") as rig:
+        rig.sim.fault("cms_error", code=38, count=2)
+        first = await rig.submit("+79161234567", "the first")
+        await rig.until_state(first["id"], "rejected", limit_s=20)
+        await rig.ready()
+        second = await rig.submit("+79161234567", "the second")
+        view = await rig.until_state(second["id"], "queued", "sent", "delivered", limit_s=20)
+        assert view["state"] != "rejected"
+
+        async def refused() -> bool:
+            return "38" in str(await rig.get(f"/v1/messages/{second['id']}"))
+
+        await until(refused, 10, lambda: "the second one was refused with its code")

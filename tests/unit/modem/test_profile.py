@@ -257,6 +257,7 @@ def test_every_key_reads() -> None:
         hang_up = ["ATH"]
         [send]
         keep_link = false
+        honest = []
         mr_wrap_reset = true
         [errors.cms]
         512 = { scope = "message", action = "fail", text = "no" }
@@ -284,7 +285,7 @@ MISTAKES = [
     ("= 1", "bad.toml: is not TOML"),
     ("speed = 1", "speed: is no section"),
     ("send = 1", "send: must be a table"),
-    ("[send]\nspeed = 1", "send.speed: unknown key; known here: keep_link, mr_wrap_reset"),
+    ("[send]\nspeed = 1", "send.speed: unknown key; known here: keep_link, honest, mr_wrap_reset"),
     ("[send]\nkeep_link = 1", "send.keep_link: must be true or false"),
     ("[match]\nmodel = 1", "match.model: must be a string"),
     ('[match]\nmodel = "("', "match.model: is no regular expression"),

@@ -240,6 +240,7 @@ class Worker:
             await self._wait_for_port()
         elif isinstance(ending, PortLost):
             self._whereabouts.release()
+            self.port = self.settings.port  # what has its name next may be another modem
             self._lost(ending)
             self._failures += 1
             await self._pause(MISSING_S if self._failures == 1 else self._next_pause())

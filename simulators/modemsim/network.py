@@ -86,7 +86,8 @@ class Subscriber:
     queue: deque[Item] = field(default_factory=deque)
     flying: Item | None = None
     memory_full: bool = False
-    retry: Timer | None = None
+    retry: Timer | None = None  # after a failure; memory that becomes free ends it
+    pace: Timer | None = None  # the time that one delivery takes; nothing shortens it
     pushing: bool = False
     last: Item | None = None
     reports: int = 0  # of the items in the queue
@@ -344,9 +345,20 @@ class Network:
         subscriber.queue.append(item)
         subscriber.reports += item.is_report
         if len(subscriber.queue) == 1:
-            self.timeline.after(self.config.deliver_latency_s, self._push, subscriber)
-        elif not subscriber.flying:
+            self._pace(subscriber)
+        if not subscriber.flying:
             self.timeline.after(0, self._push, subscriber)
+
+    def _pace(self, subscriber: Subscriber) -> None:
+        """Let a delivery take its time, unless one does already."""
+        if self.config.deliver_latency_s <= 0 or subscriber.pace:
+            return
+
+        def over() -> None:
+            subscriber.pace = None
+            self._push(subscriber)
+
+        subscriber.pace = self.timeline.after(self.config.deliver_latency_s, over)
 
     def _cancel_retry(self, subscriber: Subscriber) -> None:
         if subscriber.retry:
@@ -358,14 +370,12 @@ class Network:
             return
         subscriber.pushing = True
         try:
-            while not subscriber.flying and not subscriber.retry and subscriber.handset.reachable:
+            while not (subscriber.flying or subscriber.retry or subscriber.pace) and subscriber.handset.reachable:
                 item = self._next(subscriber)
                 if item is None:
                     return
                 subscriber.flying = item
                 subscriber.handset.deliver(item.tpdu, partial(self._outcome, subscriber, item))
-                if subscriber.flying is None and self.config.deliver_latency_s > 0 and subscriber.queue:
-                    self._pause(subscriber, self.config.deliver_latency_s)
         finally:
             subscriber.pushing = False
 
@@ -397,6 +407,7 @@ class Network:
             self._note(subscriber, item, "report" if item.is_report else "delivered", handset.name)
             if item.on_delivered:
                 item.on_delivered()
+            self._pace(subscriber)
             if subscriber.queue and not subscriber.pushing:
                 self.timeline.after(0, self._push, subscriber)
             return

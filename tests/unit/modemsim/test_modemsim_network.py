@@ -279,3 +279,29 @@ def test_numbers_and_times() -> None:
         number("x")
     assert timestamp(1_750_000_000, 12).hex() == "52605181600421"
     assert timestamp(1_750_000_000, -14).hex() == "52605111630449"
+
+
+def test_a_delivery_takes_its_time_whatever_the_modem_does_meanwhile() -> None:
+    rig = Rig(deliver_latency_s=2.0)
+    rig.setup(cnmi="2,1,0,0,0")
+    for n in range(3):
+        rig.network.inject(rig.modem.number, f"text {n}", sender=FAR)
+    assert rig.pass_time(1.9) == ""
+    for index in (1, 2, 3):
+        assert rig.pass_time(0.1) == f'\r\n+CMTI: "SM",{index}\r\n'
+        # memory that becomes free is no reason to be quicker
+        assert rig.say("AT+CMGD=30\r").endswith("\r\nOK\r\n")
+        assert rig.say("AT+CNMI=2,1,0,0,0\r").endswith("\r\nOK\r\n")
+        assert rig.pass_time(1.9) == ""
+    assert rig.network.idle()
+
+
+def test_what_waits_for_room_comes_as_soon_as_there_is_some() -> None:
+    rig = Rig(storage=1, deliver_latency_s=2.0)
+    rig.setup(cnmi="2,1,0,0,0")
+    for text in ("one", "two"):
+        rig.network.inject(rig.modem.number, text, sender=FAR)
+    assert rig.pass_time(2) == '\r\n+CMTI: "SM",1\r\n'
+    assert rig.pass_time(20) == ""
+    assert "+CMTI" in rig.say("AT+CMGD=1\r")
+    assert rig.network.idle()

@@ -23,8 +23,6 @@ LEAST_FREE, LITTLE_FREE = 32 << 20, 256 << 20
 BIG_WAL = 64 << 20
 #: A larger database is not read through: it would take minutes.
 CHECKED_BYTES = 512 << 20
-#: A message that may go out and waits for longer is stuck.
-STUCK_S = 600
 #: An event later than the clock by so much was written under another clock.
 FUTURE_S = 300
 
@@ -261,7 +259,7 @@ def _inside(path: Path, holder: int | None, now_ms: int) -> tuple[list[Finding],
                 "clock.behind",
                 Area.MACHINE,
                 Verdict.PROBLEM,
-                f"This machine's clock is wrong: the newest event of the database is {_span(ahead)} in its future.",
+                f"This machine's clock is wrong: the newest event of the database is {span(ahead)} in its future.",
                 "set the clock: sudo timedatectl set-ntp true (or install chrony); date tells the time",
             )
         )
@@ -332,62 +330,7 @@ def _int(row: tuple[object, ...]) -> int | None:
     return int(str(row[0])) if row and row[0] is not None else None
 
 
-def check_waiting(facts: StoreFacts, now_ms: int, lines: str | None, *, running: bool) -> Iterator[Finding]:
-    """A queue that does not move, and callbacks that nobody takes. `lines` says what the lines are doing."""
-    queue = facts.queue
-    if queue is not None and queue.oldest_at is not None:
-        waits_s = (now_ms - queue.oldest_at) / 1000
-        if waits_s > STUCK_S or not running:
-            why = f" Its last try: {queue.error.rstrip('.')}." if queue.error else ""
-            states = f" {lines}" if lines else ""
-            yield Finding(
-                "queue.stuck", Area.MESSAGES, Verdict.PROBLEM,
-                f"{queue.waiting} messages wait to be sent, the oldest (number {queue.oldest_id}) since "
-                f"{_span(waits_s)}.{why}{states}",
-                f"modemgw explain {queue.oldest_id} tells what it waits for" if running else "start it: modemgw run",
-            )  # fmt: skip
-        else:
-            yield ok("queue.moves", Area.MESSAGES, f"{queue.waiting} messages wait to be sent.")
-    bad = facts.failed_callbacks + facts.waiting_callbacks
-    if bad and facts.callback_error:
-        host = (facts.callback_url or "").partition("://")[2].partition("/")[0].rpartition("@")[2]
-        yield Finding(
-            "callbacks.failing", Area.SERVICE, Verdict.PROBLEM if facts.failed_callbacks else Verdict.WARNING,
-            f"Callbacks to {host or 'the account'} fail ({facts.failed_callbacks} given up since yesterday, "
-            f"{facts.waiting_callbacks} tried again and again): {facts.callback_error.rstrip('.')}.",
-            "see to the receiver (modemgw callbacks --state waiting), then modemgw callbacks replay --all-failed",
-        )  # fmt: skip
-
-
-def check_history(facts: StoreFacts) -> Iterator[Finding]:
-    """What the lines went through since yesterday and may go through again, though all is well just now."""
-    for event in facts.happened:
-        times = "once" if event.count == 1 else f"{event.count} times"
-        if event.kind == "line.recovering":
-            yield Finding(
-                "announce.reset", Area.MESSAGES, Verdict.PROBLEM,
-                f"Another program resets the modem's AT+CNMI: since yesterday it had forgotten {times} to announce "
-                "what arrives, and was set up anew.",
-                "stop the other program (ModemManager, gammu, a second modemgw) on this modem's other ports: "
-                "sudo fuser -v /dev/ttyUSB* /dev/ttyACM*; sudo modemgw udev install --reload keeps ModemManager away. "
-                "If there is none, the modem reboots by itself: look at its power", event.line,
-            )  # fmt: skip
-        elif event.kind == "line.power":
-            yield Finding(
-                "modem.supply", Area.MODEM, Verdict.WARNING,
-                f"The modem complained {times} of its power since yesterday: {event.words.rstrip('.')}.",
-                "give it a supply that bears peaks of 2 A (a powered hub, a thicker cable)", event.line,
-            )  # fmt: skip
-        else:
-            yield Finding(
-                "line.deaf", Area.MESSAGES, Verdict.WARNING,
-                f"The line did not hear what it had sent to itself, {times} since yesterday: {event.words.rstrip('.')}.",
-                "see to the antenna; ask the operator whether the SIM may receive; try modemgw doctor --loopback",
-                event.line,
-            )  # fmt: skip
-
-
-def _span(seconds: float) -> str:
+def span(seconds: float) -> str:
     for size, unit in ((86_400, "days"), (3_600, "hours"), (60, "minutes")):
         if seconds >= 2 * size:
             return f"{seconds / size:.0f} {unit}"

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from modemgw import __version__
 from modemgw.config_modem import ModemSettings
 from modemgw.doctor.asking import Answers, Heard, examine
+from modemgw.doctor.checks_history import check_history, check_waiting
 from modemgw.doctor.checks_host import (
     UNIT,
     UnitProblem,
@@ -28,7 +29,7 @@ from modemgw.doctor.checks_host import (
 from modemgw.doctor.checks_modem import check_answers
 from modemgw.doctor.checks_ports import Ground, check_port, check_usb, denied, in_use_unseen, shared
 from modemgw.doctor.checks_service import check_doors, check_lines, check_service, lines_in_words
-from modemgw.doctor.checks_store import StoreFacts, check_history, check_waiting, look_at_store
+from modemgw.doctor.checks_store import StoreFacts, look_at_store
 from modemgw.doctor.findings import Area, Diagnosis, Finding, Verdict, settle
 from modemgw.doctor.host import Host, is_modemgw
 from modemgw.doctor.service import ServiceFacts, Standing, look_at_service

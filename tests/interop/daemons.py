@@ -98,7 +98,7 @@ class Process:
 
 
 class ModemSim(Process):
-    """`modemsim` in a process of its own: two modems of one personality, reports after 0.3 s."""
+    """`modemsim` in a process of its own: two modems of one personality, reports after 0.3 s or as `options` say."""
 
     def __init__(self, directory: Path, personality: str, *options: str, modems: int = 2) -> None:
         directory.mkdir(parents=True, exist_ok=True)

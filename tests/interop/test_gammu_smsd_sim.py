@@ -54,6 +54,7 @@ class Smsd:
         self.config = directory / "gammu-smsdrc"
         self.config.write_text(CONFIG.format(port=port, cnmi=cnmi, directory=directory), encoding="utf-8")
         with contextlib.closing(sqlite3.connect(directory / "sms.db")) as db:
+            db.execute("PRAGMA journal_mode = WAL")  # SMSD gives up where a reader is in its way
             db.executescript(SCHEMA.read_text(encoding="utf-8"))
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
@@ -82,7 +83,8 @@ class Smsd:
 
 @pytest.fixture
 def sim(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ModemSim]:
-    with ModemSim(tmp_path / "sim", request.param) as sim:
+    # SMSD looks at reports while it waits for +CMGS, and knows no message before: they come as late as real ones
+    with ModemSim(tmp_path / "sim", request.param, "--report-delay", "3") as sim:
         yield sim
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.interop.daemons import PARTS, RUSSIAN, ModemSim
+from tests.interop.daemons import PARTS, RUSSIAN, ModemSim, until
 
 from modemsim import Rule, ThreadedSimulation
 
@@ -144,13 +144,13 @@ def test_an_error_and_a_pin(sim: ThreadedSimulation, connect: Connect) -> None:
 def served(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ModemSim]:
     """The command instead of the library, and a second between two things that come in: the library reads each one
     in a thread of its own, and loses what is announced meanwhile."""
-    options = ("--report-delay", "1", "--deliver-latency", "1")
+    options = ("--report-delay", "2", "--deliver-latency", "1")
     with ModemSim(tmp_path / "served", request.param, *options) as served:
         yield served
 
 
 @pytest.mark.timeout(240)
-@pytest.mark.parametrize("served", ["huawei-e3372", "quectel-ec25", "siemens-mc35i"], indirect=True)
+@pytest.mark.parametrize("served", ["quectel-ec25", "siemens-mc35i"], indirect=True)
 def test_a_long_text_with_reports_out_and_one_in(served: ModemSim) -> None:
     received, reports = Received(), Received()
     # the EC25 announces stored reports under a wrong name, so it is asked to hand them over
@@ -178,6 +178,6 @@ def test_a_long_text_with_reports_out_and_one_in(served: ModemSim) -> None:
         assert {(p.udh[0].parts, p.number) for p in parts} == {(PARTS, PEER)}
         assert len({p.udh[0].reference for p in parts}) == 1
         assert "".join(p.text for p in parts) == RUSSIAN
-        assert served.stored() == 0
+        until(lambda: served.stored() == 0, lambda: "the last part is deleted")
     finally:
         modem.close()

@@ -55,6 +55,9 @@ NO_SIM_ANSWERS = (
 )
 
 
+PROFILE = "profile"  # key of the learned values: the profile that they were learned with
+#: What follows from a profile's start values. What is a fact about the modem, whatever they were, is not among these.
+STARTED_FROM_PROFILE = ("cnmi", "cpms", "memories", "cmgl", "cmgl_stalls", "cnma", "urc_port", "ready")
 SILENT_OK = "silent_ok"  # key of the learned values: it said OK to a send that gave no reference
 
 
@@ -233,6 +236,7 @@ async def _identify(init: Initialiser) -> None:
         init.profile = init.settings.profiles.choose(found.manufacturer, found.model, found.firmware, init.usb)
     if init.settings.learned is not None and found.imei:
         init.learned = init.settings.learned.of(found.imei, found.firmware, found.model)
+    _start_values_anew(init)
     init.boot.suits(init.profile)
     init.storage.suits(init.profile, init.learned)
     init.urc_port = UrcPort(init.profile.urc_ports, init.port_kind, init.learned, init.profile.urc_probes)
@@ -254,6 +258,16 @@ async def _identify_by_ati(init: Initialiser) -> None:
     found.manufacturer = found.manufacturer or named.get("manufacturer", "") or (bare[0] if bare else "")
     found.model = found.model or named.get("model", "") or (bare[1] if len(bare) > 1 else "")
     found.firmware = found.firmware or named.get("revision", "") or (bare[2] if len(bare) > 2 else "")
+
+
+def _start_values_anew(init: Initialiser) -> None:
+    """With another profile, or a changed one, its start values count again, not what was learned from the old ones."""
+    known, mark = init.learned.get(PROFILE), init.profile.mark
+    if known != mark:
+        if known is not None:
+            for key in STARTED_FROM_PROFILE:
+                init.learned.drop(key)
+        init.learned.put(PROFILE, mark)
 
 
 def imei_in(texts: Sequence[str]) -> str | None:

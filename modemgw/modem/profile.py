@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import fnmatch
 import re
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -89,6 +90,11 @@ class Profile:
     soft_reset: tuple[str, ...] = ()  # ATZ or AT&F, for firmware that wants it; most are better off without
     radio_reset: tuple[str, ...] = ("AT+CFUN=4", "AT+CFUN=1")  # none: it must not be switched off
     full_reset: tuple[str, ...] = ("AT+CFUN=1,1",)  # the first that is taken counts; none: no such command helps
+
+    @property
+    def mark(self) -> str:
+        """Name and checksum: another one where a file was changed."""
+        return f"{self.name} {zlib.crc32(repr(self).encode()):08x}"
 
     def fits(self, manufacturer: str, model: str, firmware: str, usb: str | None) -> int:
         """How specifically this profile names the modem; 0 if it does not fit, 1 for the one that fits all."""

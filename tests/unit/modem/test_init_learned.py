@@ -241,3 +241,24 @@ async def test_a_modem_that_runs_is_not_waited_for() -> None:
     async with rig(profile=profile) as r:
         async with asyncio.timeout(20):
             await r.driver.initialise(DriverSettings())
+
+
+# ---------------------------------------------------------------- another profile
+
+
+async def test_a_changed_profile_counts_more_than_what_was_learned_with_the_old_one(tmp_path: Path) -> None:
+    async with rig(profile=Profile(name="own")) as r:
+        await r.driver.initialise(settings(tmp_path))
+    teach(tmp_path, reports=1, mr_wrap="no", ussd="packed")
+    changed = Profile(name="own", memories=("ME",), reports=(2, 1))
+    script: dict[str, Answer] = {r"AT\+CNMI=2,1,0,2,0": OK, r"AT\+CNMI\?": said("ERROR")}
+    async with rig(script, profile=changed) as r:
+        info = await r.driver.initialise(settings(tmp_path))
+        assert info.receive_memory == "ME"
+    assert learned(tmp_path, "memories") == ["ME", "ME", "ME"]
+    assert (learned(tmp_path, "reports"), learned(tmp_path, "mr_wrap"), learned(tmp_path, "ussd")) == (
+        1,
+        "no",
+        "packed",
+    )
+    assert changed.mark != Profile(name="own").mark == Profile(name="own").mark

@@ -99,7 +99,7 @@ class CallWatch:
         elif call.tried == 0:
             if call.told:
                 self._reject(call)
-            else:
+            elif "reject" not in self._timers:
                 self._after("reject", BEFORE_REJECT_S, self._reject, call)
         elif again and call.tried < TRIES:
             self._reject(call)  # the way that was tried has not helped

@@ -19,7 +19,7 @@ from modemgw.dialects.seam import Balance
 from modemgw.domain.account import Account
 from modemgw.domain.line import LineState, ModemView
 from modemgw.domain.refusal import Refusal, RefusalKind
-from modemgw.domain.ussd import UssdAnswer, UssdFailed
+from modemgw.domain.ussd import UssdAnswer, UssdFailed, UssdNoAnswer
 from modemgw.errors import ModemgwError
 from modemgw.service.balance_text import read_amount
 from modemgw.service.operators import operator_of
@@ -35,7 +35,7 @@ TIMEOUT_S = 60.0
 #: A balance costs nothing, so it is asked again, and goes in the next form.
 OTHER_FORMS = 2
 
-#: A demand so soon after the last answer gets that answer: clients poll.
+#: A demand so soon after the last answer, or after there was none, gets the same: clients poll.
 FRESH_MS = 10_000
 
 #: How often it is looked whether a line is due; a line is asked at most once in its own interval.
@@ -100,6 +100,7 @@ class Balances:
         self._known: dict[str, LineBalance] = {}
         self._asking: dict[str, asyncio.Task[LineBalance]] = {}
         self._failures: dict[str, int] = {}
+        self._problems: dict[str, tuple[int, ModemgwError]] = {}  # by name: when the network last gave none, and why
         self._due: dict[str, int] = {}  # by name, Unix ms
 
     async def load(self) -> None:
@@ -139,6 +140,9 @@ class Balances:
         known = self.of(view)
         if known is not None and self._clock() - known.at < FRESH_MS:
             return known
+        since, problem = self._problems.get(name, (0, None))
+        if problem is not None and self._clock() - since < FRESH_MS:
+            raise problem
         task = self._asking.get(name)
         if task is None:
             task = self._asking[name] = asyncio.ensure_future(self._ask(view))
@@ -170,8 +174,12 @@ class Balances:
 
     def _asked(self, name: str, task: asyncio.Task[LineBalance]) -> None:
         self._asking.pop(name, None)
-        if not task.cancelled():
-            task.exception()  # seen, should nobody wait for it any more
+        if task.cancelled():
+            return
+        self._problems.pop(name, None)
+        error = task.exception()
+        if isinstance(error, UssdFailed | UssdNoAnswer):
+            self._problems[name] = self._clock(), error
 
     async def _ask(self, view: ModemView) -> LineBalance:
         settings = self._settings.get(view.name, BalanceSettings())

@@ -78,7 +78,7 @@ async def test_an_unknown_operator_and_an_unreadable_answer_say_what_to_set(tmp_
         sim.ussd["*102#"] = "Ask later"
         await rig.ready()
         status, problem = await rig.call("POST", "/v1/modems/m0/balance")
-        assert (status, "“Ask later”. Set balance_code" in problem["detail"]) == (502, True)
+        assert (status, "“Ask later”. Set balance_code" in problem["detail"]) == (424, True)
         sim.imsi = "999990000000001"
         await rig.restart()
         await rig.ready()

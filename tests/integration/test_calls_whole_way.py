@@ -48,6 +48,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(calls_module, "SILENCE_S", 1.5)
     monkeypatch.setattr(calls_module, "NUMBER_S", 0.8)
     monkeypatch.setattr(calls_module, "BEFORE_REJECT_S", 0.3)
+    monkeypatch.setattr(calls_module, "RELEASE_S", 0.3)
 
 
 @pytest.mark.parametrize(
@@ -105,7 +106,7 @@ async def test_a_call_is_refused_at_once_and_never_answered(tmp_path: Path, habi
 
 async def test_a_call_that_cannot_be_refused_is_not_called_refused(tmp_path: Path) -> None:
     async with running(tmp_path, modem_config='calls = "reject"\n') as rig:
-        ring(rig, duration_s=1.0, hang_up=())
+        ring(rig, duration_s=3.0, hang_up=())
         (event,) = await events(rig, "call.incoming")
         assert event["data"] == {"modem": "m0", "number": CALLER, "rejected": False}
         assert await ended(rig) == ["missed"]

@@ -28,5 +28,6 @@ async def test_generated_requests_get_answers_and_the_service_stays_well(tmp_pat
         )  # fmt: skip
         output, _ = await process.communicate()
         assert process.returncode == 0, output.decode()[-6000:]
+        await rig.call("POST", "/v1/modems/m0/resume")  # it may have been paused
         accepted = await rig.submit("+79161234567", "still here")
         await rig.until_state(accepted["id"], "delivered", limit_s=60)

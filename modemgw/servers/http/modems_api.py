@@ -78,7 +78,7 @@ class ModemsApi:
                 self.ask_ussd,
                 "Send a USSD code, or answer an open menu; answered when the network has answered.",
                 {200: UssdBody},
-                (400, 403, 404, 408, 409, 413, 415, 422, 502, 504),
+                (400, 403, 404, 408, 409, 413, 415, 422, 424, 504),
                 body=UssdRequest,
             ),
             Operation(
@@ -90,7 +90,7 @@ class ModemsApi:
                 self.refresh_balance,
                 "Ask the operator what the SIM has left.",
                 {200: models.ModemBody},
-                (404, 409, 502, 503, 504),
+                (404, 409, 424, 503, 504),
             ),
         ]
 
@@ -137,7 +137,7 @@ def _told() -> Iterator[None]:
     except UssdNoAnswer as error:
         raise RequestProblem(504, str(error)) from error
     except UssdFailed as error:
-        raise RequestProblem(502, str(error)) from error
+        raise RequestProblem(424, str(error)) from error
 
 
 def body_of(answer: UssdAnswer) -> dict[str, Any]:

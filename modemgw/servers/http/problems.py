@@ -48,7 +48,7 @@ HTTP_ERRORS: dict[int, tuple[str, str, str]] = {
     417: ("expectation_failed", "Expectation failed", "Only Expect: 100-continue is known."),
     500: ("internal", "Internal error", "modemgw made a mistake; its log has the details."),
     501: ("not_installed", "Not installed", "This needs a package that is not installed."),
-    502: ("ussd_failed", "Refused by the network", "The modem or the network refused the USSD request."),
+    424: ("ussd_failed", "Refused by the network", "The modem or the network refused the USSD request."),
     503: ("unavailable", "Not available now", "Try again in a moment."),
     504: ("no_answer", "No answer", "The network did not answer in time."),
 }

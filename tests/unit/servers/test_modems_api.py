@@ -45,7 +45,7 @@ async def test_a_menu_over_http() -> None:
     ("path", "body", "headers", "status", "kind"),
     [
         ("/v1/modems/a/ussd", {"code": "*108#"}, SHOP, 504, "no_answer"),
-        ("/v1/modems/a/ussd", {"code": "*109#"}, SHOP, 502, "ussd_failed"),
+        ("/v1/modems/a/ussd", {"code": "*109#"}, SHOP, 424, "ussd_failed"),
         ("/v1/modems/a/ussd", {"answer": "1"}, SHOP, 409, "conflict"),
         ("/v1/modems/b/ussd", {"code": "*100#"}, SHOP, 404, "not_found"),
         ("/v1/modems/a/ussd", {"code": "*100#"}, OTHER, 403, "forbidden"),

@@ -263,6 +263,18 @@ async def test_a_modem_that_wants_another_form_is_asked_again() -> None:
     assert world.asked == [("a", "*100#")] * 2
 
 
+async def test_a_failure_is_not_asked_again_at_once() -> None:
+    world = World()
+    world.error = UssdNoAnswer("Nothing.")
+    for _ in range(3):
+        with pytest.raises(UssdNoAnswer):
+            await world.it.refresh("a")
+    assert len(world.asked) == 1
+    world.error = None
+    world.now += balances_module.FRESH_MS
+    assert (await world.it.refresh("a")).amount == "10.00"
+
+
 async def test_nobody_and_nothing_known() -> None:
     world = World(replace(MODEM, imsi="999990000000001"))
     with pytest.raises(Refusal, match=r"99999 is not in the table .* set balance_code"):

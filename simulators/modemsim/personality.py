@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 from modemsim.errors import SimError
-from modemsim.traits import ROLES, SPEAKING, Personality
+from modemsim.traits import ROLES, SPEAKING, WORDS_OF, Personality
 
 
 class PersonalityError(SimError):
@@ -70,6 +70,7 @@ def from_mapping(data: Mapping[str, Any], name: str) -> Personality:
     made = _build(Personality, {**data, "name": Path(name).stem}, "", wrong)
     if not wrong:
         _check_ports(made, wrong)
+        _check_words(made, wrong)
     if wrong:
         raise PersonalityError(f"The personality {name} has wrong keys: {'; '.join(wrong)}.")
     assert isinstance(made, Personality)
@@ -82,6 +83,19 @@ def _check_ports(made: Personality, wrong: list[str]) -> None:
     wrong += [f"port.role {p.role!r} is none of {', '.join(ROLES)}" for p in made.port if p.role not in ROLES]
     if len({p.interface for p in made.port}) != made.ports:
         wrong.append("two ports have the same interface")
+
+
+def _check_words(made: Personality, wrong: list[str]) -> None:
+    for key, words in WORDS_OF.items():
+        table, _, name = key.partition(".")
+        value = getattr(getattr(made, table), name)
+        if value not in words:
+            wrong.append(f"{key} is {value!r} and must be one of {', '.join(words)}")
+    codings = [c for c in made.ussd.takes if c not in ("plain", "packed", "ucs2")]
+    wrong += [f"ussd.takes has {c!r}; there are plain, packed, ucs2" for c in codings]
+    used = {*made.memory.default, *made.memory.receive, *made.memory.read}
+    needed = used - {"SM", "MT"} | ({"ME"} if "MT" in used else set())
+    wrong += [f"memory.capacity lacks {m}" for m in sorted(needed) if m not in made.memory.capacity]
 
 
 def scaled(personality: Personality, factor: float) -> Personality:

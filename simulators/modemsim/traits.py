@@ -13,6 +13,23 @@ ICCID_COMMANDS = ("+CCID", "^ICCID", "+ICCID", "+QCCID", "+ZGETICCID")
 ROLES = (*SPEAKING, "diag", "gps", "log", "audio")
 
 
+# the words that a key may have, where only some have a meaning
+WORDS_OF: Mapping[str, tuple[str, ...]] = {
+    "usb.tty": ("ttyUSB", "ttyACM"),
+    "memory.empty_slot": ("321", "ok"),
+    "cnmi.class0": ("store", "direct"),
+    "cnmi.unacked": ("disable", "wait"),
+    "form.echo": ("settable", "always"),
+    "form.escape": ("OK", "ERROR"),
+    "form.cms_when_cmee0": ("numeric", "plain"),
+    "form.send_failure": ("error", "ok"),
+    "boot.reset_port": ("stays", "vanishes"),
+    "urc.role": ("at", "modem", "all", "none"),
+    "ussd.gives": ("plain", "packed", "ucs2", "hex"),
+    "ussd.when": ("after", "before"),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Port:
     """One serial port of the device, as its USB interface describes it."""
@@ -22,7 +39,6 @@ class Port:
     usb_class: str = "ff/ff/ff"  # bInterfaceClass/SubClass/Protocol
     endpoints: int = 3  # 3 with an interrupt IN
     on_write: str = "swallow"  # a port that speaks no AT: "swallow", or "reboot"
-    number: int = -1  # the digit behind ttyUSB or ttyACM within the device, when not in order of the interfaces
 
 
 @dataclass(frozen=True, slots=True)

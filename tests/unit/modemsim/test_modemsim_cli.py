@@ -61,6 +61,13 @@ def test_ctl(served: Path) -> None:
     assert json.loads(run(*ctl, "rule", "+1*", "plan=failed", "deliver=false")[1])["rules"][0] == {
         "pattern": "+1*", "cms": 0, "plan": "failed", "status": None, "delay_s": None, "deliver": False
     }  # fmt: skip
+    assert run(*ctl, "ring", "--number", "+7999", "--duration", "0.1", "-m", "0")[0] == 0
+    assert json.loads(run(*ctl, "ussd", "Hi", "--code", "*7#=A", "-m", "0")[1])["codes"]["*7#"] == "A"
+    assert run(*ctl, "unplug", "-m", "1", "--renumber")[0] == 0
+    assert run(*ctl, "replug", "-m", "1")[0] == 0
+    assert json.loads(run(*ctl, "state", "-m", "1")[1])["modems"][0]["port"].endswith("/modem2")
+    assert run(*ctl, "unplug", "-m", "1")[0] == 0
+    assert run(*ctl, "replug", "-m", "1", "--port", "other")[0] == 0
     for command in ("storage", "clear-faults", "replug", "reboot", "ledger", "far", "network"):
         assert run(*ctl, command)[0] == 0, command
     assert run(*ctl, "registration", "2", "--seconds", "1")[0] == 0

@@ -98,3 +98,23 @@ def test_a_personality_from_a_file_and_its_errors(tmp_path: Path) -> None:
         from_mapping({"port": "two", "colour": 1, "boot": {"boot_s": 1, "x": 2}, "accept": [1]}, "bad")
     for part in ("port has the wrong type", "colour is unknown", "boot.x is unknown", "accept must be a list of str"):
         assert part in str(caught.value)
+
+
+WRONG = [
+    ({"form": {"echo": "never"}}, "form.echo is 'never' and must be one of settable, always"),
+    ({"urc": {"role": "diag"}}, "urc.role is 'diag'"),
+    ({"ussd": {"takes": ["base64"]}}, "ussd.takes has 'base64'"),
+    ({"memory": {"read": ["XY"]}}, "memory.capacity lacks XY"),
+    ({"port": [{"role": "diag"}]}, "the first port must have the role at"),
+    ({"port": [{"role": "at"}, {"role": "modem"}]}, "two ports have the same interface"),
+    ({"port": [{"role": "at"}, {"role": "gpu", "interface": 1}]}, "port.role 'gpu' is none of at, modem, diag"),
+    ({"port": ["at"]}, "port must be a list of tables"),
+    ({"port": []}, "the first port must have the role at"),
+]
+
+
+@pytest.mark.parametrize(("data", "says"), WRONG)
+def test_words_and_ports_are_checked(data: dict[str, object], says: str) -> None:
+    with pytest.raises(PersonalityError) as caught:
+        from_mapping({"memory": {"capacity": {"SM": 1, "ME": 1, "SR": 1}}, **data}, "bad")
+    assert says in str(caught.value)

@@ -256,7 +256,8 @@ class Balances:
             self._failures[view.name] = failed + 1
             pause_s = max(pause_s, BACKOFF_S[min(failed, len(BACKOFF_S) - 1)])
             if not failed:
-                log.warning("%s: the balance could not be read: %s", view.name, error)
+                log.warning("%s: the balance could not be read; `modemgw balance %s` says why", view.name, view.name)
+            log.debug("%s: %s", view.name, error)
         self._due[view.name] = self._clock() + int(pause_s * 1000)
 
 

@@ -1,0 +1,69 @@
+"""+CUSD and +CLCC as modems write them, and the commands that bring them about."""
+
+from __future__ import annotations
+
+import pytest
+from modemgw.at.calls import read_ringing
+from modemgw.at.errors import AtResponseError, CmeError, CommandFailed
+from modemgw.at.responses import UssdText, read_ussd
+from modemgw.at.ussd import other_coding_may_help, ussd_request
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ('+CUSD: 0,"Balance 5",15', UssdText(0, "Balance 5", 15)),
+        ('+CUSD:1,"1 Yes"', UssdText(1, "1 Yes", None)),
+        ('+CUSD: 0, "Balance" , 72', UssdText(0, "Balance", 72)),
+        ('+CUSD: 0,"a "b" c",15', UssdText(0, 'a "b" c', 15)),
+        ('+CUSD: 0,"a\nb",', UssdText(0, "a\nb", None)),
+        ('+CUSD: 0,"never closed', UssdText(0, "never closed", None)),
+        ("+CUSD: 2", UssdText(2, None, None)),
+        ("+CUSD: 4,", UssdText(4, None, None)),
+        ('+CUSD: 0,"",15', UssdText(0, "", 15)),
+        ("+CUSD: 0,00410042,72", UssdText(0, "00410042", 72)),
+        ("+CUSD: 0,Balance: 5 RUB,15", UssdText(0, "Balance: 5 RUB", 15)),
+        ("+CUSD: 0,Balance: 12,15", UssdText(0, "Balance: 12,15", None)),  # an amount, not a scheme
+        ("+CUSD: 0,Balance", UssdText(0, "Balance", None)),
+        ('+CUSD: 0,"x",999', UssdText(0, "x", 999)),
+    ],
+)
+def test_reading(text: str, read: UssdText) -> None:
+    assert read_ussd(text) == read
+
+
+@pytest.mark.parametrize("text", ["+CUSD: x", "+CUSD:", "+CUSD", '+CUSD: "text"'])
+def test_what_cannot_be_read(text: str) -> None:
+    with pytest.raises(AtResponseError):
+        read_ussd(text)
+
+
+def test_a_request_is_a_secret() -> None:
+    command = ussd_request("*123*12345678901234#", 15)
+    assert command.wire == b'AT+CUSD=1,"*123*12345678901234#",15\r'
+    assert command.shown == "AT+CUSD=***"
+    assert ussd_request("*1#", None).text == 'AT+CUSD=1,"*1#"'
+
+
+@pytest.mark.parametrize(
+    ("error", "helps"),
+    [
+        (CommandFailed("ERROR"), True), (CmeError(100), True), (CmeError(258), True), (CmeError(4), True),
+        (CmeError(None, "unknown"), True), (CmeError(30), False), (CmeError(10), False), (CmeError(14), False),
+    ],
+)  # fmt: skip
+def test_when_another_coding_may_help(error: CommandFailed, helps: bool) -> None:
+    assert other_coding_may_help(error) is helps
+
+
+@pytest.mark.parametrize(
+    ("text", "rings"),
+    [
+        ('+CLCC: 1,1,4,0,0,"+7916",145', True), ("+CLCC: 2,1,5,0,0", True), ("+CLCC: 1,1,0,0,0", False),
+        ("+CLCC: 1,0,4,0,0", False),
+    ],
+)  # fmt: skip
+def test_whether_a_call_rings(text: str, rings: bool) -> None:
+    assert read_ringing(text) is rings
+    with pytest.raises(AtResponseError):
+        read_ringing("+CLCC: 1")

@@ -157,15 +157,17 @@ def _lock_pid(raw: bytes) -> int | None:
     return int.from_bytes(raw, "little") if len(raw) == 4 else None
 
 
+#: Of the kernel's list of devices: the slaves of Unix98 pseudo-terminals, under whatever name.
+_PTY_MAJORS = range(136, 144)
+
+
 def _is_other_end(pid: int, port: str) -> bool:
     """The process has the master of this pseudo-terminal: it is what plays the modem (a simulator, socat)."""
-    real = os.path.realpath(port)
-    if not real.startswith("/dev/pts/"):
-        return False
     try:
-        if not stat.S_ISCHR(os.stat(real).st_mode):
+        status = os.stat(port)
+        if not stat.S_ISCHR(status.st_mode) or os.major(status.st_rdev) not in _PTY_MAJORS:
             return False
-        index = os.path.basename(real)
+        index = str(os.minor(status.st_rdev))
         for entry in Path(f"/proc/{pid}/fdinfo").iterdir():
             for line in entry.read_text(encoding="ascii", errors="replace").splitlines():
                 if line.startswith("tty-index:") and line.split()[1] == index:

@@ -419,17 +419,21 @@ class Channel:
         self._dirty = True
         self._resyncing = True
         before, understood = self._bytes, self._understood
+        mute = False  # it gave the answer to a probe, but no result
         try:
             for probe, limit_s in zip(_PROBES, RESYNC_PROBE_S, strict=True):
                 self._parser.expect_prompt()
                 self._write(ESC + b"\r", "ESC")
                 await self._quiet(QUIET_S)
-                if probe is not _PROBES[0]:
-                    # it may have been told to keep its results to itself (V.250 6.2.5)
+                if mute:  # it has been told to keep its results to itself (V.250 6.2.5)
                     self._write(RESULTS_ON.wire, RESULTS_ON.shown)
                     await self._quiet(QUIET_S)
                 heard = self._bytes
-                if await self._probe(probe, limit_s) or (self._bytes > heard and await self._plain_answer()):
+                answered = await self._probe(probe, limit_s)
+                mute = not answered and bool(self._lines)
+                if answered is None:
+                    continue
+                if answered or (self._bytes > heard and await self._plain_answer()):
                     self._dirty = False
                     return
         finally:
@@ -438,8 +442,11 @@ class Channel:
         unreadable = self._bytes > before + FEW_BYTES and self._understood == understood
         raise ModemSilent("AT", sum(RESYNC_PROBE_S), UNREADABLE if unreadable else "")
 
-    async def _probe(self, probe: Command, limit_s: float) -> bool:
-        """True if the probe's own information line and then a result came."""
+    async def _probe(self, probe: Command, limit_s: float) -> bool | None:
+        """True if the probe's own information line and then a result came; None: the late result of something before.
+
+        After that a slow modem can hear the next probe.
+        """
         self._begin(probe, limit_s)
         self._parser.expect_prompt()
         self._write(probe.wire, probe.shown)
@@ -451,6 +458,8 @@ class Channel:
                 return False
             if self._lines:
                 return True
+            if outcome.error is None and probe is not _PROBES[-1]:
+                return None
             self._await_outcome(RESYNC_REFUSED_S if outcome.error is not None else limit_s)
 
     async def _plain_answer(self) -> bool:

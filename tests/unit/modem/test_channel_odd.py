@@ -148,3 +148,39 @@ async def test_an_echo_that_stays_tells_nothing() -> None:
             await channel.run(commands.SIGNAL)
         assert await channel.send_tpdu(PDU, go_ahead=yes()) == 7
         assert urcs == []
+
+
+async def test_a_slow_modem_hears_the_next_question_once_it_has_answered_the_last(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It answers late, and what it is asked meanwhile it does not hear."""
+    busy = False
+
+    def slow(text: str) -> Answer:
+        def answer(peer: Peer, line: bytes) -> None:
+            nonlocal busy
+            if busy:
+                return
+
+            def done() -> None:
+                nonlocal busy
+                busy = False
+                peer.say(said(text, "OK"))
+
+            busy = True
+            asyncio.get_running_loop().call_later(0.2, done)
+
+        return answer
+
+    script: dict[str, Answer] = {
+        r"AT\+CMEE\?": slow("+CMEE: 1"),
+        r"AT\+CMGF\?": slow("+CMGF: 0"),
+        r"AT\+CFUN\?": slow("+CFUN: 1"),
+        "AT": None,
+        "ATQ0V1": None,
+    }
+    monkeypatch.setattr(channel_module, "RESYNC_PROBE_S", (0.1, 0.15, 1.0))
+    async with rig(script) as (channel, peer, _):
+        await channel.resync()
+        assert peer.heard[-1] == b"AT+CFUN?"
+        assert channel.counters.timeouts == 0

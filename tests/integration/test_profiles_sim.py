@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+from modemgw.errors import ModemgwError
 from modemgw.modem import channel, init_sim, session, worker
+from modemgw.modem.channel import CommandTimeout
 from modemgw.modem.driver import (
     DirectMessage,
     DirectReport,
@@ -144,3 +147,38 @@ async def test_a_modem_that_calls_failures_ok_is_asked_to_be_honest(tmp_path: Pa
             return "38" in str(await rig.get(f"/v1/messages/{second['id']}"))
 
         await until(refused, 10, lambda: "the second one was refused with its code")
+
+
+async def test_a_modem_that_stalls_while_it_lists_is_read_place_by_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Huawei E1550 takes twenty minutes over every fifth AT+CMGL: it is asked five times, and never again."""
+    limit = channel.Channel._limit
+    monkeypatch.setattr(channel.Channel, "_limit", lambda self, seconds: limit(self, min(seconds, 0.8)))
+    settings = DriverSettings(learned=LearnedStore(tmp_path / "learned.json"))
+    async with Simulation(modems=1, dir=tmp_path, personality="huawei-e1550-stalls") as sim:
+        sim.inject("Hello there")
+        driver = AtDriver(await open_transport(sim.modems[0].port), lambda event: None)
+        await driver.initialise(settings)
+        for _ in range(4):
+            assert len(await driver.list_messages("SM")) == 1
+        with pytest.raises(CommandTimeout):
+            await driver.list_messages("SM")
+        await driver.close()
+        sim.unplug(back_s=0.2)
+
+        async def up() -> tuple[AtDriver, ModemInfo] | None:
+            with contextlib.suppress(ModemgwError):
+                again = AtDriver(await open_transport(sim.modems[0].port), lambda event: None)
+                try:
+                    return again, await again.initialise(settings)
+                except ModemgwError:
+                    await again.close()
+            return None
+
+        driver, info = await until(up, 20, lambda: "the modem is up again")
+        for _ in range(12):
+            assert len(await driver.list_messages("SM")) == 1
+        await driver.close()
+    known = LearnedStore(tmp_path / "learned.json").of(info.imei, info.firmware)
+    assert (known.get("cmgl_stalls"), known.get("cmgl")) == (["number"], {"SM": "index"})

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 
 from tests.integration.test_ussd_whole_way import USSD, cli, events, ussd
-from tests.rig import running
+from tests.rig import API_KEY, running
 
 Json = dict[str, Any]
 
@@ -17,6 +19,7 @@ async def test_the_balance_is_asked_shown_kept_and_given_to_every_dialect(tmp_pa
     more = USSD + 'balance_mode = "sim"\nbalance = "7.00"\n'
     async with running(tmp_path, config=more, modems=2, modem_config='balance_code = "*101#"\n') as rig:
         url = rig.runtime.url
+        basic = {"Authorization": "Basic " + base64.b64encode(b"shop:secret").decode()}
         login = {"login": "shop", "psw": "secret"}
 
         async def smsc() -> Json:
@@ -40,6 +43,30 @@ async def test_the_balance_is_asked_shown_kept_and_given_to_every_dialect(tmp_pa
         await rig.restart()
         await rig.ready()
         assert (await rig.get("/v1/modems"))["items"][0]["balance"] == "123.45"
+
+
+async def test_every_dialect_that_tells_a_balance_tells_that_of_the_sim(tmp_path: Path) -> None:
+    more = 'balance_mode = "sim"\nbalance = "7.00"\n'
+    async with running(tmp_path, config=more, modem_config='balance_code = "*101#"\n') as rig:
+        assert (await rig.call("POST", "/v1/modems/m0/balance"))[0] == 200
+        url = rig.runtime.url
+
+        async def ask(path: str, method: str = "GET", **options: Any) -> str:
+            async with aiohttp.ClientSession() as http, http.request(method, url + path, **options) as response:
+                assert response.status == 200, await response.text()
+                return await response.text()
+
+        login = {"login": "shop", "password": "secret"}
+        session = (await ask("/rest/User/SessionId", params=login)).strip('"')
+        answers = {
+            "smsc": await ask("/sys/balance.php?login=shop&psw=secret"),
+            "smsc json": await ask("/sys/balance.php?login=shop&psw=secret&fmt=3"),
+            "devino": await ask(f"/rest/User/Balance?SessionID={session}"),
+            "bsg": await ask("/rest/common/balance", headers={"X-API-KEY": API_KEY}),
+            "twilio": await ask("/2010-04-01/Accounts/shop/Balance.json", headers=basic),
+        }
+        for dialect, text in answers.items():
+            assert "123.45" in text, (dialect, text)
 
 
 async def test_low_balance_is_told_once_each_way_and_on_schedule(

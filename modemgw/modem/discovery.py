@@ -277,7 +277,8 @@ def port_at(place: str) -> str | None:
 def why_never_asked(port: str) -> str | None:
     """Why nothing may be written to a port, as a sentence; None: it may be a modem's AT port.
 
-    A port counts as one for something else only where its device has another that is for AT: tables err.
+    A port counts as one for something else only where its device has another that is for AT, by what is there or by the
+    table (its ports come one after the other): tables err.
     """
     node = os.path.realpath(port)
     ports = all_ports()
@@ -285,6 +286,12 @@ def why_never_asked(port: str) -> str | None:
     if found is None or found.candidate:
         return None
     others = [p.url for p in sorted(ports, key=_order) if p.device == found.device and p.candidate]
+    if not others:
+        others = [
+            f"that of interface {number}"
+            for (usb, number), role in sorted(usb_roles().items())
+            if usb == found.usb and role is PortRole.AT
+        ]
     if not others:
         return None
     return (

@@ -13,9 +13,11 @@ from modemgw.modem.discovery import (
     by_device,
     describe,
     find_ports,
+    port_at,
     usb_interface,
     usb_of,
     usb_roles,
+    why_never_asked,
 )
 
 
@@ -122,3 +124,34 @@ def test_the_usb_id_behind_a_port(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert usb_of(str(round_and_round)) is None
     assert [usb_of("/dev/ttyUSB2"), usb_of(str(link))] == ["2c7c:0125"] * 2
     assert [usb_of(port) for port in ("/dev/ttyS0", "/dev/pts/0", "socket://127.0.0.1:1", "")] == [None] * 4
+
+
+def test_a_port_for_something_else_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    ports = [port("/dev/ttyUSB0", "2c7c:0125", 0)]
+    monkeypatch.setattr(discovery, "all_ports", lambda: ports)
+    sentence = "/dev/ttyUSB0 is the diagnostics port of Maker Stick (2c7c:0125, interface 0), not for AT commands"
+    assert (why_never_asked("/dev/ttyUSB0") or "").startswith(sentence)
+    assert "Its AT port is that of interface 2." in (why_never_asked("/dev/ttyUSB0") or ""), (
+        "the others are yet to come"
+    )
+    ports += [port("/dev/ttyUSB1", "2c7c:0125", 1), port("/dev/ttyUSB2", "2c7c:0125", 2)]
+    assert "Its AT port is /dev/ttyUSB2." in (why_never_asked("/dev/ttyUSB0") or "")
+    assert "GPS port" in (why_never_asked("/dev/ttyUSB1") or "")
+    assert why_never_asked("/dev/ttyUSB2") is None
+    assert why_never_asked("/dev/ttyS0") is None
+
+
+def test_the_only_port_of_a_device_is_for_at_whatever_it_looks_like(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(discovery, "all_ports", lambda: [port("/dev/ttyUSB0", "1199:ffff", 0, (255, 255, 0x30))])
+    assert why_never_asked("/dev/ttyUSB0") is None
+
+
+def test_a_place_leads_to_its_best_port(monkeypatch: pytest.MonkeyPatch) -> None:
+    ports = [port(f"/dev/ttyUSB{number}", "2c7c:0125", number) for number in (3, 2, 1, 0)]
+    monkeypatch.setattr(discovery, "all_ports", lambda: ports)
+    assert port_at("usb:1-1") == "/dev/ttyUSB2"
+    assert port_at("usb:1-1:1.3") == "/dev/ttyUSB3"
+    assert port_at("usb:1-1:1.0") == "/dev/ttyUSB0"
+    assert port_at("usb:1-1:1.9") is None
+    assert port_at("usb:1-2") is None
+    assert {p.place for p in ports} >= {"usb:1-1:1.2"}

@@ -249,6 +249,7 @@ class Worker:
             pause = self._next_pause()
             await self._until_plugged(pause, pause)  # udev may yet set its group
         elif isinstance(ending, PortError):
+            self._whereabouts.release()
             self._set(LineState.ABSENT, str(ending))
             await self._pause(self._next_pause())
         elif isinstance(ending, SimProblem):
@@ -503,7 +504,7 @@ class Worker:
             await self._pause(NETWORK_PORT_S if soon else NETWORK_PORT_LATER_S)
         elif port is None or port.startswith(PLACE):
             self.port = port
-            await self._until_plugged(LOCATE_S if soon else LOCATE_LATER_S, LOCATE_TOLD_S, all_of_it=True)
+            await self._until_plugged(LOCATE_S if soon else LOCATE_LATER_S, LOCATE_TOLD_S)
         else:
             self.port = port
             if _there(port):  # and yet it cannot be opened
@@ -515,11 +516,9 @@ class Worker:
                     break  # it may have come back under another name
         self._be_patient()
 
-    async def _until_plugged(self, seconds: float, told_s: float, *, all_of_it: bool = False) -> bool:
-        """Until a port comes or goes (True), `stop`, or for so long: `told_s` where one is told of ports that come.
-
-        `all_of_it`: until all ports of the device that came are there.
-        """
+    async def _until_plugged(self, seconds: float, told_s: float) -> bool:
+        """Until a device with all its ports has come or gone (True), `stop`, or for so long: `told_s` where one is told
+        of ports that come."""
         plugs, port = self._plugs, self.settings.port
         if plugs is None:
             await self._pause(seconds)
@@ -527,8 +526,7 @@ class Worker:
         with contextlib.suppress(_Stopped):
             limit_s = told_s if plugs.proven and _is_told(port) else seconds
             if await self._stoppable(plugs.wait(limit_s)):
-                if all_of_it or not _there(port or ""):
-                    await self._stoppable(plugs.settled())
+                await self._stoppable(plugs.settled())
                 return True
         return False
 

@@ -44,6 +44,8 @@ WORDS: dict[str, str] = {
     "form.length_error": "a wrong length is CMS {v}",
     "form.urc_while_busy": "URCs wait for the end of a command",
     "form.abort_on_byte": "a byte during AT+CMGS aborts it",
+    "form.late_cmgs": "and its +CMGS may come later",
+    "form.sends_after": "sends only after AT{v}",
     "form.hex_blocks_cmgs": 'AT+CSCS="HEX" blocks sends',
     "form.bauds": "{v} baud only",
     "boot.boot_s": "{v} s to the first answer",

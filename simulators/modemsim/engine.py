@@ -45,6 +45,7 @@ class Session:
     curc: bool = True
     last_send: float = -1e9
     failed_ok: bool = False
+    given: set[str] = field(default_factory=set)  # the commands that came since power-on
     ussd_path: str = ""  # where the USSD dialogue is: "*105#", or "" for none
 
 
@@ -287,6 +288,8 @@ class SimModem(Reactions, RadioSide, FaultPoints):
         if self.plugged:
             self.power_off()
             self.plugged = False
+            for port in self.dumb_ports():
+                port.closed()
             if self.on_plug:
                 self.on_plug(self)
         if back_s > 0:

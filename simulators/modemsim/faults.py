@@ -94,6 +94,9 @@ KINDS: dict[str, Kind] = {
     "urc_lost": Kind("A URC that matches is never said.", {"match": "CMTI|CDSI|CMT|CDS"}),
     "urc_late": Kind("A URC that matches is said `seconds` late.", {"seconds": 2.0, "match": "CMTI|CDSI|CMT|CDS"}),
     "urc_doubled": Kind("A URC that matches is said twice.", {"match": "CMTI|CDSI|CMT|CDS"}),
+    "urc_split": Kind(
+        "A URC of two lines (+CMT, +CDS) comes in two pieces, `seconds` apart.", {"seconds": 0.5, "match": "CMT|CDS"}
+    ),
     "urc_moved": Kind("Unsolicited lines go to another port from now on: at, modem, all or none.", {"role": "modem"}),
     "cmti_wrong": Kind(
         "+CMTI names another memory, or an index that is off by `shift`.", {"memory": "", "shift": 0, "match": "CMTI"}

@@ -48,12 +48,15 @@ class Reactions:
 
         def power_off(self) -> None: ...
 
+        def emit(self, port: int, data: bytes) -> None: ...
+
         def _later(self, seconds: float, call: Callable[..., None], *args: Any) -> None: ...
 
     def dispatch(self, port: AtPort, command: Command) -> Any:
         """Run one command: information lines, None, or a generator that waits; raises `AtError`."""
         personality = self.personality
         name, text = command.name, command.text.upper()
+        self.session.given.add(text)
         lines = _matching(personality.replies, text)
         if lines is not None:
             return [self.fill(line) for line in lines]
@@ -69,7 +72,8 @@ class Reactions:
         if text in personality.urc.moves:
             role = personality.urc.moves[text]
             self.urc_role = str(port.index) if role == "here" else role
-            return None
+            if name != "+CNMI":
+                return None
         if name in personality.refuse or text in personality.refuse:
             raise UnknownCommandError
         if name in personality.identity.iccid:
@@ -156,6 +160,14 @@ class Reactions:
                 return
             if self.faults.take("urc_doubled", text):
                 self._say(text)
+            split = self.faults.take("urc_split", text) if "\r\n" in text else None
+            if split:
+                first, _, rest = text.partition("\r\n")
+                for port in self.urc_ports():
+                    self.emit(port.index, f"\r\n{first}\r\n".encode("latin-1", "replace"))
+                    tail = f"{rest}\r\n".encode("latin-1", "replace")
+                    self._later(split["seconds"], self.emit, port.index, tail)
+                return
         self._say(text)
 
     def _say(self, text: str) -> None:

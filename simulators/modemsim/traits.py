@@ -126,6 +126,8 @@ class Form:
     length_error: int = 304
     urc_while_busy: bool = True  # URCs come while a command runs (never in a payload)
     abort_on_byte: bool = False  # a byte while AT+CMGS waits for the network ends the command
+    late_cmgs: bool = False  # the +CMGS of a send that was aborted so comes all the same, later
+    sends_after: str = ""  # a command, such as "&F", without which since power-on a send fails with CMS 500
     hex_blocks_cmgs: bool = False  # under AT+CSCS="HEX" a send fails with CMS 304
     bauds: tuple[int, ...] = ()  # the only line speeds it understands; at another both sides see garbage
     max_line: int = 1024

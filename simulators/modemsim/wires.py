@@ -187,8 +187,8 @@ class PtyWire:
         return SPEEDS.get(code, code)
 
     def _heard(self, data: bytes) -> bytes:
-        """What the other side makes of bytes: garbage where the speeds differ."""
-        return garbled(data) if self._bauds and self.speed() not in self._bauds else data
+        """What the other side makes of bytes: garbage where the speeds differ. Speed 0 is none set (Gammu on a pty)."""
+        return garbled(data) if self._bauds and self.speed() not in (0, *self._bauds) else data
 
     def _terminal(self, opened: bool) -> None:
         if opened:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from modemsim.commands import command
 from modemsim.errors import AtError, CmsError, OkInsteadError
@@ -60,6 +61,8 @@ def _send(port: AtPort, cmd: Command) -> Work:
             raise CmsError(instead["code"])
         modem.point("before_prompt", label)
     modem.collided = False
+    if modem.personality.form.sends_after not in {"", *modem.session.given}:
+        raise CmsError(500)
     if modem.personality.form.hex_blocks_cmgs and modem.session.cscs == "HEX":
         raise CmsError(304)
     payload = yield from _payload(port)
@@ -175,7 +178,7 @@ def _transmit(port: AtPort, label: str, tpdu: bytes, sca: bytes, name: str) -> W
         if points:
             modem.network.submit(modem, tpdu, mr, linked=linked, done=lambda _code: None, at_once=True)
             modem.strike(points[0])
-    code = yield Call(lambda answer: modem.network.submit(modem, tpdu, mr, linked=linked, done=answer))
+    code = yield from _wait_for_network(port, tpdu, mr, linked, f"{name}: {mr}")
     session.last_send = modem.timeline.now
     modem.open_window()
     if code is not None:
@@ -192,6 +195,26 @@ def _transmit(port: AtPort, label: str, tpdu: bytes, sca: bytes, name: str) -> W
     if faults and faults.take("ok_lost"):
         raise UnansweredError([f"{name}: {mr}"])
     return [f"{name}: {mr}"]
+
+
+def _wait_for_network(port: AtPort, tpdu: bytes, mr: int, linked: bool, line: str) -> Work:
+    """The network's answer; where the command is aborted meanwhile, `line` may come by itself."""
+    modem = port.modem
+    aborted_in: list[int] = []
+
+    def begin(answer: Callable[[int | None], None]) -> None:
+        def done(code: int | None) -> None:
+            if aborted_in == [modem.epoch] and code is None and modem.personality.form.late_cmgs:
+                port.urc(line)
+            answer(code)
+
+        modem.network.submit(modem, tpdu, mr, linked=linked, done=done)
+
+    try:
+        return (yield Call(begin))
+    except GeneratorExit:
+        aborted_in.append(modem.epoch)
+        raise
 
 
 def _failure(port: AtPort, code: int) -> AtError:

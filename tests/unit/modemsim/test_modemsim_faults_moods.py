@@ -139,3 +139,12 @@ def test_a_reply_that_loses_bytes(t: Terminal) -> None:
     t.rig.modem.fault("reply_cut", bytes=4, position=2, match="CSQ")
     assert t.rig.say("AT+CSQ\r") == "\r\n: 20,99\r\n\r\nOK\r\n"
     assert t.rig.say("AT+CSQ\r") == "\r\n+CSQ: 20,99\r\n\r\nOK\r\n"
+
+
+def test_a_line_of_two_comes_in_two_pieces(t: Terminal) -> None:
+    t.run("AT+CNMI=2,2,0,1,0")
+    t.rig.modem.fault("urc_split", seconds=2)
+    raw = t.rig.network.inject(t.rig.modem.number, "hi")[0]
+    first = t.rig.heard()
+    assert first == f"\r\n+CMT: ,{len(raw)}\r\n"
+    assert t.rig.pass_time(3).endswith(f"{raw.hex().upper()}\r\n")

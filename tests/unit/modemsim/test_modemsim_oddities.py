@@ -356,14 +356,22 @@ def test_lines_that_wait_for_the_end_of_a_command() -> None:
         assert ("+CMTI" in made.pass_time(2)) is held
 
 
-@seen("form.abort_on_byte")
+@seen("form.abort_on_byte", "form.late_cmgs")
 def test_a_byte_that_aborts_a_send_that_goes() -> None:
     made = Rig(latency_s=2, personality="fibocom-g510")
     made.setup()
     assert made.send() == ""
     assert made.say("A") == "\r\nERROR\r\n"
-    assert made.pass_time(5) == ""
+    assert made.pass_time(5) == "\r\n+CMGS: 0\r\n"
     assert made.kinds() == ["submit", "far"]
+
+
+@seen("form.sends_after")
+def test_sends_that_want_another_command_first() -> None:
+    t = rig("form", sends_after="&F")
+    assert send(t) == "+CMS ERROR: 500"
+    t.run("AT&F")
+    assert send(t) == "+CMGS: 0"
 
 
 @seen("form.hex_blocks_cmgs")

@@ -88,6 +88,16 @@ def test_a_program_on_ports_that_speak_no_at(tmp_path: Path) -> None:
             assert (state[0]["link"], state[0]["usb_class"]) == (str(sim.modems[0].links[0]), "ff/00/00")
 
 
+async def test_a_replug_ends_what_a_port_without_at_says(tmp_path: Path) -> None:
+    async with Simulation(dir=tmp_path, personality="quectel-ec25") as sim:
+        gps = sim.modems[0].modem.dumb_ports()[1]
+        with serial.Serial(str(sim.modems[0].links[3]), 115200):
+            await sim.wait(lambda: gps.listeners == 1)
+            sim.unplug(0)
+        sim.replug(0)
+        assert gps.listeners == 0
+
+
 def test_a_line_speed_that_the_modem_does_not_understand(tmp_path: Path) -> None:
     with ThreadedSimulation(dir=tmp_path, personality="simcom-sim900") as sim:
         path = sim.modems[0].port

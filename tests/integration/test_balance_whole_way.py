@@ -8,6 +8,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from modemgw.dialects.twilio.wire import account_sid
 
 from tests.integration.test_ussd_whole_way import USSD, cli, events, ussd
 from tests.rig import API_KEY, running
@@ -19,7 +20,6 @@ async def test_the_balance_is_asked_shown_kept_and_given_to_every_dialect(tmp_pa
     more = USSD + 'balance_mode = "sim"\nbalance = "7.00"\n'
     async with running(tmp_path, config=more, modems=2, modem_config='balance_code = "*101#"\n') as rig:
         url = rig.runtime.url
-        basic = {"Authorization": "Basic " + base64.b64encode(b"shop:secret").decode()}
         login = {"login": "shop", "psw": "secret"}
 
         async def smsc() -> Json:
@@ -56,6 +56,7 @@ async def test_every_dialect_that_tells_a_balance_tells_that_of_the_sim(tmp_path
                 assert response.status == 200, await response.text()
                 return await response.text()
 
+        basic = {"Authorization": "Basic " + base64.b64encode(b"shop:secret").decode()}
         login = {"login": "shop", "password": "secret"}
         session = (await ask("/rest/User/SessionId", params=login)).strip('"')
         answers = {
@@ -63,7 +64,7 @@ async def test_every_dialect_that_tells_a_balance_tells_that_of_the_sim(tmp_path
             "smsc json": await ask("/sys/balance.php?login=shop&psw=secret&fmt=3"),
             "devino": await ask(f"/rest/User/Balance?SessionID={session}"),
             "bsg": await ask("/rest/common/balance", headers={"X-API-KEY": API_KEY}),
-            "twilio": await ask("/2010-04-01/Accounts/shop/Balance.json", headers=basic),
+            "twilio": await ask(f"/2010-04-01/Accounts/{account_sid('shop')}/Balance.json", headers=basic),
         }
         for dialect, text in answers.items():
             assert "123.45" in text, (dialect, text)

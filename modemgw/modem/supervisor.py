@@ -144,7 +144,8 @@ class Supervisor:
         """
         place = (modem.place or os.path.basename(modem.port)).replace(":", "-")
         if modem.imei is None:
-            return adopt(place, modem) if place not in self._workers else None
+            known = place in self._workers or (modem.place is not None and self._has_line(modem.place))
+            return None if known else adopt(place, modem)
         for digits in (modem.imei[-6:], modem.imei):
             name = f"modem-{digits}"
             worker = self._workers.get(name)
@@ -156,6 +157,11 @@ class Supervisor:
                 twin = f"{name}-{place}"
                 return adopt(twin, replace(modem, imei=None)) if twin not in self._workers else None
         return None
+
+    def _has_line(self, place: str) -> bool:
+        """A line is bound to a port of the device at this place: another of its ports has answered first this time."""
+        device = place.rpartition(":")[0]
+        return any((worker.settings.port or "").rpartition(":")[0] == device for worker in self._workers.values())
 
     async def _look(self, adopt: Callable[[str, FoundModem], WorkerSettings]) -> None:
         try:

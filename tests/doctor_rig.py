@@ -82,7 +82,12 @@ async def modemgw(*arguments: str, before: Sequence[str] = (), text: str = "") -
         *before, sys.executable, "-c", "from modemgw.cli import main; main()", *arguments,
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, env=environment,
     )  # fmt: skip
-    out, err = await asyncio.wait_for(process.communicate(text.encode()), 90)
+    try:
+        out, err = await asyncio.wait_for(process.communicate(text.encode()), 90)
+    except TimeoutError:
+        process.kill()
+        out, err = await process.communicate()
+        raise AssertionError(f"modemgw {' '.join(arguments)} took too long: {out!r} {err!r}") from None
     assert process.returncode is not None
     return process.returncode, out.decode(), err.decode()
 

@@ -6,6 +6,7 @@ Only questions go out (`AT`, `…?`, `AT+CSQ`), and an ESC that leaves a prompt 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -19,7 +20,7 @@ from modemgw.modem.channel import Channel, CommandTimeout
 from modemgw.modem.transport import PortLost, Transport, open_transport
 
 #: How long each `AT` is waited for.
-PATIENCE_S = (1.0, 2.0, 4.0)
+PATIENCE_S = (1.0, 1.5, 2.5)
 #: At another speed one short wait is enough: the modem is awake by then.
 OTHER_SPEED_S = 0.7
 #: An answer that takes longer is worth a word.
@@ -75,6 +76,7 @@ class Answers:
         return self.said.get(command.text, ())
 
 
+NO_CAUSES = Command("AT+CMEE=0")
 FUNCTION = commands.FUNCTION_ASK
 CLOCK = Command("AT+CCLK?", ("+CCLK",))
 SUPPLY = Command("AT+CBC", ("+CBC",))
@@ -219,9 +221,11 @@ async def _other_speed(url: str, baudrate: int) -> int | None:
 async def _ask_all(transport: Transport, answers: Answers) -> None:
     channel = Channel(transport, lambda urc: None)
     timeouts = 0
+    silent_causes = False
     try:
         slow = answers.probe.after_s > SLOW_S
         async with asyncio.timeout(SLOW_ALL_S if slow else ALL_S):
+            silent_causes = not slow and await _causes(channel)
             for question in FEW if slow else QUESTIONS:
                 timeouts += not await _ask(channel, question, answers)
                 if timeouts >= 2:
@@ -235,6 +239,22 @@ async def _ask_all(transport: Transport, answers: Answers) -> None:
         answers.trouble = f"It had answered no more than {len(answers.said)} questions when time was up."
     except (CommandTimeout, PortLost) as error:
         answers.trouble = str(error)
+    finally:
+        if silent_causes:
+            with contextlib.suppress(CommandFailed, CommandTimeout, PortLost):
+                await channel.run(NO_CAUSES)
+
+
+async def _causes(channel: Channel) -> bool:
+    """A modem that keeps the causes of its errors to itself tells them while it is asked; True: to be put back."""
+    try:
+        levels = (await channel.run(commands.ERRORS_ASK)).texts
+        if not levels or levels[0].rpartition(":")[2].strip() != "0":
+            return False
+        await channel.run(commands.ERRORS_NUMERIC)
+    except CommandFailed:
+        return False
+    return True
 
 
 def _more(answers: Answers) -> list[Command]:

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from modemgw.at import commands
 from modemgw.at.responses import (
     fields,
+    read_function,
     read_iccid,
     read_imei,
     read_imsi,
@@ -22,6 +23,7 @@ from modemgw.at.responses import (
 )
 from modemgw.doctor.asking import (
     CLOCK,
+    FUNCTION,
     SLOT_QUECTEL,
     SLOT_SIMCOM,
     SLOW_S,
@@ -221,6 +223,15 @@ def _sim(answers: Answers, wanted: Wanted) -> Iterator[Finding]:
             "wait half a minute and run modemgw doctor again; if it stays so, take the SIM out and insert it again",
             name,
         )  # fmt: skip
+    elif read(answers, FUNCTION, read_function, "function") not in (None, 1):
+        yield Finding(
+            "sim.radio_off",
+            Area.SIM,
+            Verdict.NOTE,
+            "With its radio off this modem does not tell of the SIM.",
+            None,
+            name,
+        )
     elif reason is SimReason.FAILURE:
         yield Finding(
             "sim.failure", Area.SIM, Verdict.PROBLEM, "The modem cannot read the SIM.",

@@ -110,14 +110,21 @@ def _missing(wanted: Wanted, ground: Ground) -> Finding:
     known = any(os.path.basename(found.url) == os.path.basename(port) for found in ground.ports)
     modems = [device for device in ground.devices if device.maker_of_modems or device.converter]
     if host.container and (known or not modems) and not host.path("/dev/serial").exists():
-        return Finding(
-            "container.no_device", Area.PORTS, Verdict.PROBLEM,
-            f"There is no {port} in this {host.container} container"
-            + (", but the machine has it: the container was not given the device." if known
-               else ": it was not given the device."),
+        give = (
             f"start the container with --device {port} (or -v /dev:/dev and "
-            "--device-cgroup-rule 'c 188:* rmw' --device-cgroup-rule 'c 166:* rmw', which survives a replug)",
-            wanted.name,
+            "--device-cgroup-rule 'c 188:* rmw' --device-cgroup-rule 'c 166:* rmw', which survives a replug)"
+        )
+        if known:
+            return Finding(
+                "container.no_device", Area.PORTS, Verdict.PROBLEM,
+                f"There is no {port} in this {host.container} container, but the machine has it: the container was "
+                "not given the device.", give, wanted.name,
+            )  # fmt: skip
+        return Finding(
+            "port.missing", Area.PORTS, Verdict.PROBLEM,
+            f"There is no port {port}: the modem is not plugged in, or this {host.container} container was not given "
+            "it.",
+            f"plug the modem in (lsusb on the machine must show it), and {give}", wanted.name,
         )  # fmt: skip
     where = "" if offer is None else " There are other ports, however."
     return Finding(

@@ -56,10 +56,18 @@ class Outcome:
     state: str = "not accepted"
     error: str | None = None
     sent_s: float | None = None
-    arrived_s: float | None = None
     report_s: float | None = None
     delivered: bool = False
     text: str | None = None
+    sent_at: str | None = None
+    received_at: str | None = None
+
+    @property
+    def arrived_s(self) -> float | None:
+        """It may arrive before the modem has said that it was sent."""
+        if self.sent_at is None or self.received_at is None:
+            return None
+        return max(0.0, _between(self.sent_at, self.received_at))
 
     @property
     def exact(self) -> bool:
@@ -204,6 +212,7 @@ async def _follow(asker: Asker, outcome: Outcome) -> None:
         outcome.state, outcome.error = message["state"], message["error"]
         sent = [part["sent_at"] for part in message["parts"]]
         if sent and all(sent):
+            outcome.sent_at = max(sent)
             outcome.sent_s = _between(message["created_at"], max(sent))
         done = [part["done_at"] for part in message["parts"]]
         received = [receipt["received_at"] for part in message["parts"] for receipt in part["receipts"]]
@@ -228,10 +237,7 @@ async def _collect(asker: Asker, outcomes: Sequence[Outcome], after: int, modem:
             continue
         if not item["complete"]:
             return after  # it is looked at again
-        best.text = text
-        sent_at = await asyncio.to_thread(_sent_at, asker, best.message_id)
-        if sent_at is not None:
-            best.arrived_s = max(0.0, _between(sent_at, item["received_at"]))
+        best.text, best.received_at = text, item["received_at"]
         after = max(after, int(item["id"]))
     return after
 
@@ -241,17 +247,9 @@ def _alike(text: str, trial: Trial) -> bool:
     return text.startswith(" ".join(words[:3])) and (words[3] in text or trial.name == "3 parts")
 
 
-def _sent_at(asker: Asker, message_id: int) -> str | None:
-    with contextlib.suppress(ServiceError):
-        message = asker.get(f"/v1/messages/{message_id}")
-        sent = [part["sent_at"] for part in (message or {}).get("parts", []) if part["sent_at"]]
-        return str(max(sent)) if sent else None
-    return None
-
-
 def _over(outcome: Outcome) -> bool:
     lost = outcome.state in ("undeliverable", "expired", "rejected", "cancelled")
-    return lost or (outcome.delivered and outcome.text is not None and outcome.arrived_s is not None)
+    return lost or (outcome.delivered and outcome.text is not None)
 
 
 def _between(earlier: str, later: str) -> float:

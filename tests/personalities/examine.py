@@ -35,7 +35,7 @@ LIMIT_S = 30.0  # for a step, and as much again as the model's own times ask for
 #: Pauses of the gateway that are waits for real hardware: in a compressed run they are as short as the model's times.
 PAUSES = [
     (channel, "QUIET_S"), (channel, "LONE_OK_S"), (finder, "BOOTING_S"), (init_messages, "NOT_READY_PAUSE_S"),
-    (init_sim, "BUSY_PAUSE_S"), (receiver, "STORE_RETRY_S"), (session, "UNTOLD_SWEEP_S"), (session, "REGISTRATION_S"),
+    (init_sim, "BUSY_PAUSE_S"), (receiver, "STORE_RETRY_S"), (receiver, "UNPROVED_SWEEP_S"), (session, "UNTOLD_SWEEP_S"), (session, "REGISTRATION_S"),
     (supervisor, "DISCOVERY_S"), (worker, "MISSING_S"), (worker, "LOCATE_S"), (worker, "FOLLOW_S"),
     (worker, "RESET_GRACE_S"), (worker, "PATIENT_PAUSE_S"), (worker, "TROUBLE_S"), (finder, "SILENT_S"),
 ]  # fmt: skip
@@ -82,7 +82,7 @@ async def examine(name: str, directory: Path, scale: float = 1.0) -> Row:
     row = Row(name, personality.title, personality.usb.id, oddities=oddities(personality))
     with compressed(scale):
         async with Simulation(
-            modems=1, dir=directory, personality=name, cold=True, names="tty", time_scale=scale, report_delay=0.2
+            modems=1, dir=directory, personality=name, cold=True, names="tty", time_scale=scale, report_delay=0.2 * max(scale, 0.1)
         ) as sim:
             examination = Examination(row, sim, Machine(sim, directory), directory, scale)
             with examination.machine.seen():

@@ -121,8 +121,13 @@ class RadioSide:
         for name, mode in self.session.creg.items():
             if mode and self.answering:
                 shown = self.stat_of(name)
-                where = ',"1A2B","01C3D4E5",7' if mode >= 2 and shown in REGISTERED else ""
-                self.urc(f"{name}: {shown}{where}")
+                self.urc(f"{name}: {shown}{self.cell if mode >= 2 and shown in REGISTERED else ''}")
+
+    @property
+    def cell(self) -> str:
+        """`,<lac>,<ci>,<AcT>` (TS 27.007 7.2); of GSM alone <ci> has two octets, and its modems tell no <AcT>."""
+        act = self.personality.radio.act
+        return f',"1A2B","01C3D4E5",{act}' if act else ',"1A2B","D4E5"'
 
     def stat_of(self, name: str) -> int:
         """<stat> as +CREG, +CGREG or +CEREG says it."""

@@ -6,6 +6,7 @@ from modemsim.commands import command
 from modemsim.errors import CmeError, error_of
 from modemsim.line import Command
 from modemsim.port import AtPort, Sleep, Work
+from modemsim.radio import REGISTERED
 from modemsim.ussd import answer, result
 
 
@@ -22,8 +23,7 @@ def registration(port: AtPort, cmd: Command) -> list[str] | None:
         modes[cmd.name] = value
         return None
     mode, stat = modes[cmd.name], modem.stat_of(cmd.name)
-    where = ',"1A2B","01C3D4E5",7' if mode == 2 and stat else ""
-    return [f"{cmd.name}: {mode},{stat}{where}"]
+    return [f"{cmd.name}: {mode},{stat}{modem.cell if mode == 2 and stat in REGISTERED else ''}"]
 
 
 @command("+COPS")

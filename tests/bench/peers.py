@@ -145,7 +145,7 @@ def _need(*names: str) -> list[str]:
 def gammu_smsd(directory: Path, port: str, count: int) -> Iterator[Started]:
     """Gammu SMSD with its SQL backend on SQLite."""
     (smsd,) = _need("gammu-smsd")
-    if not any(Path("/usr/lib").glob("**/dbd/libdbdsqlite3.so")):
+    if not any(Path("/usr").glob("lib*/*/dbd/libdbdsqlite3.so")):
         raise MissingError("libdbd-sqlite3 is not installed")
     with contextlib.closing(sqlite3.connect(directory / "sms.db")) as db:
         db.executescript(SCHEMA.read_text(encoding="utf-8"))

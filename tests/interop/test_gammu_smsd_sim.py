@@ -14,7 +14,7 @@ import pytest
 from tests.interop.daemons import LIMIT_S, PARTS, PEER, RUSSIAN, ModemSim, Process, program, tail, until
 
 SMSD, INJECT = program("gammu-smsd"), program("gammu-smsd-inject")
-DRIVER = next(Path("/usr/lib").glob("**/dbd/libdbdsqlite3.so"), None)
+DRIVER = next(Path("/usr").glob("lib*/*/dbd/libdbdsqlite3.so"), None)
 
 pytestmark = [
     pytest.mark.timeout(240),

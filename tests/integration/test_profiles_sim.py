@@ -182,3 +182,26 @@ async def test_a_modem_that_stalls_while_it_lists_is_read_place_by_place(
         await driver.close()
     known = LearnedStore(tmp_path / "learned.json").of(info.imei, info.firmware)
     assert (known.get("cmgl_stalls"), known.get("cmgl")) == (["number"], {"SM": "index"})
+
+
+async def test_reports_that_are_stored_where_nobody_can_read_them_come_directly_later(tmp_path: Path) -> None:
+    """SIM7600 under ds=2: announced as SR,n, and CMS ERROR 321 there."""
+    own = tmp_path / "mine"
+    own.mkdir()
+    (own / "own.toml").write_text('extends = "generic"\n[delivery]\nreports = [2, 1, 0]\n')
+    config = f'[profiles]\nfolder = "{own}"\n'
+    async with running(
+        tmp_path, config=config, modem_config='profile = "own"\n', personality="simcom-sim7600", report_delay=0.1
+    ) as rig:
+        for number in range(2):
+            lost = await rig.submit("+79161234567", f"lost {number}")
+            await rig.until_state(lost["id"], "sent")
+        path = tmp_path / "modemgw.db.learned.json"
+
+        async def changed() -> bool:
+            devices = json.loads(path.read_text())["devices"].values()
+            return all(device["values"].get("reports_broken") == [2] for device in devices)
+
+        await until(changed, 20, lambda: path.read_text())
+        later = await rig.submit("+79161234567", "later")
+        await rig.until_state(later["id"], "delivered", limit_s=20)

@@ -114,6 +114,7 @@ class SimModem(Reactions, RadioSide, FaultPoints):
         self.collided = False
         self.epoch = 0
         self._out: list[tuple[int, bytes]] = []
+        self._stalled: dict[int, bytes] = {}
         self._boot: list[Timer] = []
         self._registration: Timer | None = None
 
@@ -167,6 +168,9 @@ class SimModem(Reactions, RadioSide, FaultPoints):
         """Say bytes on a port."""
         if not data or not self.plugged:
             return
+        if port in self._stalled:
+            self._stalled[port] += data
+            return
         first = not self._out
         if not first and self._out[-1][0] == port:
             self._out[-1] = (port, self._out[-1][1] + data)
@@ -174,6 +178,14 @@ class SimModem(Reactions, RadioSide, FaultPoints):
             self._out.append((port, data))
         if first and self.on_output:
             self.on_output(self)
+
+    def stall(self, port: int, seconds: float) -> None:
+        """Say nothing more on a port for a while; then all that came meanwhile."""
+        self._stalled[port] = b""
+        self._later(seconds, self._unstall, port)
+
+    def _unstall(self, port: int) -> None:
+        self.emit(port, self._stalled.pop(port, b""))
 
     def dumb_ports(self) -> list[DumbPort]:
         """The ports that speak no AT."""
@@ -267,6 +279,7 @@ class SimModem(Reactions, RadioSide, FaultPoints):
         self._boot.clear()
         if self._registration:
             self._registration.cancel()
+        self._stalled.clear()
         self.powered = self.answering = False
         self.epoch += 1
         self.stat = 0

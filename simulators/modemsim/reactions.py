@@ -50,6 +50,8 @@ class Reactions:
 
         def emit(self, port: int, data: bytes) -> None: ...
 
+        def stall(self, port: int, seconds: float) -> None: ...
+
         def _later(self, seconds: float, call: Callable[..., None], *args: Any) -> None: ...
 
     def dispatch(self, port: AtPort, command: Command) -> Any:
@@ -165,8 +167,8 @@ class Reactions:
                 first, _, rest = text.partition("\r\n")
                 for port in self.urc_ports():
                     self.emit(port.index, f"\r\n{first}\r\n".encode("latin-1", "replace"))
-                    tail = f"{rest}\r\n".encode("latin-1", "replace")
-                    self._later(split["seconds"], self.emit, port.index, tail)
+                    self.stall(port.index, split["seconds"])
+                    self.emit(port.index, f"{rest}\r\n".encode("latin-1", "replace"))
                 return
         self._say(text)
 

@@ -131,6 +131,20 @@ SENDS: list[tuple[str, dict[str, Any], tuple[str, ...], int]] = [
     ("bad_pdu",         {"announce": True},                            DELIVERED, 1),
     ("redeliver",       {},                                            DELIVERED, 1),
     ("urc_bare",        {},                                            DELIVERED, 1),
+    ("urc_split",       {"seconds": 0.2, "match": "CDS"},              DELIVERED, 1),
+    ("urc_moved",       {"role": "all"},                               DELIVERED, 1),
+    ("cmti_wrong",      {"memory": "ME"},                              DELIVERED, 1),
+    ("stored_too",      {},                                            DELIVERED, 1),
+    ("bad_scts",        {},                                            DELIVERED, 1),
+    ("reply_cut",       {"match": "CMGS"},                             DELIVERED, 1),
+    ("flap",            {"times": 2, "every_s": 0.2},                  DELIVERED, 1),
+    ("storage_mode",    {"back_s": 0.3},                               DELIVERED, 1),
+    ("circuit",         {"stat": 0},                                   DELIVERED, 1),
+    ("deaf",            {"until": "send"},                             DELIVERED, 1),
+    ("sim_busy",        {"seconds": 0.5},                              DELIVERED, 1),
+    ("smsc",            {"address": "+79000009998"},                   DELIVERED, 1),
+    ("mem3",            {"memory": "SM"},                              DELIVERED, 1),
+    ("ussd",            {},                                            DELIVERED, 1),
     ("sim",             {"removed": True},                             DELIVERED, 1),  # and put back in
     ("pin",             {"pin": "1234"},                               DELIVERED, 1),  # and unlocked
 ]  # fmt: skip

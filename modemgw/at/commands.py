@@ -156,7 +156,6 @@ LIST_ALL = Command("AT+CMGL=4", ("+CMGL",), STORAGE_S, pdu=True)  # 4.1
 LIST_ALL_TEXT_FORM = Command('AT+CMGL="ALL"', ("+CMGL",), STORAGE_S, pdu=True)  # EP06-A, EM06-A
 LIST_INDEXES = Command("AT+CMGD=?", ("+CMGD",), STORAGE_S)  # 3.5.4
 ACKNOWLEDGE = Command("AT+CNMA", timeout_s=10.0)  # 4.7
-ACKNOWLEDGE_ZERO = Command("AT+CNMA=0", timeout_s=10.0)
 REFUSE_UNACKNOWLEDGED = Command("AT+CNMA=2", timeout_s=10.0)  # RP-ERROR: the network shall bring it again
 
 

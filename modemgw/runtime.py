@@ -39,6 +39,7 @@ from modemgw.modem.finder import FoundModem
 from modemgw.modem.init_sim import RefusedPins
 from modemgw.modem.learned import LearnedStore, learned_path
 from modemgw.modem.line import WorkerPorts, WorkerSettings
+from modemgw.modem.questions import Examiner
 from modemgw.modem.supervisor import Supervisor
 from modemgw.modem.talks import Talks
 from modemgw.modem.trace import Tracer
@@ -174,6 +175,7 @@ class Runtime:
             traces=self._tracer,
             ussd=UssdDesk(talks),
             balances=balances,
+            examiner=Examiner(self._supervisor),
             desk=Desk(
                 repository,
                 members,

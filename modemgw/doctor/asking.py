@@ -1,6 +1,7 @@
-"""What a port says when it is asked: is it a modem at all, at which speed, and how it is set. Sets nothing.
+"""What a port says when it is asked: is it a modem at all, at which speed, and how it is set.
 
-Only questions go out (`AT`, `…?`, `AT+CSQ`), and an ESC that leaves a prompt somebody left open. No PIN is tried.
+Changes nothing for good. Only questions go out (`AT`, `…?`, `AT+CSQ`), an ESC that leaves a prompt somebody left open, and `AT+CMEE`, which is
+put back: without it no cause is told. No PIN is tried.
 """
 
 from __future__ import annotations
@@ -17,6 +18,13 @@ from modemgw.at.commands import Command
 from modemgw.at.errors import CommandFailed
 from modemgw.errors import ModemgwError
 from modemgw.modem.channel import Channel, CommandTimeout
+from modemgw.modem.questions import (
+    CLOCK,
+    SLOT_QUECTEL,
+    SLOT_SIMCOM,
+    SUPPLY,
+    makers_own,
+)
 from modemgw.modem.transport import PortLost, Transport, open_transport
 
 #: How long each `AT` is waited for.
@@ -78,12 +86,6 @@ class Answers:
 
 NO_CAUSES = Command("AT+CMEE=0")
 FUNCTION = commands.FUNCTION_ASK
-CLOCK = Command("AT+CCLK?", ("+CCLK",))
-SUPPLY = Command("AT+CBC", ("+CBC",))
-URC_PORT_QUECTEL = Command('AT+QURCCFG="urcport"', ("+QURCCFG",))
-URC_PORT_SIMCOM = Command("AT+CATR?", ("+CATR",))
-SLOT_SIMCOM = Command("AT+CSMINS?", ("+CSMINS",))
-SLOT_QUECTEL = Command("AT+QSIMSTAT?", ("+QSIMSTAT",))
 TRIES = commands.PIN_TRIES_FORMS
 
 #: What a modem that takes seconds for each answer is asked.
@@ -260,11 +262,11 @@ async def _causes(channel: Channel) -> bool:
 def _more(answers: Answers) -> list[Command]:
     """Questions that only some are asked: the maker's own, and what an answer gives reason to."""
     maker = " ".join(answers.lines(commands.MANUFACTURER)).lower()
-    more: list[Command] = []
+    more: list[Command] = [*makers_own(maker)]
     if "quectel" in maker:
-        more += [URC_PORT_QUECTEL, SLOT_QUECTEL]
+        more.append(SLOT_QUECTEL)
     if "simcom" in maker:
-        more += [URC_PORT_SIMCOM, SLOT_SIMCOM]
+        more.append(SLOT_SIMCOM)
     more += commands.ICCID_FORMS[:2]
     if any("SIM PIN" in line or "PUK" in line for line in answers.lines(commands.PIN_ASK)):
         more += TRIES

@@ -21,22 +21,13 @@ from modemgw.at.responses import (
     read_pin_tries,
     value_of,
 )
-from modemgw.doctor.asking import (
-    CLOCK,
-    FUNCTION,
-    SLOT_QUECTEL,
-    SLOT_SIMCOM,
-    SLOW_S,
-    SUPPLY,
-    TRIES,
-    Answers,
-    Heard,
-)
+from modemgw.doctor.asking import FUNCTION, SLOW_S, TRIES, Answers, Heard
 from modemgw.doctor.checks_network import announcing, messages, network, radio
 from modemgw.doctor.findings import Area, Finding, Verdict, ok
 from modemgw.doctor.wanted import Wanted, read
 from modemgw.modem.driver import SimReason
 from modemgw.modem.init_sim import LEAST_TRIES, sim_reason
+from modemgw.modem.questions import CLOCK, SLOT_QUECTEL, SLOT_SIMCOM, SUPPLY
 
 CLOCK_OFF = timedelta(minutes=5)
 #: Clocks of modems that were never told the time stand before this.
@@ -71,6 +62,14 @@ def check_answers(answers: Answers, wanted: Wanted, now: datetime) -> Iterator[F
     if not locked:
         yield from messages(answers, wanted)
     yield from announcing(answers, wanted)
+
+
+def check_serving(answers: Answers, wanted: Wanted, now: datetime) -> Iterator[Finding]:
+    """The same of a line that works: what the service has set should stand."""
+    yield from _supply(answers, wanted)
+    yield from _clock(answers, wanted, now)
+    yield from radio(answers, wanted)
+    yield from announcing(answers, wanted, serving=True)
 
 
 # ---------------------------------------------------------------- does it speak

@@ -17,11 +17,12 @@ from modemgw.at.responses import (
     read_smsc,
     value_of,
 )
-from modemgw.doctor.asking import FUNCTION, URC_PORT_QUECTEL, URC_PORT_SIMCOM, Answers
+from modemgw.doctor.asking import FUNCTION, Answers
 from modemgw.doctor.findings import Area, Finding, Verdict, ok
 from modemgw.doctor.wanted import Wanted, read
 from modemgw.modem.driver import Registration
 from modemgw.modem.driver_registration import best_of
+from modemgw.modem.questions import URC_PORT_QUECTEL, URC_PORT_SIMCOM
 
 WEAK_DBM, HARDLY_DBM = -105, -109
 FULL_SHARE = 0.8
@@ -172,13 +173,22 @@ def storage_findings(memory: str, used: int, total: int, name: str, *, running: 
         yield ok("storage.fill", Area.MESSAGES, f"Memory {memory}: {used} of {total}.", name)
 
 
-def announcing(answers: Answers, wanted: Wanted) -> Iterator[Finding]:
+def announcing(answers: Answers, wanted: Wanted, *, serving: bool = False) -> Iterator[Finding]:
     name = wanted.name
     cnmi = read(answers, commands.INDICATIONS_ASK, read_indications, "indications")
     if cnmi is not None:
         shown = ",".join(map(str, cnmi))
         if len(cnmi) > 1 and cnmi[0] and cnmi[1]:
             yield ok("announce.on", Area.MESSAGES, f"It announces what arrives (AT+CNMI: {shown}).", name)
+        elif serving:
+            yield Finding(
+                "announce.lost", Area.MESSAGES, Verdict.PROBLEM,
+                f"The modem does not announce what arrives any more (AT+CNMI: {shown}): another program has reset it, "
+                "or the modem has started anew in silence. modemgw finds it out and sets it up again; till then "
+                "messages come in late.",
+                "stop the other program (ModemManager, gammu, a second modemgw): sudo fuser -v /dev/ttyUSB* "
+                "/dev/ttyACM*; sudo modemgw udev install --reload keeps ModemManager away", name,
+            )  # fmt: skip
         else:
             yield Finding(
                 "announce.off", Area.MESSAGES, Verdict.NOTE,

@@ -5,17 +5,18 @@ A port that a running service has is never opened; without a service they are op
 
 from __future__ import annotations
 
+import asyncio
 import os
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from modemgw import __version__
 from modemgw.config_modem import ModemSettings
-from modemgw.doctor.asking import Answers, Heard, examine
+from modemgw.doctor.asking import Answers, Heard, Probe, examine
 from modemgw.doctor.checks_history import check_history, check_waiting
 from modemgw.doctor.checks_host import (
     UNIT,
@@ -26,13 +27,13 @@ from modemgw.doctor.checks_host import (
     check_sqlite,
     check_system_files,
 )
-from modemgw.doctor.checks_modem import check_answers
-from modemgw.doctor.checks_ports import Ground, check_port, check_usb, denied, in_use_unseen, shared
+from modemgw.doctor.checks_modem import check_answers, check_serving
+from modemgw.doctor.checks_ports import Ground, check_port, check_usb, denied, held_by, in_use_unseen, shared
 from modemgw.doctor.checks_service import check_doors, check_lines, check_service, lines_in_words
 from modemgw.doctor.checks_store import StoreFacts, look_at_store
 from modemgw.doctor.findings import Area, Diagnosis, Finding, Verdict, settle
 from modemgw.doctor.host import Host, is_modemgw
-from modemgw.doctor.service import ServiceFacts, Standing, look_at_service
+from modemgw.doctor.service import Asker, ServiceError, ServiceFacts, Standing, look_at_service
 from modemgw.doctor.setup import Setup
 from modemgw.doctor.usb import found_ports, usb_devices
 from modemgw.doctor.wanted import Wanted
@@ -100,7 +101,8 @@ async def diagnose(request: Request) -> Report:
     findings += check_usb(devices)
     answers: list[Answers] = []
     if service.running:
-        findings += _of_service(request, ground, service, now)
+        findings += _of_service(request, ground, service, now, store.holder)
+        findings += [finding async for finding in _asked_by_service(request, service, now)]
     if setup.config is not None:
         findings += check_doors(setup.config, service)
     async for more in _of_ports(request, ground, service, store):
@@ -114,7 +116,9 @@ async def diagnose(request: Request) -> Report:
     return Report(now, settle(findings), service, store, setup, answers)
 
 
-def _of_service(request: Request, ground: Ground, service: ServiceFacts, now: datetime) -> Iterator[Finding]:
+def _of_service(
+    request: Request, ground: Ground, service: ServiceFacts, now: datetime, own: int | None
+) -> Iterator[Finding]:
     """What the service says of its lines, with what the machine adds."""
     told = list(check_lines(service, request.setup.config, now))
     settings = {modem.name: modem for modem in request.setup.modems}
@@ -126,7 +130,7 @@ def _of_service(request: Request, ground: Ground, service: ServiceFacts, now: da
             continue
         wanted = Wanted(name, port) if modem is None else _wanted(modem, port, request.setup)
         if view.get("state") in ("ready", "paused", "searching"):
-            yield from _shared(wanted, ground)
+            yield from _shared(wanted, ground, own)
             continue
         seen = [f for f in check_port(wanted, ground) if f.verdict is Verdict.PROBLEM]
         if any(f.key == "port.held_by_modemgw" for f in seen):
@@ -143,12 +147,42 @@ def is_here(url: str) -> bool:
     return host in ("localhost", "::1") or host.startswith("127.")
 
 
-def _shared(wanted: Wanted, ground: Ground) -> Iterator[Finding]:
+def _shared(wanted: Wanted, ground: Ground, own: int | None) -> Iterator[Finding]:
+    """Other programs at this port, or at another port of the same modem, while the service works with it."""
+    for holder in ground.host.holders(wanted.port):
+        if own is not None and holder.pid != own and not is_modemgw(holder.pid):
+            yield held_by(wanted, holder)
     found = ground.found(wanted.port)
     for sibling in ground.siblings(found) if found is not None else []:
         for holder in ground.host.holders(sibling.url):
-            if not is_modemgw(holder.pid) and holder.pid != os.getpid():
+            if not is_modemgw(holder.pid) and holder.pid != own:
                 yield shared(wanted.name, sibling.url, holder)
+
+
+async def _asked_by_service(request: Request, service: ServiceFacts, now: datetime) -> AsyncIterator[Finding]:
+    """What modems say to the service, between two messages; an older one does not ask."""
+    asker = Asker(request.url, request.authorization)
+    settings = {modem.name: modem for modem in request.setup.modems}
+    for view in service.modems:
+        name, port = str(view.get("name")), str(view.get("port") or "")
+        if view.get("state") not in ("ready", "paused", "searching"):
+            continue
+        try:
+            status, body = await asyncio.to_thread(asker.call, "POST", f"/v1/modems/{quote(name, safe='')}/examine")
+        except ServiceError:
+            return
+        if status != 200 or not isinstance(body, dict):
+            continue
+        answers = Answers(port, Probe(Heard.MODEM), 0)
+        for item in body.get("answers") or []:
+            if item["error"] is None:
+                answers.said[item["question"]] = tuple(item["lines"])
+            else:
+                answers.refused[item["question"]] = item["error"]
+        modem = settings.get(name)
+        wanted = Wanted(name, port) if modem is None else _wanted(modem, port, request.setup)
+        for finding in check_serving(answers, wanted, now):
+            yield finding
 
 
 # ---------------------------------------------------------------- ports that are asked

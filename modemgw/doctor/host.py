@@ -95,13 +95,15 @@ class Host:
             name, _, rest = text.rpartition(" (pid ")
             pid = rest.rstrip(")")
             if pid.isdigit() and not _is_other_end(int(pid), path):
-                found.append(Holder(name, int(pid)))
+                found.append(Holder(_known_as(int(pid)) or name, int(pid)))
         return found
 
     def running(self, name: str) -> Holder | None:
         """A process of this name, also one that this user may not look into."""
         for entry in Path("/proc").iterdir():
-            if entry.name.isdigit() and _comm(int(entry.name)) == name[:15]:
+            if not entry.name.isdigit():
+                continue
+            if _comm(int(entry.name)) == name[:15] or _known_as(int(entry.name)) == name:
                 return Holder(name, int(entry.name))
         return None
 
@@ -147,6 +149,16 @@ def _comm(pid: int) -> str:
         return Path(f"/proc/{pid}/comm").read_text(encoding="utf-8", errors="replace").strip()
     except OSError:
         return "a program"
+
+
+def _known_as(pid: int) -> str | None:
+    """The name that a program goes by, where it is one of those that take modems."""
+    try:
+        first = Path(f"/proc/{pid}/cmdline").read_bytes().partition(b"\0")[0]
+    except OSError:
+        return None
+    name = os.path.basename(first.decode("utf-8", "replace"))
+    return name if name in GRABBERS else None
 
 
 def _lock_pid(raw: bytes) -> int | None:

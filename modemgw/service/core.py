@@ -48,6 +48,12 @@ class Traces(Protocol):
     def view(self, name: str) -> TraceView: ...
 
 
+class Examiner(Protocol):
+    """Asks a modem how it is set. Raises Refusal."""
+
+    async def examine(self, line: str) -> Sequence[tuple[str, tuple[str, ...], str | None]]: ...
+
+
 class GatewayCore:
     """See `service.gateway.Gateway`, whose docstrings are the contract."""
 
@@ -65,6 +71,7 @@ class GatewayCore:
         traces: Traces | None = None,
         ussd: UssdDesk | None = None,
         balances: Balances | None = None,
+        examiner: Examiner | None = None,
     ) -> None:
         self.ussd = ussd or UssdDesk(None)
         self._balances = balances
@@ -82,6 +89,7 @@ class GatewayCore:
         self._lines = lines
         self._callbacks = callbacks
         self._traces = traces
+        self._examiner = examiner
         self._counted: int | None = None  # events up to this one are in the counters
         self._events: dict[str, int] = {}
         self._followers: set[asyncio.Event] = set()
@@ -288,6 +296,11 @@ class GatewayCore:
             raise Refusal(RefusalKind.UNAVAILABLE, str(error)) from error
         await self._switch(name, "line.traced" if on else "line.untraced", True, account)
         return view
+
+    async def examine_modem(self, account: Account, name: str) -> Sequence[tuple[str, tuple[str, ...], str | None]]:
+        if self._examiner is None:
+            raise Refusal(RefusalKind.NOT_FOUND, f"There is no modem named {name!r}.", field="name")
+        return await self._examiner.examine(name)
 
     async def _switch(self, name: str, kind: str, done: bool, account: Account) -> None:
         if not done:

@@ -152,6 +152,13 @@ class Gateway(Protocol):
         """Begin, end or (None) just look at a modem's AT trace; Refusal(NOT_FOUND), Refusal(UNAVAILABLE)."""
         ...
 
+    async def examine_modem(self, account: Account, name: str) -> Sequence[tuple[str, tuple[str, ...], str | None]]:
+        """Questions put to a modem between two messages, with the lines of each answer, or the error.
+
+        Refusal(NOT_FOUND); Refusal(CONFLICT) while it cannot be asked.
+        """
+        ...
+
     async def figures(self) -> Figures:
         """Counters and latencies."""
         ...

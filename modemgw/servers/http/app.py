@@ -20,6 +20,7 @@ from modemgw.servers.http.access import Keyring
 from modemgw.servers.http.callbacks_api import CallbacksApi
 from modemgw.servers.http.dialects import DialectShell
 from modemgw.servers.http.events import EventsApi
+from modemgw.servers.http.examine_api import ExamineApi
 from modemgw.servers.http.health import HealthApi
 from modemgw.servers.http.modems_api import ModemsApi
 from modemgw.servers.http.native import NativeApi, Operation
@@ -59,6 +60,7 @@ def make_app(
         *events.operations(),
         *CallbacksApi(gateway, settings, keyring).operations(),
         *TraceApi(gateway, keyring).operations(),
+        *ExamineApi(gateway, keyring).operations(),
         *ModemsApi(gateway, settings, keyring).operations(),
         *HealthApi(gateway).operations(),
     ]

@@ -409,6 +409,11 @@ class MemoryGateway(Gateway):
             self.trace = TraceView(name, on, "/var/lib/modemgw/traces/a.trace" if on else None, 17, NOW_MS)
         return self.trace
 
+    async def examine_modem(self, account: Account, name: str) -> list[tuple[str, tuple[str, ...], str | None]]:
+        if name != self.modem.name:
+            raise Refusal(RefusalKind.NOT_FOUND, f"There is no modem named {name!r}.", field="name")
+        return [("AT+CNMI?", ("+CNMI: 2,1,0,1,0",), None), ("AT+CCLK?", (), "ERROR")]
+
     def _switch(self, account: Account, name: str, *, paused: bool) -> ModemView:
         if name != self.modem.name:
             raise Refusal(RefusalKind.NOT_FOUND, f"There is no modem named {name!r}.", field="name")

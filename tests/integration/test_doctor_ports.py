@@ -160,7 +160,7 @@ async def test_a_drive_and_a_network_card_are_no_modems(tmp_path: Path, machine:
 async def test_a_container_that_was_not_given_the_device(tmp_path: Path, machine: Machine) -> None:
     machine.file("/run/.containerenv", "")
     told = await doctor(write_config(tmp_path, "/dev/ttyUSB2"), root=machine.root)
-    expect(told, "container.no_device", "podman container", "--device /dev/ttyUSB2")
+    expect(told, "port.missing", "podman container", "--device /dev/ttyUSB2")
     assert len(told.problems) == 1
 
 

@@ -183,14 +183,22 @@ class _Inside:
         )
         self._plugged[place].append((number, f"{port}/tty/{name}"))
 
-    def unplug(self, modem: int, place: str) -> None:
-        """Pull the stick out."""
-        if self._sim.modems[modem].modem.plugged:
-            self._sim.unplug(modem)
-        for number, path in self._plugged.pop(place):
+    def unplug(self, *sticks: tuple[int, str]) -> None:
+        """Pull sticks out, each given as (modem, place).
+
+        First all nodes go, while the gateway has no reason to look at them: umockdev ends a program that looks at a
+        link of /dev in the moment in which it goes.
+        """
+        ports = [port for _, place in sticks for port in self._plugged.pop(place)]
+        for number, _ in ports:
             os.unlink(f"{self.root}/dev/ttyUSB{number}")
+        for modem, _ in sticks:
+            if self._sim.modems[modem].modem.plugged:
+                self._sim.unplug(modem)
+        for _, path in ports:
             self._lib.umockdev_testbed_uevent(self._bed, f"/sys{path}".encode(), b"remove")
-        self._lib.umockdev_testbed_remove_device(self._bed, f"/sys{CONTROLLER}/{place}".encode())
+        for _, place in sticks:
+            self._lib.umockdev_testbed_remove_device(self._bed, f"/sys{CONTROLLER}/{place}".encode())
         for link in glob.glob(f"{self.root}/sys/bus/*/devices/*") + glob.glob(f"{self.root}/sys/class/tty/*"):
             if os.path.islink(link) and not os.path.exists(link):  # umockdev forgets some, and would trip over them
                 os.unlink(link)

@@ -43,6 +43,9 @@ _USES: Mapping[PortRole, str] = {
 #: A port that is named by where it is plugged in.
 PLACE = "usb:"
 
+#: Makers of modems (USB ids) of whose interfaces no table is known: Novatel, Option, AirPrime, CMOTECH, Brovi.
+MORE_VENDORS = frozenset({"1410", "0af0", "0f3d", "16d8", "3566"})
+
 NEVER_ASKED = frozenset({PortRole.DIAG, PortRole.GPS, PortRole.AUDIO, PortRole.IGNORE})
 
 HUAWEI = 0x12D1
@@ -323,7 +326,7 @@ def usb_roles() -> Mapping[tuple[str, int], PortRole]:
 @cache
 def modem_vendors() -> frozenset[str]:
     """USB vendor ids of makers of modems."""
-    return frozenset(usb.partition(":")[0] for usb, _ in usb_roles()) | {f"{HUAWEI:04x}"}
+    return frozenset(usb.partition(":")[0] for usb, _ in usb_roles()) | {f"{HUAWEI:04x}"} | MORE_VENDORS
 
 
 def _number_in(location: str | None) -> int | None:

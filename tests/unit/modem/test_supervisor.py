@@ -91,6 +91,7 @@ async def test_names_of_modems_that_were_found() -> None:
     assert take(found("356938039000013")) == "modem-356938039000013"  # ends like the first
     assert take(found(None)) == "usb-1-1-1.2"
     assert take(found(None)) is None
+    assert take(found(None, "usb:1-1:1.3")) is None, "another port of the same device"
     assert take(found(None, None)) == "no-such-ttyUSB2"
     supervisor._claims.take("modem-000013", "/dev/no-such-ttyUSB2")
     assert take(found("356938030000013", "usb:1-2:1.2")) == "modem-000013-usb-1-2-1.2"  # its twin

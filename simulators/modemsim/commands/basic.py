@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from modemsim.commands import command, names
+from modemsim.commands.card import COUNTERS
 from modemsim.errors import AtError, CmeError
 from modemsim.line import Command
 from modemsim.port import AtPort, PortSettings
@@ -120,8 +121,8 @@ def capabilities(port: AtPort, cmd: Command) -> list[str] | None:
 @command("+CLAC")
 def list_commands(port: AtPort, cmd: Command) -> list[str] | None:
     personality = port.modem.personality
-    known = {n for n in names() if len(n) > 2} | set(personality.accept)
-    return sorted(known - set(personality.refuse))
+    known = {n for n in names() if len(n) > 2} | set(personality.accept) | set(personality.identity.iccid)
+    return sorted(known - set(personality.refuse) - (set(COUNTERS) - {personality.pin_counter}))
 
 
 @command("+CMEE")

@@ -95,6 +95,20 @@ def test_bad_input_is_a_sentence_and_status_2(args: list[str], says: str) -> Non
     assert says in out
 
 
+def test_a_modem_for_each_personality_under_names_of_a_kernel(tmp_path: Path) -> None:
+    options = ["-p", "quectel-ec25", "-p", "telit-he910", "--names", "tty", "--time-scale", "0.1", "--cold"]
+    with subprocess.Popen([*COMMAND, "--dir", str(tmp_path), *options], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        lines = [process.stdout.readline().split() for _ in range(2)]
+        assert lines == [
+            ["modem0", f"{tmp_path}/ttyUSB2", "+79000000000", "quectel-ec25"],
+            ["modem1", f"{tmp_path}/ttyACM0", "+79000000001", "telit-he910"],
+        ]
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_lists() -> None:
     assert "quectel-ec25" in run("personalities")[1]
     assert "send_silent: No answer comes" in run("faults")[1]

@@ -135,6 +135,12 @@ def test_a_counter_that_cannot_be_read_and_the_puk() -> None:
     assert t.value("AT+CPIN?", "+CPIN:") == "READY"
 
 
+def test_the_list_of_commands_is_the_model_s_own() -> None:
+    commands = Terminal(Rig(personality="telit-le910")).run("AT+CLAC")[1]
+    assert {"#PCT", "#CCID", "+CMGS", "#SMSMODE"} <= set(commands)
+    assert not {"+CPINR", "+QPINC", "^ICCID", "^CURC"} & set(commands)
+
+
 def test_the_iccid_is_in_the_file_of_the_card_too() -> None:
     t = Terminal(Rig(personality="nokia-phone"))
     assert t.run("AT+CCID")[0] == "ERROR"

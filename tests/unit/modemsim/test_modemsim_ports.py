@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import termios
 from pathlib import Path
 
 import pytest
@@ -109,6 +110,12 @@ def test_a_line_speed_that_the_modem_does_not_understand(tmp_path: Path) -> None
             said = port.read(3)
             assert len(said) == 3
             assert all(octet & 0x80 for octet in said)
+        with serial.Serial(path, 115200, timeout=5) as port:
+            attributes = termios.tcgetattr(port.fd)
+            attributes[4] = attributes[5] = termios.B0  # as Gammu leaves a pty: no speed at all
+            termios.tcsetattr(port.fd, termios.TCSANOW, attributes)
+            port.write(b"\rAT\r")
+            assert port.read_until(b"OK\r\n").endswith(b"OK\r\n")
         with serial.Serial(path, 115200, timeout=5) as port:
             port.write(b"\rAT\r")
             assert port.read_until(b"OK\r\n").endswith(b"OK\r\n")

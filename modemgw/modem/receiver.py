@@ -63,7 +63,7 @@ class Receiver:
         self._line: LineRecord | None = None
         self._memories: tuple[str, ...] = ()
         self._needs_ack = False
-        self._places: dict[tuple[str, int], None] = {}  # announced, in order, each once
+        self._places: dict[tuple[str, int], bool] = {}  # announced, in order, each once; True: for a report
         self._direct: deque[RawPdu] = deque()
         self._sweep_wanted = True
         self._announces = False  # it has, since the set-up
@@ -87,7 +87,8 @@ class Receiver:
             if event.index < 0 or not event.memory:
                 self._sweep_wanted = True
             else:
-                self._places[event.memory, event.index] = None
+                place = event.memory, event.index
+                self._places[place] = isinstance(event, ReportStored) or self._places.get(place, False)
         elif isinstance(event, DirectMessage | DirectReport):
             if len(self._direct) < DIRECT_LIMIT:
                 self._direct.append(RawPdu(event.hex))
@@ -159,11 +160,13 @@ class Receiver:
                 stored = None
                 with contextlib.suppress(CommandFailed):
                     stored = await self._driver.read_message(*place)
-                self._places.pop(place, None)
+                report = self._places.pop(place, False)
                 if stored is not None:
                     found.append(stored)
-                else:
-                    self._sweep_wanted = True  # not where it was said to be: look everywhere, once
+                if stored is None or (report and not (stored.memory == place[0] and _is_report(stored.hex))):
+                    # not where it was said to be: look everywhere, once. Reports that are announced for another memory
+                    # than theirs share its places with messages, and with each other (EC25 says "SM",0 of each)
+                    self._sweep_wanted = True
             await self._keep(found)
 
     async def sweep(self) -> None:
@@ -217,6 +220,14 @@ class Receiver:
         self.received += taken.messages
         if taken.new:
             self._on_kept()
+
+
+def _is_report(pdu: str) -> bool:
+    """TP-MTI 10 from the SMS centre (TS 23.040 9.2.3.1), behind the SMSC address (TS 27.005 3.1 <pdu>)."""
+    try:
+        return int(pdu[2 + 2 * int(pdu[:2], 16) :][:2], 16) & 0x03 == 0x02
+    except ValueError:
+        return False
 
 
 class _StoreTrouble(ModemgwError):

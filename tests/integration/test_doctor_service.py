@@ -108,6 +108,23 @@ async def test_another_program_resets_cnmi(tmp_path: Path) -> None:
     assert told.problems == ["announce.reset"]
 
 
+async def test_cnmi_was_reset_and_nobody_knows_it_yet(tmp_path: Path) -> None:
+    async with running(tmp_path) as rig:
+        rig.sim.modems[0].modem.session.cnmi = (0, 0, 0, 0, 0)
+        told = await examine(rig, tmp_path)
+    expect(told, "announce.lost", "another program has reset it", "ModemManager")
+    assert told.problems == ["announce.lost"]
+
+
+async def test_another_program_at_the_port_of_a_line_that_works(tmp_path: Path) -> None:
+    script = HOLD.replace("fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)", "")
+    async with running(tmp_path) as rig:
+        with process(script, "ModemManager", rig.sim.modems[0].port) as pid:
+            told = await examine(rig, tmp_path)
+    expect(told, "port.held", f"ModemManager (pid {pid})", "modemgw udev install")
+    assert told.problems == ["port.held"]
+
+
 async def test_wrong_credentials(tmp_path: Path) -> None:
     async with running(tmp_path) as rig:
         told = await examine(rig, tmp_path, "--api-key", "wrong")

@@ -290,6 +290,15 @@ def replug(ctx: click.Context, /, **options: Any) -> None:
 
 
 @ctl.command()
+@click.argument("modem")
+@click.argument("other")
+@click.pass_context
+def swap(ctx: click.Context, modem: str, other: str) -> None:
+    """Exchange the SIM cards of two modems."""
+    _show(_ask(ctx, "swap", modem=modem, other=other))
+
+
+@ctl.command()
 @_MODEM
 @click.option("--number", default="+79991112233", show_default=True, help='Who calls; "" withholds it.')
 @click.option("--duration", "duration_s", type=float, default=25.0, show_default=True, help="Seconds that it rings.")

@@ -196,6 +196,11 @@ class ControlServer:
         self._sim.replug(o.pop("modem", 0), **o)
         return {}
 
+    def _cmd_swap(self, o: dict[str, Any]) -> Any:
+        """Exchange the SIM cards of two modems."""
+        self._sim.swap(o.get("modem"), o["other"])
+        return {}
+
     def _cmd_reboot(self, o: dict[str, Any]) -> Any:
         self._sim.find(o.get("modem")).modem.reboot(port=o.get("port", "stays"))
         return {}

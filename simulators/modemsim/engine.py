@@ -73,12 +73,12 @@ class SimModem(Reactions, RadioSide, FaultPoints):
         self.faults = FaultBox(rng)
         self.imei = luhn(personality.identity.tac[:8] + f"{serial:06d}")
         memory = personality.memory
-        self.memories: dict[str, Storage] = {"SM": sim.sm}
-        for kind, capacity in memory.capacity.items():
-            if kind not in ("SM", "MT"):
-                self.memories[kind] = Storage(kind, capacity, memory.first_index)
-        if "ME" in self.memories:
-            self.memories["MT"] = JoinedStorage("MT", (self.memories["SM"], self.memories["ME"]), memory.first_index)
+        self.memories: dict[str, Storage] = {
+            kind: Storage(kind, capacity, memory.first_index)
+            for kind, capacity in memory.capacity.items()
+            if kind not in ("SM", "MT")
+        }
+        self.insert(sim)
         self.session = Session()
         self.every_port: list[AtPort | DumbPort] = [
             AtPort(self, i) if port.role in SPEAKING else DumbPort(self, i, port)
@@ -117,6 +117,15 @@ class SimModem(Reactions, RadioSide, FaultPoints):
         self._stalled: dict[int, bytes] = {}
         self._boot: list[Timer] = []
         self._registration: Timer | None = None
+
+    def insert(self, sim: SimCard) -> None:
+        """Put a card in, while the power is off: its memory SM is the card's, counted as this model counts."""
+        self.sim = sim
+        first = self.personality.memory.first_index
+        sim.sm.first_index = first
+        self.memories["SM"] = sim.sm
+        if "ME" in self.memories:
+            self.memories["MT"] = JoinedStorage("MT", (sim.sm, self.memories["ME"]), first)
 
     # -- the host's side
 

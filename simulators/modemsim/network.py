@@ -148,6 +148,10 @@ class Network:
             raise SimError(f"Two SIMs have the number {key}; give each its own.")
         self._subscribers[key] = Subscriber(key, handset)
 
+    def move(self, number: str, handset: Handset) -> None:
+        """The SIM of this number is in another modem now; what waits for it waits on."""
+        self._subscribers[self._own(number)].handset = handset
+
     def is_own(self, number: str) -> bool:
         """Whether the number belongs to a SIM of this network."""
         return self.canonical(number) in self._subscribers

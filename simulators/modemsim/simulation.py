@@ -407,6 +407,19 @@ class Simulation:
         self.find(modem).modem.replug()
         self._after_touch()
 
+    def swap(self, modem: int | str | None, other: int | str | None) -> None:
+        """Exchange the SIM cards of two modems, which lose their power for it and boot."""
+        hosts = [self.find(modem), self.find(other)]
+        cards = [h.modem.sim for h in hosts]
+        for host in hosts:
+            host.modem.power_off()
+        for host, card in zip(hosts, reversed(cards), strict=True):
+            host.modem.insert(card)
+            self.network.move(card.number, host.modem)
+            if host.modem.plugged:
+                host.modem.power_on()
+        self._after_touch()
+
     def rename(self, modem: int | str | None = 0, *, renumber: bool = False, ports: Sequence[str] = ()) -> None:
         """Let its ports come back under other names at the next replug: new numbers, or `ports` in their order."""
         host = self.find(modem)

@@ -52,4 +52,4 @@ def names() -> list[str]:
     return sorted(_TABLE)
 
 
-from modemsim.commands import basic, card, messages, radio, sending, voice  # noqa: E402,F401
+from modemsim.commands import basic, card, messages, radio, sending, serial, voice  # noqa: E402,F401

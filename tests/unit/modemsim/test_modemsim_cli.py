@@ -68,6 +68,8 @@ def test_ctl(served: Path) -> None:
     assert json.loads(run(*ctl, "state", "-m", "1")[1])["modems"][0]["port"].endswith("/modem2")
     assert run(*ctl, "unplug", "-m", "1")[0] == 0
     assert run(*ctl, "replug", "-m", "1", "--port", "other")[0] == 0
+    assert run(*ctl, "swap", "0", "1")[0] == 0
+    assert run(*ctl, "swap", "1", "modem0")[0] == 0
     for command in ("storage", "clear-faults", "replug", "reboot", "ledger", "far", "network"):
         assert run(*ctl, command)[0] == 0, command
     assert run(*ctl, "registration", "2", "--seconds", "1")[0] == 0

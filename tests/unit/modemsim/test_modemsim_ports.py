@@ -99,6 +99,26 @@ async def test_a_replug_ends_what_a_port_without_at_says(tmp_path: Path) -> None
         assert gps.listeners == 0
 
 
+async def test_cards_change_places(tmp_path: Path) -> None:
+    async with Simulation(modems=2, dir=tmp_path, personality=("generic", "huawei-e1550")) as sim:
+        first, second = (h.modem for h in sim.modems)
+        imeis, iccids = (first.imei, second.imei), (first.sim.iccid, second.sim.iccid)
+        sim.inject("lies in the card", to=0)
+        await sim.wait(lambda: len(first.memory("SM")) == 1)
+        sim.unplug(0)
+        sim.inject("waits", to="+79000000000")
+        sim.swap(0, 1)
+        assert (first.imei, second.imei) == imeis
+        assert (first.sim.iccid, second.sim.iccid) == tuple(reversed(iccids))
+        assert not first.plugged
+        await sim.wait(lambda: len(second.memory("SM")) == 2)
+        assert [i for i, _ in second.memory("SM")] == [0, 1]
+        assert sim.find("+79000000000").modem is second
+        sim.replug(0)
+        sim.inject("hi", to="+79000000001")
+        await sim.wait(lambda: len(first.memory("SM")) == 1)
+
+
 def test_a_line_speed_that_the_modem_does_not_understand(tmp_path: Path) -> None:
     with ThreadedSimulation(dir=tmp_path, personality="simcom-sim900") as sim:
         path = sim.modems[0].port

@@ -14,7 +14,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from tests.umockdev_bench import Bench, bench, preload
+from tests.umockdev_bench import Bench, bench, preload, tried_again
 
 pytest.importorskip("pyudev", reason="pyudev (the extra `udev`) is not installed")
 if preload() is None:
@@ -103,6 +103,7 @@ async def _url(process: asyncio.subprocess.Process, log: Path) -> str:
     return found[1]
 
 
+@tried_again
 async def test_a_stick_that_nobody_configured_comes_goes_and_comes_back_elsewhere(tmp_path: Path) -> None:
     async with bench(tmp_path / "sim", modems=1, personality="quectel-ec25") as sticks, gateway(sticks, tmp_path) as gw:
         assert (await gw.get("/v1/modems"))["items"] == []
@@ -127,6 +128,7 @@ async def test_a_stick_that_nobody_configured_comes_goes_and_comes_back_elsewher
         assert await sticks("opened", 0) is not None
 
 
+@tried_again
 async def test_sticks_with_one_serial_number_are_two_and_follow_their_imei(tmp_path: Path) -> None:
     async with bench(tmp_path / "sim", modems=2, personality="huawei-e3372") as sticks:
         await sticks("plug", 0, "e3372", "1-1", 0)
@@ -152,6 +154,7 @@ async def test_sticks_with_one_serial_number_are_two_and_follow_their_imei(tmp_p
             assert await sticks("written") == {}
 
 
+@tried_again
 async def test_a_stick_bound_to_a_port_is_followed_to_its_new_name(tmp_path: Path) -> None:
     modems = '[[modem]]\nname = "a"\nport = "/dev/ttyUSB2"\n'
     async with (
@@ -169,6 +172,7 @@ async def test_a_stick_bound_to_a_port_is_followed_to_its_new_name(tmp_path: Pat
         assert await sticks("written") == {}
 
 
+@tried_again
 async def test_two_sections_for_one_stick_are_told_and_do_not_fight(tmp_path: Path) -> None:
     modems = (
         '[[modem]]\nname = "a"\nport = "/dev/ttyUSB2"\n'
@@ -190,6 +194,7 @@ async def test_two_sections_for_one_stick_are_told_and_do_not_fight(tmp_path: Pa
         assert await sticks("written") == {}
 
 
+@tried_again
 async def test_a_place_on_usb_is_a_port(tmp_path: Path) -> None:
     modems = '[[modem]]\nname = "left"\nport = "usb:1-1"\n[[modem]]\nname = "right"\nport = "usb:1-2:1.4"\n'
     async with (

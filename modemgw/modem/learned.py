@@ -205,6 +205,7 @@ class LearnedStore:
             descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
             with os.fdopen(descriptor, "w", encoding="utf-8") as file:
                 os.fchmod(file.fileno(), 0o600)
+                self._give_to_owner(file.fileno())
                 json.dump(document, file, indent=1, sort_keys=True)
                 file.write("\n")
                 file.flush()
@@ -214,6 +215,12 @@ class LearnedStore:
             log.warning("What was learned of the modems cannot be kept in %s: %s", self.path, exc)
             return
         self._mark = self._mark_of_file()
+
+    def _give_to_owner(self, descriptor: int) -> None:
+        """A command that root runs must not take the file away from the service: its owner is the folder's."""
+        if os.geteuid() == 0:
+            owner = self.path.parent.stat()
+            os.fchown(descriptor, owner.st_uid, owner.st_gid)
 
     def _mark_of_file(self) -> tuple[int, int, int] | None:
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import stat
 from pathlib import Path
 
@@ -137,3 +138,11 @@ async def test_the_driver_binds_it_to_the_modem_it_finds(tmp_path: Path) -> None
     async with rig({r"AT\+CGSN.*": b"\r\nERROR\r\n"}) as r:
         await r.driver.initialise(DriverSettings(learned=store))
         assert r.driver.learned.get("ussd") is None
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_what_root_writes_belongs_to_the_service(tmp_path: Path) -> None:
+    os.chown(tmp_path, 1234, 1234)
+    store_in(tmp_path).of(IMEI, "1.0").put("ussd", "packed")
+    status = learned_path(tmp_path / "gw.db").stat()
+    assert (status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode)) == (1234, 1234, 0o600)

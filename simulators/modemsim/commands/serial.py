@@ -5,6 +5,8 @@ Taken and told, without effect: a pty has neither, and on USB they mean nothing 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from modemsim.commands import command
 from modemsim.line import Command
 from modemsim.port import AtPort
@@ -33,9 +35,7 @@ def flow_control(port: AtPort, cmd: Command) -> list[str] | None:
     return _setting(port, cmd, "2,2", [range(4), range(3)])
 
 
-def _setting(
-    port: AtPort, cmd: Command, default: str, allowed: list[range] | list[tuple[int, ...]]
-) -> list[str] | None:
+def _setting(port: AtPort, cmd: Command, default: str, allowed: Sequence[Sequence[int]]) -> list[str] | None:
     """Tell or take it; what is left out stays. Raises `ValueError` for what V.250 does not allow."""
     plain = port.modem.session.plain
     now = plain.get(cmd.name, default)

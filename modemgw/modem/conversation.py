@@ -270,9 +270,11 @@ class Conversation:
 
     def _judge(self, coding: UssdCoding, answer: UssdAnswer) -> None:
         """Remember how the modem was understood, or was not."""
-        if answer.text and answer.readable and answer.state is not UssdState.NOT_SUPPORTED:
+        if answer.state in (UssdState.NOT_SUPPORTED, UssdState.TIMEOUT):
+            return  # that may be for the code
+        if answer.text and answer.readable:
             self._talk.understood(coding)
-        elif answer.state is not UssdState.TIMEOUT:
+        else:
             self._talk.doubt(coding)
 
     def _read(self, reply: UssdReply, asked: UssdCoding | None = None) -> UssdAnswer:

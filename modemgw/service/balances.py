@@ -19,7 +19,7 @@ from modemgw.dialects.seam import Balance
 from modemgw.domain.account import Account
 from modemgw.domain.line import LineState, ModemView
 from modemgw.domain.refusal import Refusal, RefusalKind
-from modemgw.domain.ussd import UssdAnswer, UssdFailed, UssdNoAnswer
+from modemgw.domain.ussd import UssdAnswer, UssdFailed, UssdNoAnswer, UssdState
 from modemgw.errors import ModemgwError
 from modemgw.service.balance_text import read_amount
 from modemgw.service.operators import operator_of
@@ -34,6 +34,9 @@ TIMEOUT_S = 60.0
 #: Of an answer that says nothing: the request may have gone in a form that this modem does not pass on rightly.
 #: A balance costs nothing, so it is asked again, and goes in the next form.
 OTHER_FORMS = 2
+
+#: These are said of the code; the lines have tried the forms of a modem that they do not know.
+_FOR_THE_CODE = (UssdState.NOT_SUPPORTED, UssdState.TIMEOUT)
 
 #: A demand so soon after the last answer, or after there was none, gets the same: clients poll.
 FRESH_MS = 10_000
@@ -194,7 +197,7 @@ class Balances:
             )
         answer = await self._lines.ask(view.name, code, by=BY, timeout_s=TIMEOUT_S)
         for _ in range(OTHER_FORMS):
-            if answer.open or (answer.text and answer.readable):
+            if answer.open or (answer.text and answer.readable) or answer.state in _FOR_THE_CODE:
                 break
             answer = await self._lines.ask(view.name, code, by=BY, timeout_s=TIMEOUT_S)
         if answer.open:  # a menu behind the amount

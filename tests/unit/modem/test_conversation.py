@@ -129,6 +129,7 @@ async def test_a_code_that_nobody_knows_is_not_asked_three_times_of_a_modem_that
     d.talk.proven = PACKED
     assert (await d.it.ask("*1#", "shop", 5)).state is UssdState.NOT_SUPPORTED
     assert d.codings == [PLAIN, PACKED, UCS2, PACKED]
+    assert d.talk.doubted == []
 
 
 @pytest.mark.parametrize(

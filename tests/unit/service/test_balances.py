@@ -275,6 +275,14 @@ async def test_a_failure_is_not_asked_again_at_once() -> None:
     assert (await world.it.refresh("a")).amount == "10.00"
 
 
+async def test_a_code_that_the_network_does_not_know_is_not_asked_again() -> None:
+    world = World()
+    world.says, world.state = None, UssdState.NOT_SUPPORTED
+    with pytest.raises(UssdFailed, match="not supported"):
+        await world.it.refresh("a")
+    assert len(world.asked) == 1
+
+
 async def test_nobody_and_nothing_known() -> None:
     world = World(replace(MODEM, imsi="999990000000001"))
     with pytest.raises(Refusal, match=r"99999 is not in the table .* set balance_code"):

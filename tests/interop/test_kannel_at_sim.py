@@ -96,6 +96,7 @@ detect-string = SIEMENS
 detect-string2 = MC35
 init-string = "AT+CNMI=3,2,0,1,1"
 speed = 19200
+enable-hwhs = "AT\\\\Q3"
 need-sleep = true
 """,
 }

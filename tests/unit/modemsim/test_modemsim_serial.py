@@ -24,3 +24,11 @@ def test_what_is_left_out_stays_and_what_is_not_allowed_is_refused() -> None:
     for command in ("AT+IFC=4", "AT+IFC=1,1,1", "AT+IPR=1234", "AT+ICF=x", "AT+IPR", "AT+IFC="):
         assert rig.say(f"{command}\r") == "\r\n+CME ERROR: 50\r\n", command
     assert rig.say("AT+IFC?;+IPR?\r") == "\r\n+IFC: 2,0\r\n\r\n+IPR: 115200\r\n\r\nOK\r\n"
+
+
+@pytest.mark.parametrize("personality", ["siemens-tc35", "siemens-mc35i", "cinterion-ehs6"])
+def test_a_siemens_has_its_own_command_for_flow_control(personality: str) -> None:
+    rig = Rig(personality=personality)
+    rig.say("ATE0\r")
+    assert rig.say("AT\\Q3\r") == "\r\nOK\r\n"
+    assert rig.say("AT\\Q4\r") == "\r\nERROR\r\n"

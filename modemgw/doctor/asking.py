@@ -1,6 +1,6 @@
-"""What a port says when it is asked: is it a modem at all, at which speed, and how it is set.
+"""What a port says when it is asked: is it a modem at all, at which speed, and how it is set. Changes nothing for good.
 
-Changes nothing for good. Only questions go out (`AT`, `…?`, `AT+CSQ`), an ESC that leaves a prompt somebody left open, and `AT+CMEE`, which is
+Only questions go out (`AT`, `…?`, `AT+CSQ`), an ESC that leaves a prompt somebody left open, and `AT+CMEE`, which is
 put back: without it no cause is told. No PIN is tried.
 """
 

@@ -21,12 +21,12 @@ def check_waiting(facts: StoreFacts, now_ms: int, lines: str | None, *, running:
             states = f" {lines}" if lines else ""
             yield Finding(
                 "queue.stuck", Area.MESSAGES, Verdict.PROBLEM,
-                f"{queue.waiting} messages wait to be sent, the oldest (number {queue.oldest_id}) since "
+                f"{_messages(queue.waiting)} to be sent, the oldest (number {queue.oldest_id}) since "
                 f"{span(waits_s)}.{why}{states}",
                 f"modemgw explain {queue.oldest_id} tells what it waits for" if running else "start it: modemgw run",
             )  # fmt: skip
         else:
-            yield ok("queue.moves", Area.MESSAGES, f"{queue.waiting} messages wait to be sent.")
+            yield ok("queue.moves", Area.MESSAGES, f"{_messages(queue.waiting)} to be sent.")
     bad = facts.failed_callbacks + facts.waiting_callbacks
     if bad and facts.callback_error:
         host = (facts.callback_url or "").partition("://")[2].partition("/")[0].rpartition("@")[2]
@@ -64,3 +64,7 @@ def check_history(facts: StoreFacts) -> Iterator[Finding]:
                 "see to the antenna; ask the operator whether the SIM may receive; try modemgw doctor --loopback",
                 event.line,
             )  # fmt: skip
+
+
+def _messages(count: int) -> str:
+    return "1 message waits" if count == 1 else f"{count} messages wait"

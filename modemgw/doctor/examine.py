@@ -102,7 +102,11 @@ async def diagnose(request: Request) -> Report:
     answers: list[Answers] = []
     if service.running:
         findings += _of_service(request, ground, service, now, store.holder)
-        findings += [finding async for finding in _asked_by_service(request, service, now)]
+        async for told in _asked_by_service(request, service, now):
+            if isinstance(told, Answers):
+                answers.append(told)
+            else:
+                findings.append(told)
     if setup.config is not None:
         findings += check_doors(setup.config, service)
     async for more in _of_ports(request, ground, service, store):
@@ -159,7 +163,7 @@ def _shared(wanted: Wanted, ground: Ground, own: int | None) -> Iterator[Finding
                 yield shared(wanted.name, sibling.url, holder)
 
 
-async def _asked_by_service(request: Request, service: ServiceFacts, now: datetime) -> AsyncIterator[Finding]:
+async def _asked_by_service(request: Request, service: ServiceFacts, now: datetime) -> AsyncIterator[Finding | Answers]:
     """What modems say to the service, between two messages; an older one does not ask."""
     asker = Asker(request.url, request.authorization)
     settings = {modem.name: modem for modem in request.setup.modems}
@@ -181,6 +185,7 @@ async def _asked_by_service(request: Request, service: ServiceFacts, now: dateti
                 answers.refused[item["question"]] = item["error"]
         modem = settings.get(name)
         wanted = Wanted(name, port) if modem is None else _wanted(modem, port, request.setup)
+        yield answers
         for finding in check_serving(answers, wanted, now):
             yield finding
 
@@ -190,7 +195,7 @@ async def _asked_by_service(request: Request, service: ServiceFacts, now: dateti
 
 async def _of_ports(
     request: Request, ground: Ground, service: ServiceFacts, store: StoreFacts
-) -> Any:  # AsyncIterator[Finding | Answers]
+) -> AsyncIterator[Finding | Answers]:
     """Ports that no service has, one after the other."""
     setup = request.setup
     serving = service.running or store.holder is not None
@@ -224,7 +229,7 @@ async def _of_ports(
             yield found
 
 
-async def _port(wanted: Wanted, ground: Ground, request: Request) -> Any:
+async def _port(wanted: Wanted, ground: Ground, request: Request) -> AsyncIterator[Finding | Answers]:
     before = check_port(wanted, ground)
     for finding in before:
         yield finding
@@ -270,7 +275,7 @@ def _unopened(error: PortError, wanted: Wanted, host: Host) -> Finding:
     )  # fmt: skip
 
 
-async def _by_imei(modems: list[ModemSettings], ground: Ground, request: Request) -> Any:
+async def _by_imei(modems: list[ModemSettings], ground: Ground, request: Request) -> AsyncIterator[Finding | Answers]:
     """Modems that are bound by their IMEI: the ports of all devices are asked for theirs."""
     seen: dict[str, str] = {}
     done: set[str] = set()
@@ -305,7 +310,7 @@ async def _by_imei(modems: list[ModemSettings], ground: Ground, request: Request
         )  # fmt: skip
 
 
-async def _all_found(ground: Ground, request: Request) -> Any:
+async def _all_found(ground: Ground, request: Request) -> AsyncIterator[Finding | Answers]:
     """Without [[modem]]: the best port of each device, as the service would take it."""
     done: set[str] = set()
     for port in ground.ports:

@@ -47,6 +47,7 @@ _TWO = frozenset(
 _LONG = re.compile(r"\+[0-9][0-9 ().-]{6,}[0-9]|\+?[0-9]{7,}|\+[0-9]{5,}")
 _HEX = re.compile(r"(?<![0-9A-Za-z])(?=[0-9A-Fa-f]*[A-Fa-f])[0-9A-Fa-f]{16,}(?![0-9A-Za-z])")
 _QUOTED_TEXT = re.compile(r"'[^']{4,}'")
+_HOME = re.compile(r"/(home|Users)/[^/\s:]+")
 _CREDENTIALS = re.compile(r"://[^/\s@]+@")
 _QUERY = re.compile(r"(https?://[^\s?]+)\?\S+")
 
@@ -83,6 +84,7 @@ class Scrubber:
         """A sentence, a line of a log, an answer of a modem."""
         if self._secrets is not None:
             text = self._secrets.sub("<secret>", text)
+        text = _HOME.sub(r"/\1/<user>", text)
         text = _CREDENTIALS.sub("://<removed>@", text)
         text = _QUERY.sub(rf"\1?{REMOVED}", text)
         text = _HEX.sub("<hex>", text)

@@ -34,7 +34,7 @@ class Setup:
 def read_setup(path: Path | None) -> Setup:
     """Never raises for what is in the file."""
     if path is None:
-        return Setup(None, None, (), (), resolve_store(DEFAULT_STORE, None))
+        return Setup(None, None, (), (), resolve_store(DEFAULT_STORE, None).absolute())
     try:
         config = load(path)
     except ConfigError as error:
@@ -42,8 +42,8 @@ def read_setup(path: Path | None) -> Setup:
         store = document.get("store")
         named = store.get("path") if isinstance(store, dict) else None
         store_path = resolve_store(named if isinstance(named, str) and named else DEFAULT_STORE, path)
-        return Setup(path, None, error.complaints, tuple(_modems(document.get("modem"))), store_path)
-    return Setup(path, config, (), tuple(m for m in config.modems if m.enabled), config.store_path)
+        return Setup(path, None, error.complaints, tuple(_modems(document.get("modem"))), store_path.absolute())
+    return Setup(path, config, (), tuple(m for m in config.modems if m.enabled), config.store_path.absolute())
 
 
 def _document(path: Path) -> dict[str, Any]:

@@ -181,6 +181,7 @@ OTHERS: tuple[tuple[Answerer, str, str, str], ...] = (
 )
 
 
+@pytest.mark.slow
 async def test_what_is_no_modem_or_not_at_this_speed(tmp_path: Path) -> None:
     async with AsyncExitStack() as stack:
         links = [
@@ -192,6 +193,7 @@ async def test_what_is_no_modem_or_not_at_this_speed(tmp_path: Path) -> None:
     assert len(told.problems) == len(OTHERS) - 1
 
 
+@pytest.mark.slow
 async def test_silence_in_words_for_people(tmp_path: Path) -> None:
     async with port(tmp_path / "tty", mute) as link:
         config = write_config(tmp_path, str(link))

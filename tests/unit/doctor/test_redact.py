@@ -32,6 +32,7 @@ def scrubber() -> Scrubber:
         ("0041006200630064", r"#?\d+"),
         ("004100620063006F", r"<hex>"),
         ("2026-01-31 09:00:00,123 +03:00", r"2026-01-31 09:00:00,123 \+03:00"),
+        ("/home/ivan/modemgw.toml: x", r"/home/<user>/modemgw\.toml: x"),
         ("+CREG: 0,1", r"\+CREG: 0,1"),
         ("CMS ERROR 500 after 30.5 s", r"CMS ERROR 500 after 30\.5 s"),
     ],

@@ -17,7 +17,7 @@ from modemgw.at.errors import AtResponseError, CommandFailed
 from modemgw.at.responses import first, read_imei
 from modemgw.errors import ModemgwError
 from modemgw.modem.channel import Channel
-from modemgw.modem.discovery import FoundPort, by_device, find_ports
+from modemgw.modem.discovery import FoundPort, PortRole, by_device, find_ports
 from modemgw.modem.init import imei_in
 from modemgw.modem.transport import PortBusy, PortDenied, open_transport
 
@@ -117,12 +117,26 @@ class Finder:
     async def _ask_device(self, ports: list[FoundPort]) -> FoundModem | None:
         """The first port that tells its IMEI, else the first that speaks AT."""
         nameless: FoundModem | None = None
+        silent: list[FoundPort] = []
         for port in sorted(ports, key=lambda port: (port.usb, port.interface) not in self._answered):
             modem = await self._ask(port)
             if modem is not None and modem.imei is not None:
-                return modem
+                return await self._ask_better(port, silent) or modem
             nameless = nameless or modem
+            if modem is None:
+                silent.append(port)
         return nameless
+
+    async def _ask_better(self, answered: FoundPort, silent: list[FoundPort]) -> FoundModem | None:
+        """A modem that was starting while its AT port was asked has answered at another of its ports, which may not
+        be the one it announces at: its AT port is asked once more."""
+        for port in silent:
+            if port.role is PortRole.AT and answered.role is not PortRole.AT:
+                self._known.pop(port.url, None)
+                modem = await self._ask(port)
+                if modem is not None and modem.imei is not None:
+                    return modem
+        return None
 
     def _tell(self, port: FoundPort, problem: Exception | None, again: bool) -> None:
         """Say once of a port that may be a modem's what keeps one from it; the first time udev may not be done yet."""

@@ -47,6 +47,27 @@ async def test_what_is_in_use_is_left_alone() -> None:
         assert used.heard == beside.heard == []
 
 
+async def test_a_modem_that_was_starting_is_used_at_its_at_port() -> None:
+    awake = False
+
+    def wakes(_peer: Peer, _line: bytes) -> bytes:
+        nonlocal awake
+        awake = True
+        return said(IMEI, "OK")
+
+    def late(*lines: str) -> Answer:
+        return lambda _peer, _line: said(*lines, "OK") if awake else None
+
+    sleepy: dict[str, Answer] = {r"AT\+CGSN": late(IMEI), r"AT": late(), r"AT\+CMEE\?": late("+CMEE: 1"), r".*": None}
+    async with Peer(sleepy) as first, Peer(over({r"AT\+CGSN": wakes}, ALIVE)) as second:
+        other = replace(port(second, interface=4), role=PortRole.UNKNOWN)
+        finder = Finder(list, lambda: [port(first, interface=3), other])
+        (found,) = await finder.find()
+        assert found.port == first.url
+        (found,) = await finder.find()
+        assert found.port == first.url
+
+
 async def test_a_silent_port_is_asked_again_soon_and_then_less_often(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 1000.0
     monkeypatch.setattr(finder_module, "time", SimpleNamespace(monotonic=lambda: now))

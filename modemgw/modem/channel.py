@@ -435,12 +435,14 @@ class Channel:
                     continue
                 if answered or (self._bytes > heard and await self._plain_answer()):
                     self._dirty = False
-                    return
+                    break
+            else:
+                unreadable = self._bytes > before + FEW_BYTES and self._understood == understood
+                raise ModemSilent("AT", sum(RESYNC_PROBE_S), UNREADABLE if unreadable else "")
         finally:
             self._resyncing = False
             self._end()
-        unreadable = self._bytes > before + FEW_BYTES and self._understood == understood
-        raise ModemSilent("AT", sum(RESYNC_PROBE_S), UNREADABLE if unreadable else "")
+        await self._quiet(QUIET_S)  # a result that is said twice shows now
 
     async def _probe(self, probe: Command, limit_s: float) -> bool | None:
         """True if the probe's own information line and then a result came; None: the late result of something before.

@@ -33,7 +33,7 @@ async def rig(script: dict[str, Answer]) -> AsyncIterator[tuple[Channel, Peer, l
 
 @pytest.fixture(autouse=True)
 def _short_limits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(channel_module, "QUIET_S", 0.01)
+    monkeypatch.setattr(channel_module, "QUIET_S", 0.02)
     monkeypatch.setattr(channel_module, "RESYNC_PROBE_S", (0.15, 0.15, 0.15))
 
 
@@ -78,6 +78,22 @@ async def test_results_said_twice() -> None:
             assert (await channel.run(commands.MANUFACTURER)).texts == ("maker",)
             assert (await channel.run(commands.MODEL)).texts == ("model",)
         assert channel.counters.timeouts == 0
+
+
+async def test_results_said_twice_are_noticed_before_the_first_command() -> None:
+    def twice(text: str) -> Answer:
+        def answer(peer: Peer, line: bytes) -> bytes:
+            asyncio.get_running_loop().call_later(0.005, peer.say, OK)
+            return said(text, "OK")
+
+        return answer
+
+    script = {r"AT\+CMEE\?": twice("+CMEE: 0"), r"AT\+CGMI": twice("maker"), r"AT\+CGMM": twice("model")}
+    async with rig(script) as (channel, peer, _):
+        await channel.resync()
+        assert (await channel.run(commands.MANUFACTURER)).texts == ("maker",)
+        assert (await channel.run(commands.MODEL)).texts == ("model",)
+        assert [line for line in peer.heard if line.startswith(b"AT+CGM")] == [b"AT+CGMI", b"AT+CGMM"]
 
 
 async def test_an_ok_before_the_prompt_is_no_answer() -> None:

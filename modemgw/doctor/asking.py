@@ -1,7 +1,7 @@
 """What a port says when it is asked: is it a modem at all, at which speed, and how it is set. Changes nothing for good.
 
-Only questions go out (`AT`, `…?`, `AT+CSQ`), an ESC that leaves a prompt somebody left open, and `AT+CMEE`, which is
-put back: without it no cause is told. No PIN is tried.
+Only questions go out (`AT`, `…?`, `AT+CSQ`), an ESC that leaves a prompt somebody left open, and `AT+CMEE` and `ATV`,
+which are put back: without them no cause is told. No PIN is tried.
 """
 
 from __future__ import annotations
@@ -85,6 +85,7 @@ class Answers:
 
 
 NO_CAUSES = Command("AT+CMEE=0")
+IN_NUMBERS = Command("ATV0")
 FUNCTION = commands.FUNCTION_ASK
 TRIES = commands.PIN_TRIES_FORMS
 
@@ -223,10 +224,14 @@ async def _other_speed(url: str, baudrate: int) -> int | None:
 async def _ask_all(transport: Transport, answers: Answers) -> None:
     channel = Channel(transport, lambda urc: None)
     timeouts = 0
-    silent_causes = False
+    silent_causes = in_numbers = False
     try:
         slow = answers.probe.after_s > SLOW_S
         async with asyncio.timeout(SLOW_ALL_S if slow else ALL_S):
+            with contextlib.suppress(CommandFailed):
+                await channel.run(commands.AT)
+            if in_numbers := channel.numeric:
+                await channel.run(commands.VERBOSE_ON)
             silent_causes = not slow and await _causes(channel)
             for question in FEW if slow else QUESTIONS:
                 timeouts += not await _ask(channel, question, answers)
@@ -242,9 +247,10 @@ async def _ask_all(transport: Transport, answers: Answers) -> None:
     except (CommandTimeout, PortLost) as error:
         answers.trouble = str(error)
     finally:
-        if silent_causes:
-            with contextlib.suppress(CommandFailed, CommandTimeout, PortLost):
-                await channel.run(NO_CAUSES)
+        for changed, back in ((silent_causes, NO_CAUSES), (in_numbers, IN_NUMBERS)):
+            if changed:
+                with contextlib.suppress(CommandFailed, CommandTimeout, PortLost):
+                    await channel.run(back)
 
 
 async def _causes(channel: Channel) -> bool:

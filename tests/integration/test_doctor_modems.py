@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import termios
 from collections.abc import Callable
 from contextlib import AsyncExitStack
@@ -47,6 +48,60 @@ async def test_nothing_is_set(tmp_path: Path) -> None:
     allowed = ('AT+CPINR="SIM PIN"', 'AT+QPINC="SC"', 'AT+QURCCFG="urcport"')
     assert [c for c in commands if "=" in c and not c.endswith("=?") and c not in allowed] == []
     assert "1234" not in heard.decode()
+
+
+def in_numbers() -> Answerer:
+    """As after ATV0, until ATV1."""
+    words, modem = [False], scripted({"ATV1": "", "ATV0": ""})
+
+    def answer(data: bytes, speed: int) -> bytes:
+        said = modem(data, speed)
+        words[0] = (words[0] or b"ATV1" in data) and b"ATV0" not in data
+        return said if words[0] else said.replace(b"\r\nOK\r\n", b"0\r").replace(b"\r\nERROR\r\n", b"4\r")
+
+    return answer
+
+
+def at_its_prompt() -> Answerer:
+    """Somebody has left it waiting for a payload: only ESC ends that."""
+    waiting, modem = [True], scripted()
+
+    def answer(data: bytes, speed: int) -> bytes:
+        if waiting[0] and b"\x1b" not in data:
+            return data
+        waiting[0], data = False, data.rpartition(b"\x1b")[2]
+        return modem(data, speed)
+
+    return answer
+
+
+def with_manners(change: Callable[[bytes], bytes]) -> Answerer:
+    modem = scripted()
+
+    def answer(data: bytes, speed: int) -> bytes:
+        said = modem(data, speed)
+        return change(said) if said else b""
+
+    return answer
+
+
+async def test_odd_manners_are_no_problem(tmp_path: Path) -> None:
+    manners = (
+        in_numbers(),
+        at_its_prompt(),
+        with_manners(lambda said: said.replace(b"\r\n", b"\n")),
+        with_manners(lambda said: b"\xff\x00" + said),
+        with_manners(lambda said: re.sub(rb"AT[^\r]*\r(?=\r\n)", b"", said)),  # no echo
+        with_manners(lambda said: b"\r\n^RSSI:18\r\n" + said + b"\r\n^BOOT:123,0,0,0,20\r\n"),
+    )
+    async with AsyncExitStack() as stack:
+        links = [
+            await stack.enter_async_context(port(tmp_path / f"tty{n}", answer)) for n, answer in enumerate(manners)
+        ]
+        told = await doctor(write_config(tmp_path, *map(str, links)))
+    for number in range(len(manners)):
+        only(told, f"m{number}", "", "", "")
+        assert any(f["key"] == "network.registered" and f["subject"] == f"m{number}" for f in told.findings)
 
 
 Prepare = Callable[[Simulation, int], None]

@@ -96,9 +96,9 @@ def test_smsd_identifies_sends_is_told_and_receives(sim: ModemSim, tmp_path: Pat
     with smsd.run() as daemon:
         assert len(sim.wait("submit", PARTS, smsd.log)) == PARTS
         assert sim.heard() == [RUSSIAN]
+        assert sim.ctl("inject", RUSSIAN, "--from", "Bank") == {"parts": PARTS}
         query = "SELECT Status FROM sentitems ORDER BY SequencePosition"
         until(lambda: smsd.rows(query) == [("DeliveryOK",)] * PARTS, lambda: f"{smsd.rows(query)} {smsd.log()}", daemon)
-        assert sim.ctl("inject", RUSSIAN, "--from", "Bank") == {"parts": PARTS}
         query = "SELECT SenderNumber, TextDecoded, UDH FROM inbox ORDER BY ID"
         until(lambda: len(smsd.rows(query)) == PARTS, lambda: f"{smsd.rows(query)} {smsd.log()}", daemon)
         until(lambda: sim.stored() == 0, lambda: f"read messages are deleted: {smsd.log()}", daemon)

@@ -84,8 +84,8 @@ def test_smstools_identifies_sends_is_told_and_receives(sim: ModemSim, tmp_path:
     with Process([str(SMSD), "-t", f"-c{config}"], tmp_path / "smsd.out") as smsd:
         assert len(sim.wait("submit", PARTS, log)) == PARTS
         assert sim.heard() == [RUSSIAN]
-        until(lambda: len(files("report")) == PARTS, lambda: f"{PARTS} reports: {log()}", smsd)
         assert sim.ctl("inject", RUSSIAN, "--from", PEER) == {"parts": PARTS}
+        until(lambda: len(files("report")) == PARTS, lambda: f"{PARTS} reports: {log()}", smsd)
         until(lambda: files("incoming"), lambda: f"the message is in: {log()}", smsd)
         until(lambda: sim.stored() == 0, lambda: f"read messages are deleted: {log()}", smsd)
         until(lambda: files("sent"), lambda: f"the message is sent: {log()}", smsd)

@@ -58,7 +58,7 @@ async def test_an_empty_place_may_be_told_by_ok_alone() -> None:
         assert (await channel.run(commands.read(2))).lines == ()
 
 
-async def test_results_said_twice() -> None:
+async def test_results_said_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     """Once it is noticed, the next command waits for the second OK, and is not answered by it."""
 
     def twice(text: str) -> Answer:
@@ -69,6 +69,7 @@ async def test_results_said_twice() -> None:
         return answer
 
     script = {r"AT\+CSQ": twice("+CSQ: 20,99"), r"AT\+CGMI": twice("maker"), r"AT\+CGMM": twice("model")}
+    monkeypatch.setattr(channel_module, "SETTLE_S", 0.2)
     async with rig(script) as (channel, _, urcs):
         await channel.run(commands.SIGNAL)
         async with asyncio.timeout(5):
@@ -80,7 +81,10 @@ async def test_results_said_twice() -> None:
         assert channel.counters.timeouts == 0
 
 
-async def test_results_said_twice_are_noticed_before_the_first_command() -> None:
+async def test_results_said_twice_are_noticed_before_the_first_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(channel_module, "QUIET_S", 0.2)
+    monkeypatch.setattr(channel_module, "SETTLE_S", 0.2)
+
     def twice(text: str) -> Answer:
         def answer(peer: Peer, line: bytes) -> bytes:
             asyncio.get_running_loop().call_later(0.005, peer.say, OK)

@@ -424,9 +424,12 @@ class AtParser:
     def _ends_string(self, text: str) -> bool:
         if text.startswith(("+CMS ERROR", "+CME ERROR")) or (text[0] in "+^" and urc_name(text) is not None):
             return True
-        return self._command is not None and (
-            text in ("OK", "ERROR") or text.partition(":")[0] in self._command.prefixes
-        )
+        command = self._command
+        if command is None:
+            return False
+        if text == "OK" and command.prompt and self._last_info is None:
+            return False  # a message that was sent has its +CMGS first: this is a line of the text
+        return text in ("OK", "ERROR") or text.partition(":")[0] in command.prefixes
 
     def _release_pending(self, events: list[AtEvent]) -> None:
         if self._pending is not None:

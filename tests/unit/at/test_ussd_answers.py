@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 from modemgw.at.calls import read_ringing
+from modemgw.at.commands import submit
 from modemgw.at.errors import AtResponseError, CmeError, CommandFailed
+from modemgw.at.parser import AtParser, Final, InfoLine, Urc
 from modemgw.at.responses import UssdText, read_ussd
 from modemgw.at.ussd import other_coding_may_help, ussd_request
 
@@ -30,6 +32,17 @@ from modemgw.at.ussd import other_coding_may_help, ussd_request
 )
 def test_reading(text: str, read: UssdText) -> None:
     assert read_ussd(text) == read
+
+
+def test_a_line_of_a_text_is_not_the_result_of_a_send() -> None:
+    """TS 27.005 4.3: the OK of a message that was sent comes after its +CMGS."""
+    parser = AtParser()
+    parser.begin(submit(20))
+    parser.payload("00" * 20)
+    said = b'\r\n+CUSD: 0,"Top up?\r\nOK\r\nCancel",15\r\n\r\n+CMGS: 7\r\n\r\nOK\r\n'
+    assert parser.feed(said) == [
+        Urc("+CUSD", '+CUSD: 0,"Top up?\nOK\nCancel",15'), InfoLine("+CMGS: 7"), Final("OK"),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("text", ["+CUSD: x", "+CUSD:", "+CUSD", '+CUSD: "text"'])

@@ -107,14 +107,18 @@ def test_ucs2_is_recognised_whatever_it_is_called(text: str, dcs: int | None) ->
     assert (answer.text, answer.coding, answer.readable) == (text, U, True)
 
 
-@pytest.mark.parametrize("dcs", [15, 0, 1, 68, None])
-@pytest.mark.parametrize("text", TEXTS)
-def test_packed_septets_are_recognised_whatever_they_are_called(text: str, dcs: int | None) -> None:
+def in_gsm7(text: str) -> bool:
     try:
-        written = packed(text)
+        encode_gsm7(text)
     except TpduEncodeError:
-        pytest.skip("not in the GSM alphabet")
-    answer = read_answer(written, dcs)
+        return False
+    return True
+
+
+@pytest.mark.parametrize("dcs", [15, 0, 1, 68, None])
+@pytest.mark.parametrize("text", list(filter(in_gsm7, TEXTS)))
+def test_packed_septets_are_recognised_whatever_they_are_called(text: str, dcs: int | None) -> None:
+    answer = read_answer(packed(text), dcs)
     assert (answer.text, answer.readable) == (text, True)
 
 

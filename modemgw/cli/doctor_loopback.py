@@ -35,6 +35,9 @@ def run_loopback(request: Request, modem: str | None, number: str | None, *, yes
 
     def ask(name: str, to: str | None) -> bool:
         if yes:
+            click.echo(
+                f"{name} sends {MESSAGES} messages ({PARTS} parts) to itself; this takes up to two minutes.", err=True
+            )
             return True
         if as_json or not sys.stdin.isatty():
             fail(Exit.USAGE, f"--loopback sends {MESSAGES} messages ({PARTS} parts), which may cost money; add --yes")

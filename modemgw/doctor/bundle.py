@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from modemgw import __version__
+from modemgw.doctor.checks_store import lock_holder, read_only
 from modemgw.doctor.examine import Report
 from modemgw.doctor.redact import Scrubber, secrets_in
 from modemgw.errors import ModemgwError
@@ -162,7 +163,7 @@ def _events(store: Path, scrubber: Scrubber) -> Iterator[dict[str, Any]]:
     if not store.is_file():
         return
     try:
-        with contextlib.closing(sqlite3.connect(f"{store.resolve().as_uri()}?mode=ro", uri=True, timeout=2)) as db:
+        with contextlib.closing(read_only(store, lock_holder(store))) as db:
             rows = db.execute(
                 "SELECT e.id, e.at, e.kind, e.message_id, e.part, l.name, e.inbox_id, e.data FROM events e"
                 " LEFT JOIN lines l ON l.id = e.line_id ORDER BY e.id DESC LIMIT ?", (EVENTS,),

@@ -134,9 +134,11 @@ def _rules(host: Host) -> Iterator[Finding]:
                 f"{folder}/{RULES_NAME} is not that of this version: new modems may be left to ModemManager.", INSTALL,
             )  # fmt: skip
         return
+    grabber = host.running("ModemManager")
+    taken = f" {grabber} runs and takes every modem that is plugged in." if grabber is not None else ""
     yield Finding(
-        "udev.none", Area.MACHINE, Verdict.NOTE,
-        "The udev rules are not installed: ports change their names, and ModemManager may take them.", INSTALL,
+        "udev.none", Area.MACHINE, Verdict.NOTE if grabber is None else Verdict.WARNING,
+        f"The udev rules are not installed: ports change their names, and ModemManager may take them.{taken}", INSTALL,
     )  # fmt: skip
 
 

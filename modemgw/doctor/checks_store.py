@@ -225,7 +225,7 @@ def _inside(path: Path, holder: int | None, now_ms: int) -> tuple[list[Finding],
     if path.stat().st_size == 0:
         return [ok("database.new", Area.DATABASE, f"{path} is empty; it is filled at the first start.")], facts
     try:
-        with contextlib.closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=2)) as db:
+        with contextlib.closing(read_only(path, holder)) as db:
             problem = _quick_check(db, path)
             if problem is not None:
                 return [_corrupt(path, problem)], facts
@@ -264,6 +264,13 @@ def _inside(path: Path, holder: int | None, now_ms: int) -> tuple[list[Finding],
             )
         )
     return findings, facts
+
+
+def read_only(path: Path, holder: int | None) -> sqlite3.Connection:
+    """A connection that changes nothing; where nobody has the database, it leaves no files beside it either."""
+    alone = holder is None and not path.with_name(path.name + "-wal").exists()
+    uri = f"{path.resolve().as_uri()}?mode=ro{'&immutable=1' if alone else ''}"
+    return sqlite3.connect(uri, uri=True, timeout=2)
 
 
 def _quick_check(db: sqlite3.Connection, path: Path) -> str | None:

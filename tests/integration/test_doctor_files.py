@@ -83,6 +83,15 @@ async def test_a_damaged_database(tmp_path: Path) -> None:
     assert told.problems == ["database.corrupt"]
 
 
+async def test_a_sound_database_is_left_as_it_was(tmp_path: Path) -> None:
+    path = await made(tmp_path)
+    before = sorted(entry.name for entry in tmp_path.iterdir())
+    async with port(tmp_path / "tty", scripted()) as link:
+        told = await doctor(write_config(tmp_path, str(link)))
+    assert told.of("database.whole")["seen"].startswith(str(path))
+    assert sorted({entry.name for entry in tmp_path.iterdir()} - {"modemgw.toml"}) == before
+
+
 async def test_a_file_that_is_no_database(tmp_path: Path) -> None:
     (tmp_path / "modemgw.db").write_bytes(b"hello " * 1000)
     async with port(tmp_path / "tty", scripted()) as link:

@@ -173,15 +173,16 @@ class _Inside:
 
     def _tty(self, place: str, interface: str, number: int, wire: str) -> None:
         name = f"ttyUSB{number}"
-        os.symlink(wire, f"{self.root}/dev/{name}")  # before the event, which `_add` sends
-        with contextlib.suppress(FileExistsError):
-            os.symlink(f"188:{number}", f"{self.root}/dev/.node/{name}")
         port = f"{interface}/{name}"
         self._add(f"P: {port}\nE: SUBSYSTEM=usb-serial\n")
         self._add(
             f"P: {port}/tty/{name}\nE: SUBSYSTEM=tty\nE: DEVNAME=/dev/{name}\nE: MAJOR=188\nE: MINOR={number}\n"
             f"L: device=../../../{name}\n"
         )
+        # as in the kernel: what sysfs says is there before the node is
+        with contextlib.suppress(FileExistsError):
+            os.symlink(f"188:{number}", f"{self.root}/dev/.node/{name}")
+        os.symlink(wire, f"{self.root}/dev/{name}")
         self._plugged[place].append((number, f"{port}/tty/{name}"))
 
     def unplug(self, *sticks: tuple[int, str]) -> None:

@@ -67,6 +67,8 @@ def doctor(
 
     from modemgw.doctor.examine import diagnose
 
+    if loopback and bundle is not None:
+        fail(Exit.USAGE, "--loopback and --bundle are two things: try the modem first, then make the bundle")
     request = _request(config, port, url, api_key, root)
     if loopback:
         from modemgw.cli.doctor_loopback import run_loopback

@@ -135,6 +135,12 @@ async def test_a_bundle_that_cannot_be_written(tmp_path: Path) -> None:
     assert status == 2
 
 
+async def test_a_trial_and_a_bundle_are_two_things(tmp_path: Path) -> None:
+    status, _, err = await modemgw("doctor", "--loopback", "--bundle", str(tmp_path / "x.tar.gz"))
+    assert status == 2
+    assert "two things" in err
+
+
 def _swapped(digits: str) -> str:
     """As a number stands in a PDU: semi-octets exchanged, filled with F (TS 23.040 9.1.2.3)."""
     padded = digits + "F" * (len(digits) % 2)

@@ -36,6 +36,10 @@ def states(rig: Rig) -> list[str]:
 async def test_a_healthy_service_is_not_disturbed(tmp_path: Path) -> None:
     async with running(tmp_path, modems=2, config='[smpp]\nlisten = "127.0.0.1:0"\n') as rig:
         told = await examine(rig, tmp_path)
+        status, asked = await rig.call("POST", "/v1/modems/m1/examine")
+        assert status == 200
+        assert {"question": "AT+CFUN?", "lines": ["+CFUN: 1"], "error": None} in asked["answers"]
+        assert (await rig.call("POST", "/v1/modems/nobody/examine"))[0] == 404
         one = await examine(rig, tmp_path, "--port", rig.sim.modems[0].port)
         assert states(rig) == ["ready", "ready"]
     assert told.problems == one.problems == []
@@ -49,6 +53,8 @@ async def test_a_healthy_service_is_not_disturbed(tmp_path: Path) -> None:
 async def test_a_pin_is_one_problem_with_all_that_follows(tmp_path: Path) -> None:
     async with running(tmp_path, wait=False, pin="4321") as rig:
         await until(lambda: _in_state(rig, "blocked"), 15, lambda: str(states(rig)))
+        status, refusal = await rig.call("POST", "/v1/modems/m0/examine")
+        assert (status, "cannot be asked now" in refusal["detail"]) == (409, True), refusal
         await rig.submit("+79991234567", "waits")
         await _age(rig, 3600)
         told = await examine(rig, tmp_path)

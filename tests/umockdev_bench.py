@@ -12,6 +12,7 @@ import functools
 import glob
 import json
 import os
+import shutil
 import sys
 import time
 import tty
@@ -235,6 +236,7 @@ class _Inside:
     def close(self) -> None:
         for ear in self._ears:
             ear.close()
+        shutil.rmtree(self.root, ignore_errors=True)
 
 
 async def _serve() -> None:

@@ -98,6 +98,10 @@ class Arrivals:
         """Commands that may bring announcements to our port: to try till one is accepted. None: leave it."""
         return self._port.others()
 
+    def deaf(self) -> bool:
+        """Announcements do not come to our port, whatever it is told."""
+        return self._port.deaf()
+
     def port_changed(self, command: str) -> None:
         self._port.accepted(command)
 

@@ -340,6 +340,11 @@ class PowerWarning:
 
 
 @dataclass(frozen=True, slots=True)
+class Unannounced:
+    """Messages arrive, nothing announces them at this port, and no command brought the announcements here."""
+
+
+@dataclass(frozen=True, slots=True)
 class UnknownUrc:
     """A line that nobody asked for and no table knows."""
 
@@ -360,6 +365,7 @@ ModemEvent = (
     | UssdReply
     | LateCmgs
     | PowerWarning
+    | Unannounced
     | UnknownUrc
 )
 

@@ -34,6 +34,7 @@ from modemgw.modem.driver import (
     StorageFill,
     StoredPdu,
     TpduHex,
+    Unannounced,
 )
 from modemgw.modem.driver_events import event_of
 from modemgw.modem.driver_registration import RegistrationWatch
@@ -264,11 +265,15 @@ class AtDriver:
                 self._info = replace(info, cnmi=values)
                 self._arrivals.reports_changed(ds)
                 self._learned.put("cnmi", list(values))
+        deaf = self._arrivals.deaf()
         for command in self._arrivals.other_ports():
             log.warning("%s: messages come unannounced; trying %s", self.url, command)
-            if await self._quietly(plain(command, commands.FUNCTION_S)):
+            deaf = not await self._quietly(plain(command, commands.FUNCTION_S))
+            if not deaf:
                 self._arrivals.port_changed(command)
                 break
+        if deaf:
+            self._on_event(Unannounced())
 
     async def announces(self) -> bool:
         await self._mend_arrivals()

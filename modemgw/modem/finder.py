@@ -77,6 +77,8 @@ class Finder:
         self._known: dict[str, _Known] = {}
         self._answered: set[tuple[str | None, int | None]] = set()  # (usb id, interface) that spoke AT
         self._told: dict[str, str] = {}
+        self._avoided: set[tuple[str | None, int | None]] = set()  # (usb id, interface) that was left for another
+        self._seen: dict[str, FoundPort] = {}
         self._looked = False
         self._lock = asyncio.Lock()
 
@@ -98,7 +100,8 @@ class Finder:
         """The modems that are not in use, one port each. Devices are asked side by side, their ports in turn."""
         async with self._lock:
             ports = await asyncio.to_thread(self._ports)
-            urls = {port.url for port in ports}
+            self._seen = {port.url: port for port in ports}
+            urls = set(self._seen)
             for gone in self._known.keys() - urls:
                 del self._known[gone]
             busy = {_node(port) for port in self._in_use()}
@@ -118,7 +121,7 @@ class Finder:
         """The first port that tells its IMEI, else the first that speaks AT."""
         nameless: FoundModem | None = None
         silent: list[FoundPort] = []
-        for port in sorted(ports, key=lambda port: (port.usb, port.interface) not in self._answered):
+        for port in sorted(ports, key=self._order):
             modem = await self._ask(port)
             if modem is not None and modem.imei is not None:
                 return await self._ask_better(port, silent) or modem
@@ -126,6 +129,16 @@ class Finder:
             if modem is None:
                 silent.append(port)
         return nameless
+
+    def _order(self, port: FoundPort) -> tuple[bool, bool]:
+        key = (port.usb, port.interface)
+        return key in self._avoided, key not in self._answered
+
+    def avoid(self, port: str) -> None:
+        """This port of a device, and of all of its kind, is asked last from now on."""
+        known = self._seen.get(port)
+        if known is not None and known.usb is not None:
+            self._avoided.add((known.usb, known.interface))
 
     async def _ask_better(self, answered: FoundPort, silent: list[FoundPort]) -> FoundModem | None:
         """A modem that was starting while its AT port was asked has answered at another of its ports, which may not

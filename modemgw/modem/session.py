@@ -33,6 +33,7 @@ from modemgw.modem.driver import (
     SimChanged,
     StorageFill,
     StorageFull,
+    Unannounced,
     UssdReply,
 )
 from modemgw.modem.ladder import Rung
@@ -156,6 +157,10 @@ class Session:
         elif isinstance(event, PowerWarning):
             log.warning("%s: the modem complains of its power: %s", self._settings.name, event.text)
             self._note("line.power", text=event.text)
+        elif isinstance(event, Unannounced):
+            if self._ladder.has(Rung.OTHER_PORT, time.monotonic()):
+                reason = "Messages come unannounced: the modem tells of them at another of its ports."
+                self._fail(Climb(Rung.OTHER_PORT, reason, again=True))
         elif isinstance(event, UssdReply):
             self.conversation.on_reply(event)
         else:

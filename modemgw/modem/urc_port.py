@@ -59,6 +59,13 @@ class UrcPort:
         if not self._heard:
             self._unannounced += count
 
+    def deaf(self) -> bool:
+        """Messages come unannounced, and there is nothing left to try; told once for each that came so."""
+        if not self._unannounced or self._heard or self._left > 0:
+            return False
+        self._unannounced = 0
+        return True
+
     def others(self) -> list[str]:
         """The commands to try now till one is accepted, none: leave it.
 

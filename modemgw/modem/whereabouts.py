@@ -158,6 +158,11 @@ class Whereabouts:
         """See `Claims.release`."""
         self._claims.release(self._settings.name)
 
+    def avoid(self, port: str) -> None:
+        """See `Finder.avoid`."""
+        if self._finder is not None:
+            self._finder.avoid(port)
+
     async def siblings(self, port: str) -> list[str]:
         """The other free AT ports of the device behind `port`, the best first."""
         if self._finder is None or "://" in port:

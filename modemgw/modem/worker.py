@@ -401,6 +401,7 @@ class Worker:
             if other is not None:
                 log.warning("%s: from %s to %s", self.settings.name, port, other)
                 self._tried = {*self._tried, port}
+                self._whereabouts.avoid(port)
                 self.port = other
         elif rung is Rung.USB_RESET:
             device = usb_device(port)

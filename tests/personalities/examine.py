@@ -30,14 +30,16 @@ from tests.rig import API_KEY, Rig, until
 
 PEER = "+79991234567"
 TEXTS = {"GSM-7": "hello [from] a test", "UCS-2": "Привет, мир 😀", "3 parts": "Три части одного сообщения. " * 6}
+NO_REPORT = "report: none came"
 LIMIT_S = 30.0  # for a step, and as much again as the model's own times ask for
 
 #: Pauses of the gateway that are waits for real hardware: in a compressed run they are as short as the model's times.
 PAUSES = [
-    (channel, "QUIET_S"), (channel, "LONE_OK_S"), (finder, "BOOTING_S"), (init_messages, "NOT_READY_PAUSE_S"),
-    (init_sim, "BUSY_PAUSE_S"), (receiver, "STORE_RETRY_S"), (receiver, "UNPROVED_SWEEP_S"), (session, "UNTOLD_SWEEP_S"), (session, "REGISTRATION_S"),
+    (channel, "QUIET_S"), (channel, "LONE_OK_S"), (finder, "BOOTING_S"), (finder, "SILENT_S"),
+    (init_messages, "NOT_READY_PAUSE_S"), (init_sim, "BUSY_PAUSE_S"), (receiver, "STORE_RETRY_S"),
+    (receiver, "UNPROVED_SWEEP_S"), (session, "UNTOLD_SWEEP_S"), (session, "REGISTRATION_S"),
     (supervisor, "DISCOVERY_S"), (worker, "MISSING_S"), (worker, "LOCATE_S"), (worker, "FOLLOW_S"),
-    (worker, "RESET_GRACE_S"), (worker, "PATIENT_PAUSE_S"), (worker, "TROUBLE_S"), (finder, "SILENT_S"),
+    (worker, "RESET_GRACE_S"), (worker, "PATIENT_PAUSE_S"), (worker, "TROUBLE_S"),
 ]  # fmt: skip
 
 
@@ -76,15 +78,21 @@ def compressed(scale: float) -> Iterator[None]:
         yield
 
 
-async def examine(name: str, directory: Path, scale: float = 1.0) -> Row:
+async def examine(name: str, directory: Path, scale: float = 1.0, limit_s: float = LIMIT_S) -> Row:
     """Everything about one personality; never raises for what the gateway does."""
     personality = load(name)
     row = Row(name, personality.title, personality.usb.id, oddities=oddities(personality))
     with compressed(scale):
         async with Simulation(
-            modems=1, dir=directory, personality=name, cold=True, names="tty", time_scale=scale, report_delay=0.2 * max(scale, 0.1)
+            modems=1,
+            dir=directory,
+            personality=name,
+            cold=True,
+            names="tty",
+            time_scale=scale,
+            report_delay=0.2 * max(scale, 0.1),
         ) as sim:
-            examination = Examination(row, sim, Machine(sim, directory), directory, scale)
+            examination = Examination(row, sim, Machine(sim, directory), directory, scale, limit_s)
             with examination.machine.seen():
                 async with examination.gateway() as rig:
                     await examination.run(rig)
@@ -94,15 +102,23 @@ async def examine(name: str, directory: Path, scale: float = 1.0) -> Row:
 class Examination:
     """The steps, in order; a step that fails says why, and the next one is tried all the same."""
 
-    def __init__(self, row: Row, sim: Simulation, machine: Machine, directory: Path, scale: float) -> None:
-        self.row, self.sim, self.machine, self._scale = row, sim, machine, scale
+    def __init__(
+        self, row: Row, sim: Simulation, machine: Machine, directory: Path, scale: float, limit_s: float
+    ) -> None:
+        self.row, self.sim, self.machine = row, sim, machine
         self._directory = directory
         self._model = sim.modems[0].modem.personality
         boot = self._model.boot
         own = boot.boot_s + boot.sim_s + boot.sms_s + boot.register_s
-        self._limit_s = LIMIT_S + 3 * own + self._model.memory.cmgl_stall_s * bool(self._model.memory.cmgl_stall_nth)
+        self._limit_s = (
+            (limit_s if scale < 1 else 3 * limit_s)
+            + 3 * own
+            + self._model.memory.cmgl_stall_s * bool(self._model.memory.cmgl_stall_nth)
+        )
         self._known = any(port.known_modem for port in machine.ports())
         self._count = 0
+        self._reported = False
+        self._kind = "-"
 
     @contextlib.asynccontextmanager
     async def gateway(self) -> AsyncIterator[Rig]:
@@ -135,6 +151,8 @@ class Examination:
         row.replug, row.replug_s = await self._replugged(rig, "replug")
         if self._known:
             row.renamed, _ = await self._replugged(rig, "another name", renumber=True)
+        if row.reports == "no":
+            await self._step("reports at last", self._reported_at_last(rig))
 
     async def _step(self, what: str, work: Awaitable[None]) -> bool:
         try:
@@ -168,7 +186,7 @@ class Examination:
         row.identified = _yes(right)
         if not right:
             row.trouble.append(f"identified as {info.manufacturer} {info.model} {info.imei} {info.imsi}")
-        row.reports = {"direct": "CDS", "stored": "CDSI"}.get(info.reports, "-")
+        row.reports = self._kind = {"direct": "CDS", "stored": "CDSI"}.get(info.reports, "-")
 
     # ------------------------------------------------------------ messages
 
@@ -184,12 +202,30 @@ class Examination:
             await rig.until_state(message["id"], wanted, "delivered", limit_s=self._limit_s)
         except AssertionError:
             state = (await rig.message(message["id"]))["state"]
-            if wanted == "delivered" and state == "sent":
+            if wanted == "delivered" and state == "sent" and not self._reported:
                 self.row.reports = "no"
-                self.row.trouble.append("report: none came")
+                self.row.trouble.append(NO_REPORT)
             else:
                 raise AssertionError(f"{text[:20]!r} is {state}: {_views(rig)}") from None
+        self._reported = self._reported or wanted == "delivered"
         assert self.sim.far[-1].text == text, (self.sim.far[-1].text, text)
+
+    async def _reported_at_last(self, rig: Rig) -> None:
+        """The first were lost; the look of every minute finds the port of announcements, if it can be found."""
+        made = self._worker(rig)
+        assert made is not None
+        for _ in range(4):
+            current = made._session
+            await made.errand(lambda driver: driver.announces())
+            with contextlib.suppress(AssertionError):
+                await until(_met(lambda current=current: made._session is not current), 1.0, str)
+            await self._ready(rig)
+            if made._session is not current:
+                break
+        message = await rig.submit(PEER, "now?")
+        await rig.until_state(message["id"], "delivered", limit_s=10.0)
+        self.row.reports = self._kind
+        self.row.trouble[self.row.trouble.index(NO_REPORT)] = "report: none until the port of announcements was found"
 
     async def _receive(self, rig: Rig) -> None:
         for text in TEXTS.values():
@@ -215,14 +251,13 @@ class Examination:
         row, modem = self.row, self.sim.modems[0].modem
         made = self._worker(rig)
         assert made is not None
-        current = made._session
-        if current is None or Rung.RESET not in made._vitals.ladder.allowed:
+        if Rung.RESET not in made._vitals.ladder.allowed:
             return
-        resets = modem.resets
-        began = time.monotonic()
-        current._fail(Climb(Rung.RESET, "The examination wants it so.", again=True))
+        current, resets, began = made._session, modem.resets, time.monotonic()
 
         async def reset() -> None:
+            assert current is not None, f"there is nothing to reset: {_views(rig)}"
+            current._fail(Climb(Rung.RESET, "The examination wants it so.", again=True))
             await until(_met(lambda: modem.resets > resets), self._limit_s, lambda: f"no reset: {_views(rig)}")
             await until(_met(lambda: made._session is not current), self._limit_s, lambda: f"no end: {_views(rig)}")
             self.machine.look()

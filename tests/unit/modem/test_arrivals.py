@@ -442,3 +442,17 @@ async def test_a_line_that_says_both_that_it_started_and_that_it_is_ready() -> N
     boot.told("+READY", "+READY")
     assert boot.started
     assert boot.ready
+
+
+def test_a_port_is_deaf_once_nothing_is_left_to_try() -> None:
+    port = UrcPort({}, "modem", Learned())
+    assert not port.deaf(), "nothing came yet"
+    port.unannounced(1)
+    assert port.deaf()
+    assert not port.deaf(), "told once"
+    tried = UrcPort({"at": ("AT^PORTSEL=1",)}, "modem", Learned())
+    tried.unannounced(1)
+    assert not tried.deaf(), "there is a command to try first"
+    port.heard()
+    port.unannounced(1)
+    assert not port.deaf(), "announcements do come"

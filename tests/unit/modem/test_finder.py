@@ -168,3 +168,13 @@ async def test_a_port_that_somebody_holds_is_told_once(
         assert "Maker Stick may be a modem: The port" in caplog.text
         assert "is in use" in caplog.text
         held.close()
+
+
+async def test_a_port_that_was_left_is_asked_last() -> None:
+    async with Peer(over(TELLS, ALIVE)) as first, Peer(over(TELLS, ALIVE)) as second:
+        finder = Finder(list, lambda: [port(first, interface=2), port(second, interface=3)])
+        (found,) = await finder.find()
+        assert found.port == first.url
+        finder.avoid(first.url)
+        (found,) = await finder.find()
+        assert found.port == second.url

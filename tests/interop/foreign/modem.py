@@ -56,6 +56,14 @@ class Habits:
     busy_s: float = 0.0
     chatter: tuple[str, ...] = ()  # said when the port appears
     noise: tuple[str, ...] = ()  # said at every point
+    ok: tuple[str, ...] = ("OK",)  # each in a write of its own
+    quiet: bool = False  # ATQ1 at power-on
+    numeric: bool = False  # ATV0 at power-on
+    lost: int = 0  # bytes that are lost when the port appears
+    function: int = 1  # AT+CFUN at power-on
+    listing: str = "4"  # what AT+CMGL takes; "": nothing
+    shift: int = 0  # from a place to the one that is announced
+    no_sim: bool = False
     registered: dict[str, int | None] = field(default_factory=lambda: {"+CREG": 1, "+CGREG": 1, "+CEREG": 1})
 
 
@@ -85,6 +93,8 @@ class Modem:
         self.receive = h.receive if h.receive in h.memories else self.memory
         self.buffer, self.state, self.unacknowledged = bytearray(), "command", 0
         self.ready_at = asyncio.get_running_loop().time() + h.busy_s
+        self.quiet, self.verbose, self.lost, self.function = h.quiet, not h.numeric, h.lost, h.function
+        self.text_mode = True
 
     def plug(self) -> None:
         self.master, self.slave = pty.openpty()
@@ -109,7 +119,8 @@ class Modem:
 
     def say(self, *lines: str) -> None:
         """Lines of an answer, or URCs."""
-        self.write("".join(self.habits.before + line + self.habits.after for line in lines).encode("latin-1"))
+        before = self.habits.before if self.verbose else ""
+        self.write("".join(before + line + self.habits.after for line in lines).encode("latin-1"))
 
     def register(self, stat: int) -> None:
         for name, known in self.habits.registered.items():
@@ -128,6 +139,7 @@ class Modem:
         if self.state == "air":
             self.breaches.append(f"bytes between payload and result: {data!r}")
             return
+        data, self.lost = data[self.lost :], max(self.lost - len(data), 0)
         if self.echo or self.habits.echo_always:
             self.write(data)
         for byte in data:
@@ -169,7 +181,13 @@ class Modem:
         if self.state in ("busy", "air"):
             self.state = "command"
         self._noise()
-        self.say(text)
+        if self.quiet:
+            return
+        if not self.verbose:
+            self.write({"OK": b"0\r", "ERROR": b"4\r"}.get(text, text.encode() + b"\r"))
+            return
+        for result in self.habits.ok if text == "OK" else (text,):
+            self.say(result)
         self._noise()
 
     def _error(self, code: int) -> None:
@@ -186,6 +204,11 @@ class Modem:
         name, rest = (found[1].upper(), found[2]) if found else (text, "")
         if name in self.habits.refused:
             return self._error(4)
+        if name in ("Q0", "Q1") or text in ("Q0V1", "V1"):
+            self.quiet, self.verbose = name == "Q1", True
+            return self._final()
+        if name in _SIM and (self.habits.no_sim or self.function != 1):
+            return self._final("ERROR")
         if name in _SIM:
             if asyncio.get_running_loop().time() < self.ready_at:
                 return self._error(14 if name in ("+CPIN", "+CIMI", "+CCID", "+CNUM") else 314)
@@ -236,10 +259,12 @@ class Modem:
         return ['+CSCA: "+79160000000",145']
 
     def _do_cmgf(self, rest: str) -> list[str]:
-        return ["+CMGF: 0"] if rest == "?" else []
+        self.text_mode = self.text_mode if rest == "?" else rest == "=1"
+        return [f"+CMGF: {int(self.text_mode)}"] if rest == "?" else []
 
     def _do_cfun(self, rest: str) -> list[str]:
-        return ["+CFUN: 1"] if rest == "?" else []
+        self.function = self.function if rest == "?" else int(rest[1:2])
+        return [f"+CFUN: {self.function}"] if rest == "?" else []
 
     def _do_cmms(self, rest: str) -> list[str]:
         return ["+CMMS: (0-2)"] if rest == "=?" else []
@@ -312,7 +337,7 @@ class Modem:
         self.say(head, *between, octets.hex() if self.habits.lower else octets.hex().upper())
 
     def _do_cmgl(self, rest: str) -> list[str] | int:
-        if rest != "=4":
+        if rest.strip('="') != self.habits.listing:
             return 303
         for index, entry in sorted(self.stored[self.memory].items()):
             self._with_pdu(f"+CMGL: {index},{entry[0]},,{len(entry[1])}", entry[1], self.habits.noise)
@@ -328,6 +353,8 @@ class Modem:
         return []
 
     def _do_cmgd(self, rest: str) -> list[str] | int:
+        if rest == "=?":
+            return 303
         entry = self.stored[self.memory].pop(int(rest[1:]), None)
         if entry is None:
             return 321
@@ -362,7 +389,8 @@ class Modem:
                     return
                 places[free] = [0, self.waiting.popleft()]
                 if mode:
-                    self.say(f'+CDSI: "{h.report_named or memory}",{free}' if report else f'+CMTI: "{memory}",{free}')
+                    named = h.report_named or memory
+                    self.say(f'+CDSI: "{named}",{free}' if report else f'+CMTI: "{memory}",{free + h.shift}')
             else:
                 self.waiting.popleft()
 
@@ -380,6 +408,8 @@ class Modem:
 
     async def _payload(self, hexed: str) -> None:
         h = self.habits
+        if self.text_mode:
+            self.breaches.append(f"a PDU goes out as a text to {self.length}")
         try:
             message = codec.submit(hexed, self.length)
         except (AssertionError, ValueError, IndexError, KeyError) as problem:

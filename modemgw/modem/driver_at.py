@@ -251,8 +251,11 @@ class AtDriver:
         forms = self._profile.acknowledge or (commands.ACKNOWLEDGE.text,)
         return list(dict.fromkeys([*([known] if known and known.startswith("AT+CNMA") else []), *forms]))
 
-    async def _mend_arrivals(self) -> None:
-        """Reports that never come, or announcements that come out of another port: the other way is tried."""
+    async def _mend_arrivals(self) -> bool:
+        """Reports that never come, or announcements that come out of another port: the other way is tried.
+
+        True: announcements were told to come out of another port.
+        """
         info = self._info
         ds = self._arrivals.other_reports(asyncio.get_running_loop().time())
         if ds is not None and info is not None and len(info.cnmi) > 3:
@@ -265,18 +268,20 @@ class AtDriver:
                 self._info = replace(info, cnmi=values)
                 self._arrivals.reports_changed(ds)
                 self._learned.put("cnmi", list(values))
-        deaf = self._arrivals.deaf()
+        deaf, moved = self._arrivals.deaf(), False
         for command in self._arrivals.other_ports():
             log.warning("%s: messages come unannounced; trying %s", self.url, command)
             deaf = not await self._quietly(plain(command, commands.FUNCTION_S))
             if not deaf:
                 self._arrivals.port_changed(command)
+                moved = True
                 break
         if deaf:
             self._on_event(Unannounced())
+        return moved
 
     async def announces(self) -> bool:
-        await self._mend_arrivals()
+        moved = await self._mend_arrivals()
         wanted = self._info.cnmi if self._info is not None else ()
         if not wanted:
             return True
@@ -284,6 +289,10 @@ class AtDriver:
             true = first((await self.channel.run(commands.INDICATIONS_ASK)).texts, read_indications, "indications")
         except (AtResponseError, CommandFailed):
             return True  # it does not tell
+        if moved and true != wanted:
+            # what went to the other port was not acknowledged, so it has given up handing over; to set it up anew would
+            # choose the first port again
+            return await self._quietly(commands.set_indications(wanted))
         return true == wanted
 
     # ------------------------------------------------------------ state

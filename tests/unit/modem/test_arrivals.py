@@ -242,6 +242,21 @@ async def test_what_lies_in_a_memory_that_was_empty_has_arrived_since() -> None:
         assert r.count(r"AT\^MODEM") == 1
 
 
+async def test_a_way_that_was_given_up_with_the_wrong_port_is_set_again_in_place() -> None:
+    """Unacknowledged reports made the modem fall back (TS 27.005 3.4.1); a set-up anew would choose the first port."""
+    answers = Turns(said("+CNMI: 2,1,0,1,0", "OK"), said("+CNMI: 2,1,0,0,0", "OK"))
+    script: dict[str, Answer] = {r"AT\^.*": OK, r"AT\+CMGL=4": Turns(*LISTED), r"AT\+CNMI\?": answers}
+    async with rig(script, profile=PORTS) as r:
+        await r.driver.initialise(DriverSettings())
+        await r.driver.list_messages("SM")
+        await r.driver.list_messages("SM")
+        set_before = r.count(r"AT\+CNMI=2,1,0,1,0")
+        assert await r.driver.announces()
+        assert r.count(r"AT\^MODEM") == 1
+        assert r.count(r"AT\+CNMI=2,1,0,1,0") == set_before + 1
+        assert not await r.driver.announces()  # the port stays, and it has forgotten once more: set up anew
+
+
 async def test_messages_that_are_announced_leave_the_port_alone() -> None:
     script: dict[str, Answer] = {r"AT\^.*": OK, r"AT\+CMGL=4": Turns(*LISTED)}
     async with rig(script, profile=PORTS) as r:

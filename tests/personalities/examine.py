@@ -31,6 +31,7 @@ from tests.rig import API_KEY, Rig, until
 PEER = "+79991234567"
 TEXTS = {"GSM-7": "hello [from] a test", "UCS-2": "Привет, мир 😀", "3 parts": "Три части одного сообщения. " * 6}
 NO_REPORT = "report: none came"
+REPORT_S = 4.0  # for the first report in a compressed run
 LIMIT_S = 30.0  # for a step, and as much again as the model's own times ask for
 
 #: Pauses of the gateway that are waits for real hardware: in a compressed run they are as short as the model's times.
@@ -75,6 +76,8 @@ def compressed(scale: float) -> Iterator[None]:
             least = max(scale, 0.02)
             short = tuple(v * least for v in value) if isinstance(value, tuple) else value * least
             stack.enter_context(mock.patch.object(module, name, short))
+        if scale != 1:
+            stack.enter_context(mock.patch.object(channel, "RESYNC_PROBE_S", (0.5, 0.7, 1.0)))
         yield
 
 
@@ -117,6 +120,7 @@ class Examination:
         )
         self._known = any(port.known_modem for port in machine.ports())
         self._count = 0
+        self._scale = scale
         self._reported = False
         self._kind = "-"
 
@@ -151,8 +155,8 @@ class Examination:
         row.replug, row.replug_s = await self._replugged(rig, "replug")
         if self._known:
             row.renamed, _ = await self._replugged(rig, "another name", renumber=True)
-        if row.reports == "no":
-            await self._step("reports at last", self._reported_at_last(rig))
+        if row.reports == "no" and not await self._step("reports at last", self._reported_at_last(rig)):
+            row.trouble.pop()  # which says no more than the first
 
     async def _step(self, what: str, work: Awaitable[None]) -> bool:
         try:
@@ -199,7 +203,9 @@ class Examination:
         message = await rig.submit(PEER, text)
         wanted = "sent" if self.row.reports in ("-", "no") else "delivered"
         try:
-            await rig.until_state(message["id"], wanted, "delivered", limit_s=self._limit_s)
+            await rig.until_state(message["id"], "sent", "delivered", limit_s=self._limit_s)
+            limit_s = self._limit_s if self._reported or self._scale == 1 else REPORT_S
+            await rig.until_state(message["id"], wanted, "delivered", limit_s=limit_s)
         except AssertionError:
             state = (await rig.message(message["id"]))["state"]
             if wanted == "delivered" and state == "sent" and not self._reported:
@@ -223,7 +229,7 @@ class Examination:
             if made._session is not current:
                 break
         message = await rig.submit(PEER, "now?")
-        await rig.until_state(message["id"], "delivered", limit_s=10.0)
+        await rig.until_state(message["id"], "delivered", limit_s=REPORT_S)
         self.row.reports = self._kind
         self.row.trouble[self.row.trouble.index(NO_REPORT)] = "report: none until the port of announcements was found"
 

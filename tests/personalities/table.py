@@ -74,8 +74,11 @@ def _trouble(rows: Sequence[Row]) -> list[str]:
 
 def _plain(text: str) -> str:
     """Without the names of this run."""
-    found = re.match(r"([^:]+): .* at \S+: (\w+), (.*)", text)
-    return (f"{found[1]}: {found[2]}. {found[3]}" if found else text).rstrip(".: ")
+    found = re.match(r"([^:]+): (.*): \S+ at \S+: (\w+), (.*)", text)
+    if found is None:
+        return text.rstrip(".: ")
+    why = found[4] if found[4] != "None" else found[2]
+    return f"{found[1]}: {found[3]}. {why}".rstrip(".: ")
 
 
 def _cell(row: Row, column: str) -> str:

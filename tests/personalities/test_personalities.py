@@ -19,7 +19,7 @@ NO_S = 4.0  # how long is waited for what the table says does not work
 async def test_the_gateway_on(name: str, tmp_path: Path) -> None:
     documented = read_table(MODEMS.read_text(encoding="utf-8")).get(name)
     assert documented is not None, f"{name} is not in docs/modems.md: run python -m tests.personalities"
-    limit_s = NO_S if "no" in (documented["identified"], documented["receive"]) else LIMIT_S
+    limit_s = NO_S if "no" in (documented["identified"], documented["receive"], documented["reports"]) else LIMIT_S
     row = await examine(name, tmp_path, scale_of(name, SCALE), limit_s)
     columns = HANGING if load(name).radio.silent_after else CHECKED
     found = {column: getattr(row, column) for column in columns}

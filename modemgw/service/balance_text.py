@@ -59,6 +59,8 @@ _UNIT = re.compile(
 )
 _LINE_START = re.compile(r"(?:\A|\n)\s*\Z")
 _MENU_ITEM = re.compile(r"(?:[.)>-]\s*|\s+)[^\W\d]")
+#: A USSD text has 182 characters; a modem gone mad can say thousands, and the reading of those would take seconds.
+LONGEST = 600
 _DATE = re.compile(r"\d{1,2}[./-]\d{1,2}[./-]\d{2,4}|\d{4}-\d{2}-\d{2}|\d{1,2}:\d{2}(?::\d{2})?")
 
 
@@ -73,8 +75,10 @@ class Amount:
 def read_amount(text: str, pattern: re.Pattern[str] | None = None, default: str | None = None) -> Amount | None:
     """The balance that a text tells; None if it tells none. With a `pattern`, what that finds and nothing else.
 
-    `default` is the currency of amounts that name none, and of "руб." where that is not the Russian one.
+    `default` is the currency of amounts that name none, and of "руб." where that is not the Russian one. Of a text
+    longer than any that a network sends the beginning is read.
     """
+    text = text[:LONGEST]
     if pattern is not None:
         return _by_pattern(text, pattern, default)
     best: tuple[float, Amount] | None = None

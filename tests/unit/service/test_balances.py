@@ -105,6 +105,11 @@ def test_no_text_raises(text: str) -> None:
     read_amount(text, re.compile(r"(\S+)"), "RUB")
 
 
+def test_of_an_endless_text_the_beginning_is_read() -> None:
+    assert read_amount("Balance 5.00 RUB " + "1 234" * 100_000) == read_amount("Balance 5.00 RUB")
+    assert read_amount("x" * 1000 + " Balance 5.00 RUB") is None
+
+
 @pytest.mark.parametrize(
     ("pattern", "text", "found"),
     [

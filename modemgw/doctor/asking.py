@@ -41,7 +41,11 @@ SLOW_ALL_S = 20.0
 
 SPEEDS = (115_200, 9_600, 57_600, 38_400, 19_200, 230_400, 460_800, 921_600, 4_800)
 
-_DONE = re.compile(rb"(?:^|[\r\n])(?:OK|ERROR|0)\r?\n|\+CM[ES] ERROR|COMMAND NOT SUPPORT|(?:^|[\r\n])0\r\Z")
+_DONE = re.compile(
+    rb"(?:^|[\r\n]) *(?:OK|ok|ERROR) *[\r\n]|(?:^|[\r\n])0\r?\n|\+CM[ES] ERROR|COMMAND NOT SUPPORT|(?:^|[\r\n])0\r\Z"
+)
+_MUTE = re.compile(rb"\+CMEE: ?[0-2]")  # an answer, but no result
+MUTE_S = 1.0
 _NMEA = re.compile(rb"\$G[A-Z]{4},")
 
 
@@ -174,7 +178,26 @@ async def probe(transport: Transport, patience_s: Sequence[float]) -> Probe:
                 return Probe(Heard.MODEM, took_s, sample)
         if number > 1 and _kind(bytes(heard)) is Heard.WORDS:
             break
+    if len(patience_s) > 1 and await _mute(transport, heard, came):
+        return Probe(Heard.MODEM, loop.time() - began, bytes(heard[:200]))
     return Probe(_kind(bytes(heard)), loop.time() - began, bytes(heard[:200]))
+
+
+async def _mute(transport: Transport, heard: bytearray, came: asyncio.Event) -> bool:
+    """A modem that was told to keep its results to itself (ATQ1) answers questions all the same. Makes it speak."""
+    if _kind(bytes(heard)) not in (Heard.ECHO, Heard.WORDS, Heard.NOTHING) or not transport.is_open:
+        return False
+    transport.write(commands.ERRORS_ASK.wire)
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(MUTE_S):
+            while _MUTE.search(bytes(heard)) is None and transport.is_open:
+                came.clear()
+                await came.wait()
+    if _MUTE.search(bytes(heard)) is None or not transport.is_open:
+        return False
+    transport.write(commands.RESULTS_ON.wire)
+    await _quiet(came, 0.2)
+    return True
 
 
 def _kind(heard: bytes) -> Heard:

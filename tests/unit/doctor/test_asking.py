@@ -6,10 +6,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from modemgw.at import commands
-from modemgw.doctor.asking import CLOCK, Answers, Heard, Probe, _kind
+from modemgw.doctor.asking import Answers, Heard, Probe, _kind, probe
 from modemgw.doctor.checks_modem import check_answers, modem_time
 from modemgw.doctor.findings import Verdict
 from modemgw.doctor.wanted import Wanted
+from modemgw.modem.questions import CLOCK
+from modemgw.modem.transport import open_transport
+
+from tests.unit.modem.peer import Answer, Peer
 
 
 @pytest.mark.parametrize(
@@ -72,3 +76,31 @@ def test_a_modem_with_another_imei() -> None:
         answers(IMEI="864425040000018"), Wanted("a", "/dev/x", imei="111111111111111"), datetime.now(UTC)
     )
     assert next(f.key for f in found if f.verdict is Verdict.PROBLEM) == "modem.other"
+
+
+async def asked(peer: Peer, *patience_s: float) -> Heard:
+    transport = await open_transport(peer.url)
+    try:
+        return (await probe(transport, patience_s)).heard
+    finally:
+        transport.close()
+
+
+@pytest.mark.parametrize(
+    "result", [b"\r\nOK\r\n", b"\r\nok\r\n", b"\r\n OK\r\n", b"\r\nOK \r\n", b"\rOK\r", b"0\r", b"\r\nERROR\r\n"]
+)
+async def test_results_of_every_kind_are_a_modems(result: bytes) -> None:
+    async with Peer({"AT": b"\r\n^RSSI: 20\r\n" + result}) as peer:
+        assert await asked(peer, 1.0, 1.0) is Heard.MODEM
+
+
+async def test_a_modem_that_keeps_its_results_to_itself_is_one_and_is_made_to_speak() -> None:
+    script: dict[str, Answer] = {"AT": None, r"AT\+CMEE\?": b"\r\n+CMEE: 0\r\n", "ATQ0V1": b"\r\nOK\r\n"}
+    async with Peer(script) as peer:
+        assert await asked(peer, 0.05, 0.05) is Heard.MODEM
+        assert peer.heard[-1] == b"ATQ0V1"
+
+
+async def test_a_port_that_says_nothing_stays_one() -> None:
+    async with Peer({".*": None}) as peer:
+        assert await asked(peer, 0.05, 0.05) is Heard.NOTHING

@@ -114,11 +114,20 @@ def choices_in(text: str) -> UnitChoices | None:
     return UnitChoices(_unquoted(started[1]), user[1], group[1], _unquoted(started[2]))
 
 
+def unfit(path: str) -> str | None:
+    """Why a path cannot stand in a unit; None if it can."""
+    if not Path(path).is_absolute():
+        return "systemd wants the whole path"
+    if not path.isprintable() or any(char in path for char in '"\\$'):
+        return "it has a character that a unit cannot hold"
+    return None
+
+
 def _quoted(path: str) -> str:
-    """As systemd.service(5) reads it: `%` begins a specifier, `$` a variable, a blank ends a word."""
-    path = path.replace("%", "%%").replace("$", "$$")
-    return f'"{path}"' if " " in path else path
+    """As systemd.service(5) reads it: `%` begins a specifier; blanks, `'` and `;` have a meaning outside quotes."""
+    path = path.replace("%", "%%")
+    return path if re.fullmatch(r"[\w/.,:@%+=-]+", path) else f'"{path}"'
 
 
 def _unquoted(word: str) -> str:
-    return word.strip('"').replace("$$", "$").replace("%%", "%")
+    return word.strip('"').replace("%%", "%")

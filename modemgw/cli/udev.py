@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -29,10 +30,22 @@ RELOAD_RULES = (("udevadm", "control", "--reload"), ("udevadm", "trigger", "--su
 RELOAD_UNITS = (("systemctl", "daemon-reload"),)
 RELOAD_LIMIT_S = 30.0
 
+#: As useradd(8) and groupadd(8) take them. Anything else would have a meaning of its own in rules and units.
+_ACCOUNT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
+
+
+def _account(_context: click.Context, parameter: click.Parameter, value: str) -> str:
+    if _ACCOUNT.fullmatch(value) is None:
+        raise click.BadParameter(f"{value!a} is no name of a {parameter.name}.")
+    return value
+
+
 _folder = click.Path(path_type=Path, file_okay=False)
 _rules_dir = click.option("--rules-dir", type=_folder, default=RULES_DIR, show_default=True, help="Where udev looks.")
 _unit_dir = click.option("--unit-dir", type=_folder, default=UNIT_DIR, show_default=True, help="Where systemd looks.")
-_group = click.option("--group", default="dialout", show_default=True, help="Who may open the ports.")
+_group = click.option(
+    "--group", default="dialout", show_default=True, callback=_account, help="Who may open the ports."
+)
 _whole = click.option(
     "--whole-devices", is_flag=True, help="ModemManager shall ignore known modems, not only their AT ports."
 )
@@ -64,7 +77,7 @@ def show(as_unit: bool, whole_devices: bool, group: str) -> None:
 @click.option("--no-rules", is_flag=True, help="Unit only.")
 @_rules_dir
 @_unit_dir
-@click.option("--user", default="modemgw", show_default=True, help="Whom the service runs as.")
+@click.option("--user", default="modemgw", show_default=True, callback=_account, help="Whom the service runs as.")
 @_group
 @click.option("--exec", "execute", help="The program that the unit starts [this one].")
 @click.option("--config", default=systemd_unit.CONFIG, show_default=True, help="The configuration that it is given.")
@@ -84,8 +97,9 @@ def install(
 ) -> None:
     """Write the udev rules and the systemd unit; needs root for the usual places."""
     choices = UnitChoices(execute or _program(), user, group, config)
-    if not Path(choices.execute).is_absolute():
-        fail(Exit.USAGE, f"--exec {choices.execute}: systemd wants the whole path of the program.")
+    for option, path in (("--exec", choices.execute), ("--config", choices.config)):
+        if (reason := systemd_unit.unfit(path)) is not None:
+            fail(Exit.USAGE, f"{option} {path!r}: {reason}.")
     files = []
     if not no_rules:
         from modemgw.modem import udev_rules
@@ -171,15 +185,18 @@ class _File:
         if not self.path.parent.is_dir():
             fail(Exit.FAILED, f"There is no directory {self.path.parent}. Name another, or leave it out; see --help.")
         beside = self.path.with_name(f".{self.path.name}.new")
+        kept = self.path.with_name(f"{self.path.name}.old")  # neither udev nor systemd reads it
         try:
             beside.write_text(self.text, encoding="utf-8")
             beside.chmod(0o644)
+            if before is not None:
+                shutil.copy2(self.path, kept)
             beside.replace(self.path)
         except OSError as error:
             beside.unlink(missing_ok=True) if os.access(self.path.parent, os.W_OK) else None
             sudo = " Run the command with sudo." if isinstance(error, PermissionError) and os.geteuid() != 0 else ""
             fail(Exit.FAILED, f"{self.path} cannot be written: {error.strerror or error}.{sudo}")
-        return f"{'Wrote' if before is None else 'Replaced'} {self.path}."
+        return f"Wrote {self.path}." if before is None else f"Replaced {self.path}; what it was is in {kept.name}."
 
 
 def _read(path: Path) -> str | None:

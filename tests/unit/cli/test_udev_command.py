@@ -80,7 +80,8 @@ def test_install_check_and_install_again(places: tuple[str, ...], tmp_path: Path
     assert stale.exit_code == 1
     assert "is of another version" in stale.output
     assert "starts /gone/modemgw, which is no program" in stale.output
-    assert f"Replaced {tmp_path / 'rules' / RULES}." in run("install", "--no-unit", *places).output
+    assert f"Replaced {tmp_path / 'rules' / RULES};" in run("install", "--no-unit", *places).output
+    assert (tmp_path / "rules" / f"{RULES}.old").read_text() == "# of another version\n"
 
 
 def test_only_one_of_them(places: tuple[str, ...], tmp_path: Path) -> None:
@@ -88,6 +89,31 @@ def test_only_one_of_them(places: tuple[str, ...], tmp_path: Path) -> None:
     assert not list((tmp_path / "units").iterdir())
     assert "udevadm" not in run("install", "--no-rules", *places).output
     assert list((tmp_path / "units").iterdir())
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("--user", "x\nExecStartPre=/bin/evil"),
+        ("--user", "%u"),
+        ("--user", ""),
+        ("--group", 'g" RUN+="/bin/evil'),
+        ("--group", "two groups"),
+        ("--exec", "/opt/x\nExecStartPre=/bin/evil"),
+        ("--exec", '/opt/"x"'),
+        ("--exec", "/opt/$HOME/x"),
+        ("--config", "modemgw.toml"),
+        ("--config", "/etc/a\\n.toml"),
+    ],
+)
+def test_what_would_mean_something_else_in_a_unit_is_refused(
+    option: str, value: str, places: tuple[str, ...], tmp_path: Path
+) -> None:
+    result = run("install", option, value, *places)
+    assert result.exit_code == 2, result.output
+    assert [*(tmp_path / "rules").iterdir(), *(tmp_path / "units").iterdir()] == []
+    if option == "--group":
+        assert run("show", option, value).exit_code == 2
 
 
 def test_what_cannot_be_written_is_told(tmp_path: Path) -> None:
@@ -129,7 +155,7 @@ def test_reload_tells_what_it_could_not_do(
 CHOICES = [
     UnitChoices(),
     UnitChoices("/home/me/my venv/bin/modemgw", "me", "dialout", "/home/me/100% mine.toml"),
-    UnitChoices("/root/$x/modemgw"),
+    UnitChoices("/root/it's;x/modemgw"),
 ]
 
 

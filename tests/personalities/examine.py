@@ -31,7 +31,7 @@ from tests.rig import API_KEY, Rig, until
 PEER = "+79991234567"
 TEXTS = {"GSM-7": "hello [from] a test", "UCS-2": "Привет, мир 😀", "3 parts": "Три части одного сообщения. " * 6}
 NO_REPORT = "report: none came"
-REPORT_S = 4.0  # for the first report in a compressed run
+REPORT_S = 3.0  # for the first report in a compressed run
 LIMIT_S = 30.0  # for a step, and as much again as the model's own times ask for
 
 #: Pauses of the gateway that are waits for real hardware: in a compressed run they are as short as the model's times.
@@ -224,7 +224,7 @@ class Examination:
             current = made._session
             await made.errand(lambda driver: driver.announces())
             with contextlib.suppress(AssertionError):
-                await until(_met(lambda current=current: made._session is not current), 1.0, str)
+                await until(_met(lambda current=current: made._session is not current), 0.5, str)
             await self._ready(rig)
             if made._session is not current:
                 break

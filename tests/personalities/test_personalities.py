@@ -12,7 +12,7 @@ from tests.personalities.table import CHECKED, MODEMS, read_table, scale_of
 
 SCALE = 0.02
 HANGING = ("identified", "found", "send", "receive", "profile")  # of a model that hangs, the rest is luck
-NO_S = 4.0  # how long is waited for what the table says does not work
+NO_S = 3.0  # how long is waited for what the table says does not work
 
 
 @pytest.mark.parametrize("name", names())

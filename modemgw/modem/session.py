@@ -50,6 +50,9 @@ log = logging.getLogger(__name__)
 #: Asked again while there is no network; a +CREG that comes by itself is quicker.
 REGISTRATION_S = 10.0
 
+#: The same at first: after a start a modem finds its network within seconds, and not all tell it.
+REGISTRATION_SOON_S, SOON_FOR_S = 2.0, 30.0
+
 #: Pauses of a line whose network refuses message after message to one recipient after the other, while it says that
 #: it is registered.
 NETWORK_PAUSES_S = (0.0, 5.0, 15.0, 30.0, 60.0, 120.0)
@@ -471,12 +474,17 @@ class Session:
             text = self.registration.text if self.registration else "unknown"
             self._set_state(LineState.SEARCHING, f"Network: {text}.")
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(REGISTRATION_S):
+                async with asyncio.timeout(self._registration_pause_s()):
                     await self._registered.wait()
                     continue
             async with self._turn:
                 self._note_registration(await self._driver.registration())
             self._check_registration(text)
+
+    def _registration_pause_s(self) -> float:
+        since = self._vitals.unregistered_since
+        soon = since is not None and time.monotonic() - since < SOON_FOR_S
+        return min(REGISTRATION_SOON_S, REGISTRATION_S) if soon else REGISTRATION_S
 
     def _check_registration(self, text: str) -> None:
         since, now = self._vitals.unregistered_since, time.monotonic()

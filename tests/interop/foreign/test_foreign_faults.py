@@ -118,3 +118,16 @@ async def test_a_report_of_a_national_number_and_a_strangers(tmp_path: Path) -> 
         rig.modem.throw(codec.report(1, "+79169999999"), codec.report(0, "8" + TO[2:]))
         await rig.state(first, "delivered")
         assert (await rig.state(second, "sent"))["state"] == "sent"
+
+
+async def test_a_network_that_is_found_without_a_word_is_noticed_soon(tmp_path: Path) -> None:
+    habits = Habits(registered={"+CREG": 2, "+CGREG": 2, "+CEREG": None})
+    async with running(tmp_path, habits, wait=False) as rig:
+
+        async def searching() -> bool:
+            return bool((await rig.get("/v1/modems"))["items"][0]["state"] == "searching")
+
+        await rig.until(searching, 15, lambda: "searching")
+        habits.registered["+CREG"] = 1
+        await rig.ready(8)
+        await others(rig, 1)

@@ -58,14 +58,14 @@ def write_table(rows: Sequence[Row]) -> str:
 
 def renew_table(text: str, rows: Sequence[Row]) -> str:
     """The document with these models' rows and troubles written anew."""
-    fresh = {row.name: row for row in rows}
+    fresh = {row.name: f"| {' | '.join(_cell(row, column) for column in COLUMNS)} |" for row in rows}
     table, _, told = text.partition("\n".join(TROUBLE) + "\n")
-    lines = []
-    for line in table.splitlines():
-        row = fresh.get(line.split("`")[1]) if line.startswith("| `") else None
-        lines.append(f"| {' | '.join(_cell(row, column) for column in COLUMNS)} |" if row is not None else line)
+    lines = table.splitlines()
+    named = {line.split("`")[1]: line for line in lines if line.startswith("| `")} | fresh
+    head = [line for line in lines if not line.startswith("| `")]
     old = [line for line in told.splitlines() if line.startswith("- `") and line.split("`")[1] not in fresh]
-    return "\n".join([*lines, *TROUBLE, *(sorted([*old, *_trouble(rows)]) or ["Nothing."])]) + "\n"
+    troubles = sorted([*old, *_trouble(rows)]) or ["Nothing."]
+    return "\n".join([*head, *(named[name] for name in sorted(named)), *TROUBLE, *troubles]) + "\n"
 
 
 def _trouble(rows: Sequence[Row]) -> list[str]:

@@ -168,7 +168,7 @@ class Storage:
                 if found is not None:
                     return found
             await self._select(memory)
-            found = await self._read(memory, index)
+            found = await self._arrived(memory, index)
             if found is not None:
                 self._index_is_true.add(memory)
                 self._astray.pop(memory, None)
@@ -201,7 +201,12 @@ class Storage:
             await self._select(memory)
         except CommandFailed:
             return None
-        return await self._read(memory, index)
+        return await self._arrived(memory, index)
+
+    async def _arrived(self, memory: str, index: int) -> StoredPdu | None:
+        """A place, unless a draft is there, unsent (2) or sent (3): it is the owner's, and was never announced."""
+        found = await self._read(memory, index)
+        return None if found is not None and found.status in (2, 3) else found
 
     def _note_place(self, announced: str, memory: str, shift: int) -> None:
         """Twice in a row the same way astray: this modem means it so."""

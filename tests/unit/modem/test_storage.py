@@ -141,6 +141,22 @@ async def test_a_place_that_is_right_after_all_is_believed_again(tmp_path: Path)
     assert learned(tmp_path, "places") == {}
 
 
+@pytest.mark.parametrize("status", [2, 3])
+async def test_a_draft_is_never_taken_for_what_was_announced(status: int) -> None:
+    """Announced for SM and stored in ME, or the other way round: at the announced place the owner keeps a draft."""
+    draft = said(f"+CMGR: {status},,4", "0001000000", "OK")
+    script: dict[str, Answer] = {r"AT\+CMGR=\d+": draft}
+    async with rig(script) as r:
+        await r.driver.initialise(DriverSettings())
+        assert await r.driver.read_message("SM", 4) is None, "whoever gets it deletes it"
+    script = {r"AT\+CMGR=\d+": Turns(draft, READ)}
+    async with rig(script) as r:
+        await r.driver.initialise(DriverSettings())
+        found = await r.driver.read_message("SM", 4)
+        assert found is not None
+        assert (found.memory, found.index, found.status) != ("SM", 4, status)
+
+
 async def test_one_place_astray_is_no_rule(tmp_path: Path) -> None:
     async with rig({r"AT\+CMGR=4": READ, r"AT\+CMGR=\d": NOTHING}) as r:
         await r.driver.initialise(settings(tmp_path))

@@ -47,6 +47,8 @@ class Arrivals:
             self._path.came(DIRECT)
         elif isinstance(event, ReportStored):
             self._reports[event.memory, event.index] = None
+            while len(self._reports) > PLACES_MOST:
+                del self._reports[next(iter(self._reports))]
         if isinstance(event, MessageStored | ReportStored):
             self._announced[event.memory, event.index] = None
             while len(self._announced) > PLACES_MOST:
@@ -93,6 +95,9 @@ class Arrivals:
 
     def reports_changed(self, ds: int) -> None:
         self._path.changed(ds)
+
+    def reports_refused(self, ds: int) -> None:
+        self._path.refused(ds)
 
     def other_ports(self) -> list[str]:
         """Commands that may bring announcements to our port: to try till one is accepted. None: leave it."""

@@ -264,10 +264,14 @@ class AtDriver:
             if not self._acknowledges and self._service == 1:
                 await self._quietly(commands.select_service(0))  # nobody would acknowledge what is handed over now
                 self._service = 0
-            if await self._quietly(commands.set_indications(values)):
+            taken = await self._quietly(commands.set_indications(values))
+            if taken and await self._indications(values) == values:
                 self._info = replace(info, cnmi=values)
                 self._arrivals.reports_changed(ds)
                 self._learned.put("cnmi", list(values))
+            else:
+                self._arrivals.reports_refused(ds)
+                await self._quietly(commands.set_indications(info.cnmi))
         deaf, moved = self._arrivals.deaf(), False
         for command in self._arrivals.other_ports():
             log.warning("%s: messages come unannounced; trying %s", self.url, command)
@@ -285,15 +289,19 @@ class AtDriver:
         wanted = self._info.cnmi if self._info is not None else ()
         if not wanted:
             return True
-        try:
-            true = first((await self.channel.run(commands.INDICATIONS_ASK)).texts, read_indications, "indications")
-        except (AtResponseError, CommandFailed):
-            return True  # it does not tell
+        true = await self._indications(wanted)
         if moved and true != wanted:
             # what went to the other port was not acknowledged, so it has given up handing over; to set it up anew would
             # choose the first port again
             return await self._quietly(commands.set_indications(wanted))
         return true == wanted
+
+    async def _indications(self, wanted: tuple[int, ...]) -> tuple[int, ...]:
+        """What the modem says it is set to; `wanted` where it does not tell."""
+        try:
+            return first((await self.channel.run(commands.INDICATIONS_ASK)).texts, read_indications, "indications")
+        except (AtResponseError, CommandFailed):
+            return wanted
 
     # ------------------------------------------------------------ state
 

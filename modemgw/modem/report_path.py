@@ -73,7 +73,11 @@ class ReportPath:
             self._lost += 1
 
     def other_way(self, now: float) -> int | None:
-        """The <ds> to change to now, None: stay. The way that is left is remembered as broken."""
+        """The <ds> to change to now, None: stay. The way that is left is remembered as broken.
+
+        Silence may be the operator's, so it leads to a way that is not known to be broken, or nowhere. Reports that were
+        announced and are lost are the modem's doing: any other way is better, whatever was suspected of it.
+        """
         lost = self._ds == STORED and self._lost >= LOST_MOST
         times = list(self._unanswered.values())
         silent = (
@@ -85,15 +89,21 @@ class ReportPath:
         if not (lost or silent):
             return None
         broken = set(self._learned.ints(BROKEN) or ())
-        rest = [ds for ds in self._allowed if ds not in (0, self._ds) and ds not in broken]
+        rest = [ds for ds in self._allowed if ds not in (0, self._ds) and (lost or ds not in broken)]
         if not rest:
             self._unanswered.clear()  # there is no other way: it may be the operator who reports nothing
             self._lost = 0
             return None
         if self._learned.number(PROVED) == self._ds:
             self._learned.drop(PROVED)
-        self._learned.put(BROKEN, sorted(broken | {self._ds}))
+        # what is lost is known to be; of the other way there was only a suspicion, if any
+        self._learned.put(BROKEN, [self._ds] if lost else sorted(broken | {self._ds}))
         return rest[0]
+
+    def refused(self, ds: int) -> None:
+        """The modem cannot be set up with that <ds>: it stays as it is, and is not asked again."""
+        self._learned.put(BROKEN, [ds])
+        self.changed(self._ds)
 
     def changed(self, ds: int) -> None:
         """The modem is set up with another <ds> now."""

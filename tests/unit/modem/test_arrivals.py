@@ -68,7 +68,7 @@ async def test_stored_reports_that_cannot_be_read_are_handed_over_from_now_on(tm
         assert r.driver.info is not None
         assert r.driver.info.cnmi == (2, 1, 0, 1, 0)
         # the session was told at its start that nothing needs an acknowledgement: so none is asked for
-        assert r.peer.heard[-2:] == [b"AT+CSMS=0", b"AT+CNMI=2,1,0,1,0"]
+        assert r.peer.heard[-3:] == [b"AT+CSMS=0", b"AT+CNMI=2,1,0,1,0", b"AT+CNMI?"]
     assert learned(tmp_path, "reports_broken") == [2]
     async with rig(DS2, profile=STORED_FIRST) as r:
         info = await r.driver.initialise(settings(tmp_path))
@@ -192,6 +192,49 @@ def test_both_ways_silent_changes_once_and_no_more() -> None:
     assert preference((1, 2, 0), known) == (2, 1, 0)
     path.came(2)
     assert preference((1, 2, 0), known) == (2, 1, 0)
+
+
+def test_lost_reports_lead_back_to_a_way_that_was_only_silent() -> None:
+    """Three phones were off for ten minutes; the way that was changed to then loses every report (MU509)."""
+    known = Learned()
+    path = ReportPath(known, 1, (1, 2, 0))
+    for number in ("one", "two", "three"):
+        path.sent(number, 0.0)
+    assert path.other_way(SILENT_S) == 2
+    path.changed(2)
+    path.missing()
+    path.missing()
+    assert path.other_way(SILENT_S) == 1
+    path.changed(1)
+    assert preference((1, 2, 0), known) == (1, 2, 0)
+    for number in ("one", "two", "three"):
+        path.sent(number, 0.0)
+    assert path.other_way(SILENT_S) is None, "it ends there"
+
+
+@pytest.mark.parametrize("stubborn", [said("+CMS ERROR: 303"), OK], ids=["refuses", "says OK and does not"])
+async def test_a_way_that_the_modem_does_not_take_is_tried_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stubborn: Answer
+) -> None:
+    monkeypatch.setattr("modemgw.modem.report_path.SILENT_S", 0.0)
+    script: dict[str, Answer] = {
+        **DS2, r"AT\+CMGS=\d+": b"\r\n> ", r"[0-9A-F]+\x1a": said("+CMGS: 7", "OK"), r"AT\+CNMI=2,1,0,1,0": OK,
+        r"AT\+CNMI=2,1,0,2,0": stubborn, r"AT\+CNMI\?": said("+CNMI: 2,1,0,1,0", "OK"),
+    }  # fmt: skip
+    del script[r"AT\+CNMI=2,1,0,[12],0"]
+
+    async def yes() -> bool:
+        return True
+
+    async with rig(script) as r:
+        await r.driver.initialise(settings(tmp_path))
+        for _ in range(3):
+            for n in (70, 71, 72):
+                await r.driver.send(TpduHex.of(bytes.fromhex(f"21000B9197103254{n}F8000005C8329BFD06")), yes())
+            assert await r.driver.announces(), "nothing is to be set up anew"
+        assert r.count(r"AT\+CNMI=2,1,0,2,0") == 1
+        assert r.driver.info is not None
+        assert r.driver.info.reports == "direct"
 
 
 def test_a_way_that_works_again_is_broken_no_more() -> None:

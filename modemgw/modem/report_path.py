@@ -75,8 +75,8 @@ class ReportPath:
     def other_way(self, now: float) -> int | None:
         """The <ds> to change to now, None: stay. The way that is left is remembered as broken.
 
-        Silence may be the operator's, so it leads to a way that is not known to be broken, or nowhere. Reports that were
-        announced and are lost are the modem's doing: any other way is better, whatever was suspected of it.
+        Silence may be the operator's, so it leads to a way that is not known to be broken, or nowhere. Reports that
+        were announced and are lost are the modem's doing: any other way is better, whatever was suspected of it.
         """
         lost = self._ds == STORED and self._lost >= LOST_MOST
         times = list(self._unanswered.values())

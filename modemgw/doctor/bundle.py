@@ -15,6 +15,7 @@ import sqlite3
 import subprocess
 import sys
 import tarfile
+import tempfile
 import tomllib
 from collections.abc import Iterator
 from importlib import metadata
@@ -66,9 +67,10 @@ def write_bundle(target: Path, report: Report, log: Path | None = None, salt: by
     lines = "\n".join(f"{name:<24} {about}" for name, about in told.items())
     at = report.at.isoformat(timespec="seconds")
     files = {"README.txt": _README.format(version=__version__, at=at, files=lines), **files}
-    draft = target.with_name(target.name + ".part")
+    draft = None
     try:
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+        # a file of our own, mode 0600: one that waits under a known name would stay that of whoever put it there
+        descriptor, draft = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
         with os.fdopen(descriptor, "wb") as raw, tarfile.open(fileobj=raw, mode="w:gz") as archive:
             for name, content in files.items():
                 data = content.encode("utf-8", "replace")
@@ -77,8 +79,9 @@ def write_bundle(target: Path, report: Report, log: Path | None = None, salt: by
                 archive.addfile(entry, io.BytesIO(data))
         os.replace(draft, target)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            draft.unlink()
+        if draft is not None:
+            with contextlib.suppress(OSError):
+                os.unlink(draft)
         raise BundleError(f"{target} cannot be written: {error.strerror or error}.") from error
     return list(files)
 

@@ -25,6 +25,8 @@ _IDENTITIES = {"imei": KEPT_OF_IMEI, "imsi": KEPT_OF_IMSI, "iccid": KEPT_OF_ICCI
 #: Kinds of events whose `text` is the modem's or the network's own word.
 _OWN_WORDS = frozenset({"line.registration", "line.power"})
 
+_SECRET_KEY = re.compile(r"pass|secret|token|key|pin|credential", re.IGNORECASE)
+
 #: Settings whose strings tell nothing of anybody.
 _SAFE_SETTINGS = frozenset(
     {
@@ -43,8 +45,12 @@ _TWO = frozenset(
     }
 )  # fmt: skip
 
-#: Also as people write them: +7 (999) 123-45-67.
-_LONG = re.compile(r"\+[0-9][0-9 ().-]{6,}[0-9]|\+?[0-9]{7,}|\+[0-9]{5,}")
+#: Also as people write them: +7 (999) 123-45-67, 8 999 123-45-67, (999) 123 45 67.
+_LONG = re.compile(
+    r"\+[0-9][0-9 ().-]{6,}[0-9]"
+    r"|(?<![0-9.-])(?:[0-9][ -]?)?\(?[0-9]{3}\)?[ -]?[0-9]{3}[ -][0-9]{2}[ -]?[0-9]{2}(?![0-9])"
+    r"|\+?[0-9]{7,}|\+[0-9]{5,}"
+)
 _HEX = re.compile(r"(?<![0-9A-Za-z])(?=[0-9A-Fa-f]*[A-Fa-f])[0-9A-Fa-f]{16,}(?![0-9A-Za-z])")
 _QUOTED_TEXT = re.compile(r"'[^']{4,}'")
 _HOME = re.compile(r"/(home|Users)/[^/\s:]+")
@@ -123,11 +129,13 @@ class Scrubber:
             return self.settings(value)
         if isinstance(value, list):
             return [self._setting(key, item) for item in value]
-        if isinstance(value, bool | int | float):
+        if isinstance(value, bool):
             return value
         text = str(value)
         if key in ("number", "smsc"):
             return self.number(text)
+        if isinstance(value, int | float):  # in a configuration that is in error also a PIN, without its quotes
+            return REMOVED if _is_secret(key) else value
         if key in _SAFE_SETTINGS:
             return self.text(text)
         return REMOVED
@@ -150,11 +158,15 @@ def secrets_in(document: Any) -> set[str]:
         elif isinstance(value, list):
             for item in value:
                 walk(item, key)
-        elif isinstance(value, str) and (key in _GONE or re.search(r"pass|secret|token|key|pin$|credential", key)):
-            found.add(value)
+        elif isinstance(value, str | int) and not isinstance(value, bool) and _is_secret(key):
+            found.add(str(value))
 
     walk(document, "")
     return found
+
+
+def _is_secret(key: str) -> bool:
+    return key in _GONE or _SECRET_KEY.search(key) is not None
 
 
 def _bounded(secret: str) -> str:

@@ -135,6 +135,19 @@ async def test_a_bundle_that_cannot_be_written(tmp_path: Path) -> None:
     assert status == 2
 
 
+async def test_a_file_that_somebody_laid_ready_is_not_written_to(tmp_path: Path) -> None:
+    config = write_config(tmp_path, "/dev/none")
+    target = tmp_path / "x.tar.gz"
+    ready = tmp_path / "x.tar.gz.part"
+    ready.touch(mode=0o666)
+    target.symlink_to(ready)
+    await modemgw("doctor", "--config", str(config), "--bundle", str(target))
+    assert ready.read_bytes() == b""
+    assert not target.is_symlink()
+    assert target.stat().st_mode & 0o777 == 0o600
+    assert not list(tmp_path.glob(".x.tar.gz*"))
+
+
 async def test_a_trial_and_a_bundle_are_two_things(tmp_path: Path) -> None:
     status, _, err = await modemgw("doctor", "--loopback", "--bundle", str(tmp_path / "x.tar.gz"))
     assert status == 2

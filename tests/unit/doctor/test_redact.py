@@ -32,6 +32,9 @@ def scrubber() -> Scrubber:
         ("0041006200630064", r"#?\d+"),
         ("004100620063006F", r"<hex>"),
         ("2026-01-31 09:00:00,123 +03:00", r"2026-01-31 09:00:00,123 \+03:00"),
+        ("call from 8 (916) 123-45-67", r"call from #89\d{9}"),
+        ("8-916-123-45-67 and 916 123 45 67", r"#89\d{9} and #91\d{8}"),
+        ("at 2026-11-22 04:00, 100 200 30 of 40 50", "at 2026-11-22 04:00, 100 200 30 of 40 50"),
         ("/home/ivan/modemgw.toml: x", r"/home/<user>/modemgw\.toml: x"),
         ("+CREG: 0,1", r"\+CREG: 0,1"),
         ("CMS ERROR 500 after 30.5 s", r"CMS ERROR 500 after 30\.5 s"),
@@ -76,6 +79,16 @@ def test_settings_keep_figures_and_lose_words(scrubber: Scrubber) -> None:
     assert left["modem"][0]["number"].startswith("#7")
     assert left["account"][0] == {"login": REMOVED, "password": REMOVED, "national": True, "callback_url": REMOVED}
     assert secrets_in(document) == {"1234", "shop", "s3cret", "http://x"}
+
+
+def test_secrets_that_lack_their_quotes(scrubber: Scrubber) -> None:
+    document = {"modem": [{"pin": 4711, "number": 79161112233, "baudrate": 9600}], "account": [{"password": 99887766}]}
+    left = scrubber.settings(document)
+    assert left["modem"][0]["pin"] == left["account"][0]["password"] == REMOVED
+    assert left["modem"][0]["number"].startswith("#7")
+    assert "9161112233" not in left["modem"][0]["number"]
+    assert left["modem"][0]["baudrate"] == 9600
+    assert secrets_in(document) == {"4711", "99887766"}
 
 
 @given(st.from_regex(r"\+[1-9][0-9]{7,14}", fullmatch=True), st.text(alphabet="xyz ,.:;'\"()", max_size=8))

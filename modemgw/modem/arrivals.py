@@ -34,12 +34,15 @@ class Arrivals:
         port: UrcPort | None = None,
         reports: Sequence[int] = (),
     ) -> None:
-        ds = info.cnmi[3] if info is not None and len(info.cnmi) > 3 else 0
+        cnmi = info.cnmi if info is not None else ()
+        ds = cnmi[3] if len(cnmi) > 3 else 0
+        self._tells = {False: len(cnmi) > 1 and cnmi[1] != 0, True: ds != 0}  # messages, reports
         self._path = ReportPath(learned, ds, reports)
         self._port = port if port is not None else UrcPort({}, None, learned)
         self._reports: dict[tuple[str, int], None] = {}  # announced and not yet read
         self._announced: dict[tuple[str, int], None] = {}
-        self._listed: set[str] = set()  # memories that were looked through: what is in them later has arrived since
+        # memories that were looked through, and what was in them: what is in them later besides has arrived since
+        self._listed: dict[str, dict[int, str]] = {}
 
     def told(self, event: ModemEvent) -> None:
         """An event of the driver."""
@@ -79,21 +82,27 @@ class Arrivals:
         """A memory was looked through."""
         for _ in (pdu for pdu in found if _is_report(pdu.hex)):
             self._path.found()
-        if memory in self._listed:
-            new = [p for p in found if p.status == 0 and (p.memory, p.index) not in self._announced]
+        before = self._listed.get(memory)
+        if before is not None:
+            new = [p for p in found if p.status == 0 and before.get(p.index) != p.hex and self._was_due(p)]
             if new:
                 self._port.unannounced(len(new))
-        self._listed.add(memory)
+        self._listed[memory] = {pdu.index: pdu.hex for pdu in found}
+
+    def _was_due(self, pdu: StoredPdu) -> bool:
+        """It should have been announced, and was not."""
+        return self._tells[_is_report(pdu.hex)] and (pdu.memory, pdu.index) not in self._announced
 
     def measured(self, fills: Sequence[StorageFill]) -> None:
         """How full the memories are: what will lie in an empty one has arrived since."""
-        self._listed.update(fill.memory for fill in fills if not fill.used)
+        self._listed.update((fill.memory, {}) for fill in fills if not fill.used)
 
     def other_reports(self, now: float) -> int | None:
         """The <ds> to change to, None: stay."""
         return self._path.other_way(now)
 
     def reports_changed(self, ds: int) -> None:
+        self._tells[True] = ds != 0
         self._path.changed(ds)
 
     def reports_refused(self, ds: int) -> None:

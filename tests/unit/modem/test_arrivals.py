@@ -300,6 +300,32 @@ async def test_a_way_that_was_given_up_with_the_wrong_port_is_set_again_in_place
         assert not await r.driver.announces()  # the port stays, and it has forgotten once more: set up anew
 
 
+async def test_a_message_that_stays_where_it_was_has_not_arrived_again() -> None:
+    """A full disk, or a modem that refuses to delete and marks nothing as read: it was there before we came."""
+    script: dict[str, Answer] = {r"AT\^.*": OK, r"AT\+CMGL=4": LISTED[0]}
+    async with rig(script, profile=PORTS) as r:
+        await r.driver.initialise(DriverSettings())
+        for _ in range(4):
+            await r.driver.list_messages("SM")
+            await r.driver.announces()
+        assert r.count(r"AT\^MODEM") == 0
+
+
+@pytest.mark.parametrize(
+    ("cnmi", "pdu"), [((2, 0, 0, 1, 0), MESSAGE), ((2, 1, 0, 0, 0), REPORT)], ids=["messages", "reports"]
+)
+async def test_what_is_not_to_be_announced_says_nothing_of_the_port(cnmi: tuple[int, ...], pdu: str) -> None:
+    lists = [said(f"+CMGL: {n},0,,{len(pdu) // 2 - 1}", pdu, "OK") for n in (1, 2, 3)]
+    says = said(f"+CNMI: {','.join(map(str, cnmi))}", "OK")
+    script: dict[str, Answer] = {r"AT\^.*": OK, r"AT\+CMGL=4": Turns(*lists), r"AT\+CNMI\?": says}
+    async with rig(script, profile=PORTS) as r:
+        await r.driver.initialise(DriverSettings(indications=cnmi))
+        for _ in lists:
+            await r.driver.list_messages("SM")
+            await r.driver.announces()
+        assert r.count(r"AT\^MODEM") == 0
+
+
 async def test_messages_that_are_announced_leave_the_port_alone() -> None:
     script: dict[str, Answer] = {r"AT\^.*": OK, r"AT\+CMGL=4": Turns(*LISTED)}
     async with rig(script, profile=PORTS) as r:

@@ -89,7 +89,7 @@ async def _connect(url: str, limit_s: float) -> socket.socket:
     scheme, _, rest = url.partition("://")
     host, _, number = rest.partition("/")[0].partition("?")[0].rpartition(":")
     host = host.strip("[]")
-    if not host or not number.isdigit() or not 0 < int(number) < 65536:
+    if not host or not number.isdecimal() or not 0 < int(number) < 65536:
         raise PortError(url, f"{url!r} is no address of a modem; write {scheme}://host:port.")
     loop = asyncio.get_running_loop()
     problem: OSError | None = None
@@ -98,7 +98,11 @@ async def _connect(url: str, limit_s: float) -> socket.socket:
             for family, kind, protocol, _, address in await loop.getaddrinfo(
                 host, int(number), type=socket.SOCK_STREAM
             ):
-                sock = socket.socket(family, kind, protocol)
+                try:
+                    sock = socket.socket(family, kind, protocol)
+                except OSError as exc:  # a kernel without IPv6; the next address may do
+                    problem = exc
+                    continue
                 try:
                     sock.setblocking(False)
                     _keep_alive(sock)
@@ -114,6 +118,8 @@ async def _connect(url: str, limit_s: float) -> socket.socket:
         raise PortMissing(url, f"Nothing answered at {url} within {limit_s:g} s.") from exc
     except OSError as exc:
         problem = exc
+    except UnicodeError as exc:  # Python's, for labels that are empty or too long
+        raise PortError(url, f"{host!r} in {url!r} is no name of a host.") from exc
     raise PortMissing(url, f"Nothing answers at {url}: {problem and (problem.strerror or problem)}.") from problem
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import socket
 import subprocess
@@ -166,6 +167,9 @@ async def test_a_lock_file_of_a_living_program(tmp_path: Path, monkeypatch: pyte
         ("socket://", PortError, "no address of a modem"),
         ("socket://host:0", PortError, "no address of a modem"),
         ("socket://host:x", PortError, "no address of a modem"),
+        ("socket://host:²", PortError, "no address of a modem"),
+        ("socket://a..b:1", PortError, "no name of a host"),
+        (f"rfc2217://{'a' * 64}:1", PortError, "no name of a host"),
     ],
 )
 async def test_what_is_no_port(url: str, kind: type[PortError], words: str) -> None:
@@ -224,6 +228,29 @@ async def test_tcp_where_nobody_listens() -> None:
         number = sock.getsockname()[1]
     with pytest.raises(PortMissing, match="Nothing answers"):
         await open_transport(f"socket://127.0.0.1:{number}")
+
+
+async def test_tcp_on_a_kernel_without_ipv6(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name with addresses of both kinds, the first of which has no sockets here."""
+    real = socket.socket
+
+    def without_ipv6(family: int = socket.AF_INET, *rest: int) -> socket.socket:
+        if family == socket.AF_INET6:
+            raise OSError(errno.EAFNOSUPPORT, "Address family not supported by protocol")
+        return real(family, *rest)
+
+    server = await asyncio.start_server(lambda reader, writer: writer.close(), "127.0.0.1", 0)
+    async with server:
+        number = server.sockets[0].getsockname()[1]
+        tcp = (socket.SOCK_STREAM, socket.IPPROTO_TCP, "")
+        both = [(socket.AF_INET6, *tcp, ("::1", number, 0, 0)), (socket.AF_INET, *tcp, ("127.0.0.1", number))]
+
+        async def addresses(*_: object, **__: object) -> list[object]:
+            return list(both)
+
+        monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", addresses)
+        monkeypatch.setattr("modemgw.modem.sockets.socket.socket", without_ipv6)
+        (await open_transport(f"socket://both:{number}")).close()
 
 
 async def test_dtr_of_a_pty_is_nothing() -> None:

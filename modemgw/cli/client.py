@@ -99,11 +99,13 @@ class Client:
         self.url = target.url.rstrip("/")
         self._authorization = target.authorization
         self._limit_s = TIMEOUT_S
-        parts = urlsplit(self.url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
-            fail(Exit.USAGE, f"{self.url} is not the address of a service; write http://host:port")
-        kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+        if not (self._authorization or "").isascii() or not (self._authorization or "").isprintable():
+            fail(Exit.USAGE, "the API key must be printable ASCII characters")
         try:
+            parts = urlsplit(self.url)
+            if parts.scheme not in {"http", "https"} or not parts.hostname:
+                raise ValueError
+            kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
             self._connection = kind(parts.hostname, parts.port, timeout=TIMEOUT_S)
         except ValueError:
             fail(Exit.USAGE, f"{self.url} is not the address of a service; write http://host:port")

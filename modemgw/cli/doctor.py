@@ -21,7 +21,11 @@ _COLOURS = {"ok": "green", "note": "cyan", "warning": "yellow", "problem": "red"
 
 
 @click.command()
-@click.option("--config", type=click.Path(path_type=Path, dir_okay=False), help="Configuration to examine.")
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path, dir_okay=False, readable=False),  # that it is not readable is a finding
+    help="Configuration to examine.",
+)
 @click.option("--port", help="Examine this port only, also one that is not configured.")
 @click.option("--url", envvar="MODEMGW_URL", help="Address of the service [env MODEMGW_URL; else the config's].")
 @click.option("--api-key", envvar="MODEMGW_API_KEY", help="API key [env MODEMGW_API_KEY; else the config's].")

@@ -7,13 +7,18 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
 import socket
+import time
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 from urllib.parse import urlsplit
 
 LIMIT_S = 10.0
+MOST_OCTETS = 16 << 20
+
+_IN_A_HEADER = re.compile(r"[\x20-\x7e]+")
 
 
 class Standing(StrEnum):
@@ -57,12 +62,13 @@ class Asker:
 
     def __init__(self, url: str, authorization: str | None) -> None:
         self.url = url.rstrip("/")
-        self._authorization = authorization
+        # of a configuration that is in error: no request can hold it, and without it the answer is 401 as well
+        self._authorization = authorization if authorization and _IN_A_HEADER.fullmatch(authorization) else None
 
     def call(self, method: str, path: str, body: object = None) -> tuple[int, Any]:
         """Status and JSON (None where it is none). Raises ServiceError."""
-        parts = urlsplit(self.url)
         try:
+            parts = urlsplit(self.url)
             kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
             connection = kind(parts.hostname or "", parts.port, timeout=LIMIT_S)
         except ValueError as error:
@@ -77,7 +83,7 @@ class Asker:
         try:
             connection.request(method, parts.path + path, raw, headers)
             response = connection.getresponse()
-            answer = response.read(16 << 20)
+            answer = _all_of(response)
         except TimeoutError as error:
             raise ServiceError(Standing.SILENT, f"no answer within {LIMIT_S:g} s") from error
         except http.client.HTTPException as error:
@@ -88,13 +94,24 @@ class Asker:
             connection.close()
         try:
             return response.status, json.loads(answer)
-        except ValueError:
+        except (ValueError, RecursionError):
             return response.status, None
 
     def get(self, path: str) -> Any:
         """The JSON of a GET that succeeds, else None. Raises ServiceError."""
         status, body = self.call("GET", path)
         return body if status == 200 else None
+
+
+def _all_of(response: http.client.HTTPResponse) -> bytes:
+    """The body, up to MOST_OCTETS. TimeoutError also where it comes by drops."""
+    until = time.monotonic() + LIMIT_S
+    answer = bytearray()
+    while len(answer) < MOST_OCTETS and (some := response.read1(1 << 16)):
+        answer += some
+        if time.monotonic() > until:
+            raise TimeoutError
+    return bytes(answer)
 
 
 def look_at_service(url: str, authorization: str | None) -> ServiceFacts:
@@ -110,11 +127,12 @@ def look_at_service(url: str, authorization: str | None) -> ServiceFacts:
         if isinstance(ready, dict):
             facts.ready = bool(ready.get("ready"))
             facts.store = str(ready.get("store", "ok"))
-            facts.queued = int(ready.get("queued") or 0)
-            facts.modems = [dict(line) for line in ready.get("lines") or [] if isinstance(line, dict)]
+            queued = ready.get("queued")
+            facts.queued = queued if isinstance(queued, int) else 0
+            facts.modems = _dicts(ready.get("lines"))
         status, modems = asker.call("GET", "/v1/modems")
         if status == 200 and isinstance(modems, dict):
-            facts.modems = [dict(item) for item in modems.get("items") or []]
+            facts.modems = _dicts(modems.get("items"))
             facts.standing = Standing.UP
         else:
             facts.standing = Standing.UNAUTHORISED
@@ -122,6 +140,10 @@ def look_at_service(url: str, authorization: str | None) -> ServiceFacts:
     except ServiceError as error:
         facts.standing, facts.why = error.standing, str(error)
     return facts
+
+
+def _dicts(items: object) -> list[dict[str, Any]]:
+    return [dict(item) for item in items if isinstance(item, dict)] if isinstance(items, list) else []
 
 
 def listens(listen: str) -> bool:

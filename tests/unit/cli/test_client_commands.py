@@ -96,6 +96,20 @@ def test_what_goes_wrong_has_a_sentence_and_a_status(
     assert says in result.output
 
 
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        (("--url", "http://[::bad"), "is not the address of a service"),
+        (("--api-key", "ключ"), "printable ASCII"),
+        (("--api-key", "a\r\nX: y"), "printable ASCII"),
+    ],
+)
+def test_an_address_or_a_key_that_cannot_be(invoke: Invoke, more: tuple[str, ...], says: str) -> None:
+    result = invoke("modems", *more)
+    assert result.exit_code == Exit.USAGE, result.output
+    assert says in result.output
+
+
 def test_cancel_and_too_late(invoke: Invoke) -> None:
     invoke("send", "12345", "x")
     assert invoke("cancel", "1").output == "Message 1 to 12345 is cancelled.\n"

@@ -127,10 +127,15 @@ class LearnedStore:
         self._read = False
 
     def of(self, imei: str | None, firmware: str, model: str = "") -> Learned:
-        """What is known of this modem. Values of another firmware are forgotten; without an IMEI nothing is kept."""
+        """What is known of this modem. Values of another firmware are forgotten; without an IMEI nothing is kept.
+
+        A modem that does not tell its firmware this time (it is still starting) has the one that it had.
+        """
         if not imei:
             return Learned()
         known = self.device(imei)
+        if known is not None and not firmware:
+            firmware = known.firmware
         if known is not None and known.firmware != firmware:
             log.info(
                 "Modem %s has firmware %s now: what was learned of %s is forgotten", imei, firmware, known.firmware

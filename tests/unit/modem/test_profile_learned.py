@@ -40,6 +40,16 @@ def test_values_outlive_the_process(tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == [path.name]
 
 
+def test_a_modem_that_does_not_tell_its_firmware_this_time_keeps_what_was_learned(tmp_path: Path) -> None:
+    store = LearnedStore(tmp_path / "learned.json")
+    store.of(IMEI, "1.0").put("ussd", "plain")
+    starting = store.of(IMEI, "")
+    assert starting.get("ussd") == "plain"
+    starting.put("cpms", 3)
+    assert store.of(IMEI, "1.0").get("cpms") == 3
+    assert store.of(IMEI, "2.0").get("ussd") is None
+
+
 def test_another_firmware_starts_from_nothing(tmp_path: Path) -> None:
     store_in(tmp_path).of(IMEI, "1.0").put("ussd", "packed")
     store = store_in(tmp_path)

@@ -386,22 +386,24 @@ class Worker:
         log.warning("%s: %s Trying: %s.", self.settings.name, reason, _name(rung))
         await self._note("line.recovering", rung=_name(rung), reason=reason)
         try:
-            await self._stoppable(self._from_outside(rung))
+            await self._stoppable(self._from_outside(rung, deaf=climb.rung is Rung.OTHER_PORT))
         except PowerError as error:
             log.error("%s: %s", self.settings.name, error)
             await self._note("line.recovery_failed", rung=_name(rung), reason=str(error))
         self._pending_rung = rung
         await self._pause(self._next_pause())
 
-    async def _from_outside(self, rung: Rung) -> None:
-        """The rungs for which the port must be closed."""
+    async def _from_outside(self, rung: Rung, *, deaf: bool) -> None:
+        """The rungs for which the port must be closed. `deaf`: the modem is well, but announces nothing at this port;
+        one that hung there says nothing about the port, nor about its like."""
         port = self.port or ""
         if rung is Rung.OTHER_PORT:
             other = await self._other_port()
             if other is not None:
                 log.warning("%s: from %s to %s", self.settings.name, port, other)
                 self._tried = {*self._tried, port}
-                self._whereabouts.avoid(port)
+                if deaf:
+                    self._whereabouts.avoid(port)
                 self.port = other
         elif rung is Rung.USB_RESET:
             device = usb_device(port)

@@ -297,12 +297,15 @@ async def test_another_port_of_the_same_device(tmp_path: Path, monkeypatch: pyte
         assert supervisor is not None
         supervisor._finder._ports = lambda: found
         supervisor._finder._in_use = lambda: [w.port for w in supervisor._workers.values() if w.port == ports[0]]
+        avoided: list[str] = []
+        monkeypatch.setattr(supervisor._finder, "avoid", avoided.append)
         await supervisor._workers["m1"].stop()
         await state(rig, "stopped", modem=1)
         rig.sim.fault("hang", until="replug", modem=0)
         await sends(rig)
         assert await rungs(rig) == ["reopen", "other_port"]
         assert (await state(rig, "ready"))["port"] == ports[1]
+        assert avoided == [], "a modem that hung does not give all ports of this kind a bad name"
 
 
 # ---------------------------------------------------------------- memories, hearing, pause

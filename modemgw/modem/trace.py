@@ -70,12 +70,16 @@ class Tracer:
         """Begin or end the trace of a line, whether it has a port just now or not. Raises TraceRefused."""
         trace = self._traces.get(name)
         if on:
-            self._off.discard(name)
             if trace is None or trace.file.problem is not None:
-                trace = self._begin(name)
+                try:
+                    trace = self._begin(name)
+                except TraceRefused:
+                    self._off.add(name)  # it must not be called on
+                    raise
                 port = self._ports.get(name)
                 if port is not None and port.is_open:
                     trace.opened(port, "joined")
+            self._off.discard(name)
         else:
             self._off.add(name)
             if trace is not None:
@@ -248,7 +252,8 @@ class _File:
             raise TraceRefused(f"No trace can be written to {self.path}: {exc.strerror or exc}.") from exc
 
     def _open(self) -> None:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+        # non-blocking: the opening of a pipe would wait for its reader
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
         self._fd = os.open(self.path, flags, 0o600)
         os.fchmod(self._fd, 0o600)
         self._size = os.fstat(self._fd).st_size
@@ -258,6 +263,10 @@ class _File:
         """Raises OSError; the file then ends with its last whole batch."""
         if self._fd < 0:
             return
+        if os.fstat(self._fd).st_nlink == 0:  # somebody removed it: what is written there nobody would ever see
+            os.close(self._fd)
+            self._fd = -1
+            self._open()
         if self._size + len(batch) > self._limit and self._size > len(self._header):
             os.close(self._fd)
             self._fd = -1

@@ -164,6 +164,27 @@ async def test_a_full_disk_only_ends_the_trace(
     tracer.close()
 
 
+async def test_a_file_that_was_removed_is_made_anew(tmp_path: Path) -> None:
+    tracer = Tracer(tmp_path, on=True)
+    path = tmp_path / "a.trace"
+    async with Peer(ALIVE) as peer:
+        transport, _ = await opened(peer)
+        tracer.attach("a", transport)
+        await until(lambda: b"open" in path.read_bytes())
+        path.unlink()
+        transport.write(b"AT\r")
+        await until(lambda: path.exists() and said(path, Mark.RECEIVED) == OK)
+        assert path.read_text(encoding="ascii").splitlines()[0] == HEADER
+        transport.close()
+    tracer.close()
+
+
+async def test_a_pipe_in_the_place_of_the_file_is_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.trace")
+    with pytest.raises(TraceRefused, match="No trace can be written to"):
+        Tracer(tmp_path).switch("a", True)
+
+
 async def test_a_directory_that_cannot_be(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "file").write_text("")
     tracer = Tracer(tmp_path / "file" / "traces", on=True)
@@ -171,6 +192,7 @@ async def test_a_directory_that_cannot_be(tmp_path: Path, caplog: pytest.LogCapt
         tracer.check()
     with pytest.raises(TraceRefused):
         tracer.switch("a", True)
+    assert not tracer.view("a").on
     async with Peer(ALIVE) as peer:
         transport, _ = await opened(peer)
         tracer.attach("b", transport)  # a line does not fail for its trace

@@ -85,7 +85,7 @@ class Pace:
                 continue
             until = times[beyond - 1] + length
             if until > now and (worst is None or until > worst.until):
-                worst = Rest(until, f"The quota of {limit} a {name} is used up.")
+                worst = Rest(until, f"The quota of {limit} {'an' if name == 'hour' else 'a'} {name} is used up.")
         return worst
 
     def sent(self, now: int) -> None:

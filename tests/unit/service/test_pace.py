@@ -115,7 +115,7 @@ async def test_a_line_waits_for_its_quota_and_a_restart_gives_none_anew(
     task = asyncio.ensure_future(first.sender.run())
     await _until(lambda: first.rests)
     assert len(radio.went) == 2
-    assert first.rests[0] == Rest(START + HOUR_MS, "The quota of 2 a hour is used up.")
+    assert first.rests[0] == Rest(START + HOUR_MS, "The quota of 2 an hour is used up.")
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     await first.sender.flush()

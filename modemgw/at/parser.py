@@ -77,6 +77,7 @@ _OK = Final("OK")
 
 # V.250 S3 and S4; SUB and ESC are what an echoed payload ends with.
 _LINE_END = re.compile(rb"[\r\n\x1a\x1b]")
+_STRING_LINE_END = re.compile(rb"[\r\n]")
 _JUNK = rb"\x00-\x08\x0b\x0c\x0e-\x19\x1c-\x1f\x7f-\xff"
 _LEADING_JUNK = re.compile(rb"[ \t" + _JUNK + rb"]*[" + _JUNK + rb"][ \t]*")
 _PROMPT_AT = re.compile(rb"([ \t" + _JUNK + rb"]*)>")
@@ -184,8 +185,8 @@ class AtParser:
                     position = prompt.end()
                     events.append(_PROMPT)
             found = search(buffer, position)
-            while found is not None and buffer[found.start()] in b"\x1a\x1b" and self._in_string(buffer, position):
-                found = search(buffer, found.end())  # it is a character of the GSM alphabet there
+            if found is not None and buffer[found.start()] in b"\x1a\x1b" and self._in_string(buffer, position):
+                found = _STRING_LINE_END.search(buffer, found.end())  # it is a character of the GSM alphabet there
             if found is None:
                 break
             start, end = position, found.start()

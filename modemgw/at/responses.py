@@ -499,7 +499,7 @@ class UssdText:
 
 
 _USSD = re.compile(r"\s*(\d{1,3})\s*(?:,\s*(.*))?\Z", re.DOTALL)
-_USSD_STRING = re.compile(r'"(.*?)"?\s*(?:(?<=")\s*,\s*(\d{1,3})?\s*)?\Z', re.DOTALL)
+_AFTER_STRING = re.compile(r"(?:,\s*(\d{1,3})?)?\Z")
 _USSD_UNQUOTED = re.compile(  # `12,15` at the end of a text is an amount
     r"(?s:([0-9A-Fa-f]+|.*[^0-9\s])\s*,\s*(0|1|15|16|17|68|72|240|244)\Z)"
 )
@@ -517,9 +517,11 @@ def read_ussd(text: str) -> UssdText:
         unquoted = _USSD_UNQUOTED.match(rest)
         words, dcs = (unquoted[1], int(unquoted[2])) if unquoted else (rest.strip('",') or None, None)
         return UssdText(status, words, dcs)
-    quoted = _USSD_STRING.match(rest)
-    assert quoted is not None  # it takes everything
-    return UssdText(status, quoted[1], int(quoted[2]) if quoted[2] else None)
+    end = rest.rfind('"')
+    after = _AFTER_STRING.match(rest[end + 1 :].lstrip())
+    if after is None:
+        return UssdText(status, rest[1:], None)
+    return UssdText(status, rest[1:end], int(after[1]) if after[1] else None)
 
 
 def read_caller(text: str) -> str | None:

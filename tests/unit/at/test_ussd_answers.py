@@ -80,3 +80,20 @@ def test_whether_a_call_rings(text: str, rings: bool) -> None:
     assert read_ringing(text) is rings
     with pytest.raises(AtResponseError):
         read_ringing("+CLCC: 1")
+
+
+def test_spaces_without_end_are_read_in_no_time() -> None:
+    """A line of 8 KiB took more than a second, in which nothing else ran."""
+    for _ in range(200):
+        assert read_ussd('+CUSD: 0,"' + " " * 8000 + "x").text == " " * 8000 + "x"
+
+
+def test_a_string_that_is_nothing_but_control_characters_is_read_in_one_go() -> None:
+    """Each of its octets was looked for from the start with each read: twenty seconds for what follows."""
+    parser = AtParser()
+    parser.feed(b'\r\n+CUSD: 1,"')
+    for _ in range(8000):
+        assert parser.feed(b"\x1a") == []
+    (urc,) = parser.feed(b'",15\r\n')
+    assert isinstance(urc, Urc)
+    assert read_ussd(urc.text).text == "\x1a" * 8000

@@ -47,9 +47,11 @@ class ReportPath:
             self._unanswered.setdefault(recipient, now)
 
     def came(self, ds: int) -> None:
-        """A report came this way: that proves it."""
+        """A report came this way: that proves it, if it is the way that was set."""
         self._unanswered.clear()
         self._lost = 0
+        if self._ds and ds != self._ds:
+            return  # some do both with each report: what is remembered would change, and be written, every time
         self._learned.put(PROVED, ds)
         broken = tuple(n for n in self._learned.ints(BROKEN) or () if n != ds)
         if broken:

@@ -237,6 +237,17 @@ async def test_a_way_that_the_modem_does_not_take_is_tried_once(
         assert r.driver.info.reports == "direct"
 
 
+def test_a_modem_that_hands_over_and_stores_each_report_is_remembered_as_it_is_set() -> None:
+    for ds in (1, 2):
+        known = Learned()
+        path = ReportPath(known, ds, (1, 2, 0))
+        for _ in range(3):
+            path.came(1)
+            assert known.get("reports") in (None, ds)
+            path.came(2)
+            assert known.get("reports") == ds
+
+
 def test_a_way_that_works_again_is_broken_no_more() -> None:
     known = Learned()
     known.put("reports_broken", [1, 2])

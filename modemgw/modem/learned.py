@@ -207,7 +207,8 @@ class LearnedStore:
         }  # fmt: skip
         fresh = self.path.with_name(self.path.name + ".new")
         try:
-            descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            fresh.unlink(missing_ok=True)  # never through a link that somebody put there: root may be who writes
+            descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(descriptor, "w", encoding="utf-8") as file:
                 os.fchmod(file.fileno(), 0o600)
                 self._give_to_owner(file.fileno())

@@ -50,6 +50,16 @@ def test_a_modem_that_does_not_tell_its_firmware_this_time_keeps_what_was_learne
     assert store.of(IMEI, "2.0").get("ussd") is None
 
 
+def test_it_is_never_written_through_a_link(tmp_path: Path) -> None:
+    """The folder is the service's; a command that root runs must not be led to a file of root's."""
+    other = tmp_path / "other"
+    other.write_text("kept", encoding="utf-8")
+    (tmp_path / "learned.json.new").symlink_to(other)
+    LearnedStore(tmp_path / "learned.json").of(IMEI, "1.0").put("ussd", "plain")
+    assert other.read_text(encoding="utf-8") == "kept"
+    assert LearnedStore(tmp_path / "learned.json").of(IMEI, "1.0").get("ussd") == "plain"
+
+
 def test_another_firmware_starts_from_nothing(tmp_path: Path) -> None:
     store_in(tmp_path).of(IMEI, "1.0").put("ussd", "packed")
     store = store_in(tmp_path)

@@ -32,18 +32,18 @@ from modemgw.dialects.smsc import send_handler
 from modemgw.dialects.smsc.mail import MailReply, answer_mail
 from modemgw.domain.account import Account
 from modemgw.errors import ModemgwError
-from modemgw.modem.discovery import port_kind, usb_of
-from modemgw.modem.driver import Driver, DriverSettings
-from modemgw.modem.driver_at import AtDriver
+from modemgw.modem.dialogue.driver import Driver, DriverSettings
+from modemgw.modem.dialogue.driver_at import AtDriver
+from modemgw.modem.dialogue.init_sim import RefusedPins
 from modemgw.modem.finder import FoundModem
-from modemgw.modem.init_sim import RefusedPins
-from modemgw.modem.learned import LearnedStore, learned_path
 from modemgw.modem.line import WorkerPorts, WorkerSettings
+from modemgw.modem.ports.discovery import port_kind, usb_of
+from modemgw.modem.ports.transport import PortLost, Transport
 from modemgw.modem.questions import Examiner
+from modemgw.modem.quirks.learned import LearnedStore, learned_path
 from modemgw.modem.supervisor import Supervisor
 from modemgw.modem.talks import Talks
-from modemgw.modem.trace import Tracer
-from modemgw.modem.transport import PortLost, Transport
+from modemgw.modem.tracing.trace import Tracer
 from modemgw.sdnotify import Notifier
 from modemgw.servers.http import views
 from modemgw.servers.http.app import HttpServer, make_app, start_http
@@ -333,7 +333,7 @@ def make_driver(
     """The driver for a port that the configuration wants, with the profile that it names, if it names one."""
     kind: type[AtDriver] = AtDriver
     if settings.spoken_by == "gsmmodem":
-        from modemgw.modem.driver_gsmmodem import GsmmodemDriver  # its library is an extra
+        from modemgw.modem.dialogue.driver_gsmmodem import GsmmodemDriver  # its library is an extra
 
         kind = GsmmodemDriver
     return kind(

@@ -19,8 +19,8 @@ from modemgw.places import find_config
 
 if TYPE_CHECKING:
     from modemgw.config import Config
-    from modemgw.modem.learned import LearnedStore
-    from modemgw.modem.profile_registry import Registry
+    from modemgw.modem.quirks.learned import LearnedStore
+    from modemgw.modem.quirks.profile_registry import Registry
 
 _as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
 _config = click.option(
@@ -54,7 +54,7 @@ def profiles(context: click.Context, config: Path | None, as_json: bool) -> None
 @click.pass_context
 def show(context: click.Context, name: str, as_json: bool) -> None:
     """Print all that holds for the profile NAME, as a file that could be changed and kept as your own."""
-    from modemgw.modem.profile_text import profile_document, profile_text
+    from modemgw.modem.quirks.profile_text import profile_document, profile_text
 
     registry = _registry(context.obj)
     profile = registry.get(name)
@@ -136,7 +136,7 @@ def _short(value: object) -> str:
 
 def _registry(path: Path | None) -> Registry:
     """Our profiles and the user's, also where the rest of the configuration is wrong; broken files are told."""
-    from modemgw.config_profiles import ProfileSource
+    from modemgw.config.profiles import ProfileSource
 
     source = ProfileSource(_document(path).get("profiles"), path)
     for mistake in source.mistakes:
@@ -157,7 +157,7 @@ def _document(path: Path | None) -> dict[str, Any]:
 
 def _learned(path: Path | None) -> LearnedStore:
     from modemgw.config import Config, ConfigError, load
-    from modemgw.modem.learned import LearnedStore, learned_path
+    from modemgw.modem.quirks.learned import LearnedStore, learned_path
 
     try:
         config: Config = Config() if path is None else load(path)

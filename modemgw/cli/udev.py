@@ -65,7 +65,7 @@ def show(as_unit: bool, whole_devices: bool, group: str) -> None:
     if as_unit:
         click.echo(systemd_unit.unit(UnitChoices(execute=_program(), group=group)), nl=False)
         return
-    from modemgw.modem.udev_rules import rules
+    from modemgw.modem.ports.udev_rules import rules
 
     click.echo(rules(whole_devices=whole_devices, group=group), nl=False)
 
@@ -102,7 +102,7 @@ def install(
             fail(Exit.USAGE, f"{option} {path!r}: {reason}.")
     files = []
     if not no_rules:
-        from modemgw.modem import udev_rules
+        from modemgw.modem.ports import udev_rules
 
         text = udev_rules.rules(whole_devices=whole_devices, group=group)
         files.append(_File(rules_dir / udev_rules.NAME, text, RELOAD_RULES))
@@ -130,7 +130,7 @@ def install(
 @_unit_dir
 def check(rules_dir: Path, unit_dir: Path) -> None:
     """Tell whether the installed rules and unit are those of this version; status 1 if they are not."""
-    from modemgw.modem import udev_rules
+    from modemgw.modem.ports import udev_rules
 
     rules_path, unit_path = rules_dir / udev_rules.NAME, unit_dir / systemd_unit.NAME
     found = [_rules_state(rules_path, _read(rules_path)), _unit_state(unit_path, _read(unit_path))]
@@ -142,7 +142,7 @@ def check(rules_dir: Path, unit_dir: Path) -> None:
 
 
 def _rules_state(path: Path, text: str | None) -> tuple[bool, str]:
-    from modemgw.modem.udev_rules import group_in, rules
+    from modemgw.modem.ports.udev_rules import group_in, rules
 
     if text is None:
         return False, f"{path} is not installed."

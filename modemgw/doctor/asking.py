@@ -17,7 +17,8 @@ from modemgw.at import commands
 from modemgw.at.commands import Command
 from modemgw.at.errors import CommandFailed
 from modemgw.errors import ModemgwError
-from modemgw.modem.channel import Channel, CommandTimeout
+from modemgw.modem.dialogue.channel import Channel, CommandTimeout
+from modemgw.modem.ports.transport import PortLost, Transport, open_transport
 from modemgw.modem.questions import (
     CLOCK,
     SLOT_QUECTEL,
@@ -25,7 +26,6 @@ from modemgw.modem.questions import (
     SUPPLY,
     makers_own,
 )
-from modemgw.modem.transport import PortLost, Transport, open_transport
 
 #: How long each `AT` is waited for.
 PATIENCE_S = (1.0, 1.5, 2.5)

@@ -27,8 +27,8 @@ from modemgw.doctor.checks_store import lock_holder, read_only
 from modemgw.doctor.examine import Report
 from modemgw.doctor.redact import Scrubber, secrets_in
 from modemgw.errors import ModemgwError
-from modemgw.modem.learned import LearnedStore, learned_path
-from modemgw.modem.trace_redact import redact_trace
+from modemgw.modem.quirks.learned import LearnedStore, learned_path
+from modemgw.modem.tracing.trace_redact import redact_trace
 from modemgw.places import CREDENTIALS_NAME
 
 EVENTS = 500

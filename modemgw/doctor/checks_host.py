@@ -12,8 +12,8 @@ from pathlib import Path
 from modemgw.config import Complaint, Config, warnings
 from modemgw.doctor.findings import Area, Finding, Verdict, ok
 from modemgw.doctor.host import Host
-from modemgw.modem.udev_rules import NAME as RULES_NAME
-from modemgw.modem.udev_rules import group_in, rules
+from modemgw.modem.ports.udev_rules import NAME as RULES_NAME
+from modemgw.modem.ports.udev_rules import group_in, rules
 
 #: Before it several connections that checkpoint can corrupt a WAL database.
 SAFE_SQLITE = (3, 51, 3)

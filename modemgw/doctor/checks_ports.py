@@ -18,7 +18,7 @@ from modemgw.doctor.findings import Area, Finding, Verdict, ok
 from modemgw.doctor.host import GRABBERS, Holder, Host, is_modemgw
 from modemgw.doctor.usb import UsbDevice
 from modemgw.doctor.wanted import Wanted
-from modemgw.modem.discovery import HUAWEI, FoundPort, PortRole
+from modemgw.modem.ports.discovery import HUAWEI, FoundPort, PortRole
 
 _WORDS = {
     PortRole.DIAG: "the diagnostics port",

@@ -10,8 +10,8 @@ from modemgw.config import Config
 from modemgw.doctor.checks_network import registration_findings, signal_findings, smsc_findings, storage_findings
 from modemgw.doctor.findings import Area, Finding, Verdict, ok
 from modemgw.doctor.service import ServiceFacts, Standing, listens
-from modemgw.modem.driver import Registration, SimReason
-from modemgw.modem.init_sim import SENTENCES
+from modemgw.modem.dialogue.driver import Registration, SimReason
+from modemgw.modem.dialogue.init_sim import SENTENCES
 
 #: A line may be on its way for so long without that being worth a word.
 ON_ITS_WAY = timedelta(seconds=90)

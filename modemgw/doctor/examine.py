@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from modemgw import __version__
-from modemgw.config_modem import ModemSettings
+from modemgw.config.modem import ModemSettings
 from modemgw.doctor.asking import Answers, Heard, Probe, examine
 from modemgw.doctor.checks_history import check_history, check_waiting
 from modemgw.doctor.checks_host import (
@@ -38,7 +38,7 @@ from modemgw.doctor.setup import Setup
 from modemgw.doctor.usb import found_ports, usb_devices
 from modemgw.doctor.wanted import Wanted
 from modemgw.modem.finder import ask_imei
-from modemgw.modem.transport import PortBusy, PortDenied, PortError, PortMissing
+from modemgw.modem.ports.transport import PortBusy, PortDenied, PortError, PortMissing
 
 
 @dataclass(frozen=True, slots=True)

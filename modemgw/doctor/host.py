@@ -10,7 +10,7 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-from modemgw.modem.transport import holders
+from modemgw.modem.ports.transport import holders
 
 _MOVED = ("/dev/", "/sys/", "/etc/", "/run/", "/var/", "/lib/", "/usr/lib/")
 

@@ -18,7 +18,7 @@ from typing import Any
 
 from modemgw.doctor.service import Asker, ServiceError
 from modemgw.errors import ModemgwError
-from modemgw.modem.learned import LearnedStore, learned_path
+from modemgw.modem.quirks.learned import LearnedStore, learned_path
 
 #: How long reports and arrivals are waited for after the last message was sent; SMS centres take their time.
 PATIENCE_S = 120.0

@@ -6,7 +6,7 @@ import asyncio
 import os
 from collections.abc import Callable
 
-from modemgw.config_modem import ModemSettings
+from modemgw.config.modem import ModemSettings
 from modemgw.doctor.checks_store import lock_holder
 from modemgw.doctor.examine import Request, is_here
 from modemgw.doctor.loopback import LoopbackError, Verdicts, note_learned, run_trials, until_ready

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from modemgw.modem.pdu_redact import KEPT_OF_ICCID, KEPT_OF_IMEI, KEPT_OF_IMSI, Redactor
+from modemgw.modem.tracing.pdu_redact import KEPT_OF_ICCID, KEPT_OF_IMEI, KEPT_OF_IMSI, Redactor
 
 REMOVED = "<removed>"
 

@@ -11,8 +11,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from modemgw.config import Complaint, Config, ConfigError, load
-from modemgw.config_modem import ModemSettings
-from modemgw.modem.init_sim import RefusedPins
+from modemgw.config.modem import ModemSettings
+from modemgw.modem.dialogue.init_sim import RefusedPins
 from modemgw.places import DEFAULT_STORE, resolve_store
 
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from modemgw.doctor.host import Host
-from modemgw.modem.discovery import FoundPort, UsbInterface, describe, modem_vendors
-from modemgw.modem.storage_modes import network_stick, storage_stick
+from modemgw.modem.ports.discovery import FoundPort, UsbInterface, describe, modem_vendors
+from modemgw.modem.ports.storage_modes import network_stick, storage_stick
 
 MASS_STORAGE = 0x08
 VENDOR_SPECIFIC = 0xFF

@@ -13,7 +13,7 @@ from typing import Literal
 
 from modemgw.errors import ModemgwError
 from modemgw.modem.conversation import Note
-from modemgw.modem.driver import CallEnded, Driver, IncomingCall
+from modemgw.modem.dialogue.driver import CallEnded, Driver, IncomingCall
 
 log = logging.getLogger(__name__)
 

@@ -18,9 +18,9 @@ from modemgw.at.ussd import UssdStatus, other_coding_may_help
 from modemgw.domain.refusal import Refusal, RefusalKind
 from modemgw.domain.ussd import UssdAnswer, UssdFailed, UssdNoAnswer, UssdState
 from modemgw.errors import ModemgwError
-from modemgw.modem.channel import CommandTimeout, ModemSilent
-from modemgw.modem.driver import Driver, Talk, UssdReply
-from modemgw.modem.transport import PortLost
+from modemgw.modem.dialogue.channel import CommandTimeout, ModemSilent
+from modemgw.modem.dialogue.driver import Driver, Talk, UssdReply
+from modemgw.modem.ports.transport import PortLost
 from modemgw.sms.ussd import UssdCoding, read_answer
 
 log = logging.getLogger(__name__)

@@ -16,10 +16,10 @@ from modemgw.at.commands import IDENTIFY, IMEI
 from modemgw.at.errors import AtResponseError, CommandFailed
 from modemgw.at.responses import first, read_imei
 from modemgw.errors import ModemgwError
-from modemgw.modem.channel import Channel
-from modemgw.modem.discovery import FoundPort, PortRole, by_device, find_ports
-from modemgw.modem.init import imei_in
-from modemgw.modem.transport import PortBusy, PortDenied, open_transport
+from modemgw.modem.dialogue.channel import Channel
+from modemgw.modem.dialogue.init import imei_in
+from modemgw.modem.ports.discovery import FoundPort, PortRole, by_device, find_ports
+from modemgw.modem.ports.transport import PortBusy, PortDenied, open_transport
 
 log = logging.getLogger(__name__)
 

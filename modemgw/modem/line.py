@@ -10,9 +10,9 @@ from typing import Any, Protocol
 
 from modemgw.errors import ModemgwError
 from modemgw.modem.calls import CallsMode
-from modemgw.modem.driver import Driver, DriverSettings
+from modemgw.modem.dialogue.driver import Driver, DriverSettings
 from modemgw.modem.ladder import Ladder, Rung
-from modemgw.modem.transport import PortLost, Transport
+from modemgw.modem.ports.transport import PortLost, Transport
 from modemgw.modem.watchdog import LossWatch, StorageWatch
 from modemgw.service.dispatch import Dispatcher
 from modemgw.service.ports import Clock, Repository

@@ -12,11 +12,11 @@ from modemgw.at import commands
 from modemgw.at.commands import Command
 from modemgw.at.errors import CommandFailed
 from modemgw.domain.refusal import Refusal, RefusalKind
-from modemgw.modem.channel import Channel, CommandTimeout, ModemSilent
-from modemgw.modem.driver import Driver
+from modemgw.modem.dialogue.channel import Channel, CommandTimeout, ModemSilent
+from modemgw.modem.dialogue.driver import Driver
 from modemgw.modem.line import LineNotReady, NoSuchLine
+from modemgw.modem.ports.transport import PortLost
 from modemgw.modem.supervisor import Supervisor
-from modemgw.modem.transport import PortLost
 
 CLOCK = Command("AT+CCLK?", ("+CCLK",))  # TS 27.007 8.15
 SUPPLY = Command("AT+CBC", ("+CBC",))  # TS 27.007 8.4

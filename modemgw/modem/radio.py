@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from modemgw.at.errors import CommandFailed
-from modemgw.modem.channel import CommandTimeout
-from modemgw.modem.driver import Driver, SendAborted, SendInDoubt, SendRejected, TpduHex
-from modemgw.modem.transport import PortLost
+from modemgw.modem.dialogue.channel import CommandTimeout
+from modemgw.modem.dialogue.driver import Driver, SendAborted, SendInDoubt, SendRejected, TpduHex
+from modemgw.modem.ports.transport import PortLost
 from modemgw.service.ports import InDoubt, NotSent, Refused, SendOutcome, Sent
 from modemgw.sms import PduHex
 

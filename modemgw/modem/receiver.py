@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 from modemgw.at.errors import CommandFailed
 from modemgw.errors import ModemgwError
-from modemgw.modem.driver import (
+from modemgw.modem.dialogue.driver import (
     DirectMessage,
     DirectReport,
     Driver,

@@ -19,9 +19,9 @@ from modemgw.domain.line import LineState
 from modemgw.errors import ModemgwError
 from modemgw.modem.calls import CallWatch
 from modemgw.modem.canary import Canary
-from modemgw.modem.channel import CommandTimeout, ModemSilent
 from modemgw.modem.conversation import Conversation
-from modemgw.modem.driver import (
+from modemgw.modem.dialogue.channel import CommandTimeout, ModemSilent
+from modemgw.modem.dialogue.driver import (
     Driver,
     LateCmgs,
     ModemInfo,
@@ -38,9 +38,9 @@ from modemgw.modem.driver import (
 )
 from modemgw.modem.ladder import Rung
 from modemgw.modem.line import LAST_SEND_S, Climb, Vitals, WorkerPorts, WorkerSettings
+from modemgw.modem.ports.transport import PortLost
 from modemgw.modem.radio import DriverRadio
 from modemgw.modem.receiver import Receiver
-from modemgw.modem.transport import PortLost
 from modemgw.service.pace import Rest
 from modemgw.service.ports import LineRecord
 from modemgw.service.sending import LineSender, LineTrouble

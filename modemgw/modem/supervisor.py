@@ -13,11 +13,11 @@ from typing import TypeVar
 
 from modemgw.domain.line import ModemView
 from modemgw.modem.conversation import Conversation
-from modemgw.modem.discovery import FoundPort, find_ports
-from modemgw.modem.driver import Driver
+from modemgw.modem.dialogue.driver import Driver
 from modemgw.modem.finder import Finder, FoundModem
-from modemgw.modem.hotplug import HotPlug, PlugEvent
 from modemgw.modem.line import NoSuchLine, WorkerPorts, WorkerSettings
+from modemgw.modem.ports.discovery import FoundPort, find_ports
+from modemgw.modem.ports.hotplug import HotPlug, PlugEvent
 from modemgw.modem.whereabouts import Claims, Whereabouts
 from modemgw.modem.worker import Worker
 

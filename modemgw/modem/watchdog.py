@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from modemgw.modem.driver import StorageFill
+from modemgw.modem.dialogue.driver import StorageFill
 
 #: A memory is called nearly full from here on, and no longer when it is below the second: a percentage each.
 FULL_PERCENT, RELIEVED_PERCENT = 80, 60

@@ -10,11 +10,11 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from modemgw.modem.discovery import PLACE, device_of, port_at, usb_of, why_never_asked
-from modemgw.modem.driver import ModemInfo
+from modemgw.modem.dialogue.driver import ModemInfo
 from modemgw.modem.finder import Finder
 from modemgw.modem.line import WorkerSettings
-from modemgw.modem.transport import PortBusy, PortError, PortMissing
+from modemgw.modem.ports.discovery import PLACE, device_of, port_at, usb_of, why_never_asked
+from modemgw.modem.ports.transport import PortBusy, PortError, PortMissing
 
 log = logging.getLogger(__name__)
 

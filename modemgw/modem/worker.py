@@ -14,16 +14,15 @@ from typing import Any, TypeVar
 from modemgw.at.errors import CommandFailed
 from modemgw.domain.line import LineState, ModemView, StorageView
 from modemgw.errors import ModemgwError
-from modemgw.modem.channel import CommandTimeout
 from modemgw.modem.conversation import Conversation
-from modemgw.modem.discovery import PLACE
-from modemgw.modem.driver import Driver, InitialiseFailed, ModemInfo, ResetKind, SimProblem, SimReason
-from modemgw.modem.hotplug import HotPlug
+from modemgw.modem.dialogue.channel import CommandTimeout
+from modemgw.modem.dialogue.driver import Driver, InitialiseFailed, ModemInfo, ResetKind, SimProblem, SimReason
 from modemgw.modem.ladder import ALWAYS, Rung
 from modemgw.modem.line import Climb, LineNotReady, Vitals, WorkerPorts, WorkerSettings
-from modemgw.modem.power import PowerError, power_cycle, usb_device, usb_reset, why_no_usb_reset
-from modemgw.modem.session import Session
-from modemgw.modem.transport import (
+from modemgw.modem.ports.discovery import PLACE
+from modemgw.modem.ports.hotplug import HotPlug
+from modemgw.modem.ports.power import PowerError, power_cycle, usb_device, usb_reset, why_no_usb_reset
+from modemgw.modem.ports.transport import (
     PortBusy,
     PortDenied,
     PortError,
@@ -32,6 +31,7 @@ from modemgw.modem.transport import (
     Transport,
     open_transport,
 )
+from modemgw.modem.session import Session
 from modemgw.modem.whereabouts import PortTaken, Whereabouts
 
 log = logging.getLogger(__name__)

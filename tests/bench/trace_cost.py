@@ -11,10 +11,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from modemgw.modem.driver import DriverSettings, TpduHex
-from modemgw.modem.driver_at import AtDriver
-from modemgw.modem.trace import Tracer
-from modemgw.modem.transport import open_transport
+from modemgw.modem.dialogue.driver import DriverSettings, TpduHex
+from modemgw.modem.dialogue.driver_at import AtDriver
+from modemgw.modem.ports.transport import open_transport
+from modemgw.modem.tracing.trace import Tracer
 
 from tests.bench.processes import SimulationProcess
 

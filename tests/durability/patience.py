@@ -10,7 +10,8 @@ import dataclasses
 from typing import Any
 
 import pytest
-from modemgw.modem import channel, ladder, session, worker
+from modemgw.modem import ladder, session, worker
+from modemgw.modem.dialogue import channel
 from modemgw.runtime import Runtime
 from modemgw.service import sending, timers
 

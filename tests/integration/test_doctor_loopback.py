@@ -7,7 +7,7 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
-from modemgw.modem.learned import LearnedStore, learned_path
+from modemgw.modem.quirks.learned import LearnedStore, learned_path
 
 from modemsim.network import Rule
 from modemsim.simulation import Simulation

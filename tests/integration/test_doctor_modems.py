@@ -183,7 +183,7 @@ async def test_an_sms_only_registration_is_no_problem(tmp_path: Path) -> None:
 
 
 async def test_a_pin_that_was_refused_before(tmp_path: Path) -> None:
-    from modemgw.modem.init_sim import RefusedPins
+    from modemgw.modem.dialogue.init_sim import RefusedPins
 
     async with Simulation(modems=1, dir=tmp_path / "sim") as sim:
         sim.fault("pin", pin="1234", tries=2)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from modemgw.config import ConfigError, parse
-from modemgw.modem import driver_gsmmodem
+from modemgw.modem.dialogue import driver_gsmmodem
 
 from tests.rig import running
 
@@ -46,6 +46,6 @@ async def test_unplugged_and_plugged_in_again(tmp_path: Path) -> None:
 
 
 def test_without_the_library_the_configuration_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("modemgw.config_modem.find_spec", lambda _name: None)
+    monkeypatch.setattr("modemgw.config.modem.find_spec", lambda _name: None)
     with pytest.raises(ConfigError, match=r"pip install 'modemgw\[gsmmodem\]'"):
         parse(f'[[modem]]\nname = "a"\nport = "/dev/ttyUSB0"\n{DRIVER}')

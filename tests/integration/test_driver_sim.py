@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 from modemgw.at.errors import CmsError
-from modemgw.modem import channel as channel_module
-from modemgw.modem import driver_gsmmodem, init_sim
-from modemgw.modem.driver import (
+from modemgw.modem.dialogue import channel as channel_module
+from modemgw.modem.dialogue import driver_gsmmodem, init_sim
+from modemgw.modem.dialogue.driver import (
     DirectMessage,
     DirectReport,
     DriverSettings,
@@ -33,8 +33,8 @@ from modemgw.modem.driver import (
     StoredPdu,
     TpduHex,
 )
-from modemgw.modem.driver_at import AtDriver
-from modemgw.modem.transport import PortLost, open_transport
+from modemgw.modem.dialogue.driver_at import AtDriver
+from modemgw.modem.ports.transport import PortLost, open_transport
 
 from modemsim.personality import load, names
 from modemsim.simulation import Simulation

@@ -16,8 +16,8 @@ import serial
 import serial.rfc2217
 from modemgw.config import parse
 from modemgw.modem import worker as worker_module
-from modemgw.modem.sockets import open_rfc2217
-from modemgw.modem.transport import PortError, PortLost, PortMissing, open_transport
+from modemgw.modem.ports.sockets import open_rfc2217
+from modemgw.modem.ports.transport import PortError, PortLost, PortMissing, open_transport
 from modemgw.runtime import Runtime
 
 from modemsim.simulation import Simulation
@@ -251,7 +251,7 @@ async def server(*says: bytes, close: bool = False) -> AsyncIterator[tuple[str, 
 
 
 async def test_a_server_that_does_not_negotiate_is_used_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    from modemgw.modem import sockets
+    from modemgw.modem.ports import sockets
 
     monkeypatch.setattr(sockets, "NEGOTIATE_S", 0.05)
     async with server(b"\r\nRDY\r\n") as (url, heard):

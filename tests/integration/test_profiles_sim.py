@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 from modemgw.errors import ModemgwError
-from modemgw.modem import channel, init_sim, session, worker
-from modemgw.modem.channel import CommandTimeout
-from modemgw.modem.driver import (
+from modemgw.modem import session, worker
+from modemgw.modem.dialogue import channel, init_sim
+from modemgw.modem.dialogue.channel import CommandTimeout
+from modemgw.modem.dialogue.driver import (
     DirectMessage,
     DirectReport,
     DriverSettings,
@@ -22,11 +23,11 @@ from modemgw.modem.driver import (
     ReportStored,
     TpduHex,
 )
-from modemgw.modem.driver_at import AtDriver
-from modemgw.modem.learned import LearnedStore
-from modemgw.modem.profile import Profile
-from modemgw.modem.profile_registry import Registry, built_in
-from modemgw.modem.transport import open_transport
+from modemgw.modem.dialogue.driver_at import AtDriver
+from modemgw.modem.ports.transport import open_transport
+from modemgw.modem.quirks.learned import LearnedStore
+from modemgw.modem.quirks.profile import Profile
+from modemgw.modem.quirks.profile_registry import Registry, built_in
 
 from modemsim.simulation import Simulation
 from tests.rig import running, until

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from modemgw.modem import canary, channel, ladder, session, worker
-from modemgw.modem.discovery import FoundPort, PortRole
+from modemgw.modem import canary, ladder, session, worker
+from modemgw.modem.dialogue import channel
+from modemgw.modem.ports.discovery import FoundPort, PortRole
 from modemgw.runtime import Runtime
 
 from tests.rig import Json, Rig, running, until

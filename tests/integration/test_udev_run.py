@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from modemgw.modem.udev_rules import NAME, rules
+from modemgw.modem.ports.udev_rules import NAME, rules
 
 from tests.umockdev_bench import CONTROLLER, LAYOUTS, bench, preload
 
@@ -104,7 +104,7 @@ exit $status
 """
 LISTEN = """
 import asyncio
-from modemgw.modem.hotplug import HotPlug
+from modemgw.modem.ports.hotplug import HotPlug
 
 async def main():
     plugs, heard = HotPlug(), []

@@ -16,7 +16,8 @@ from unittest import mock
 
 import aiohttp
 from modemgw.config import parse
-from modemgw.modem import channel, finder, init_messages, init_sim, receiver, session, supervisor, worker
+from modemgw.modem import finder, receiver, session, supervisor, worker
+from modemgw.modem.dialogue import channel, init_messages, init_sim
 from modemgw.modem.ladder import Rung
 from modemgw.modem.line import Climb
 from modemgw.modem.worker import Worker

@@ -13,8 +13,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from unittest import mock
 
-from modemgw.modem import discovery
-from modemgw.modem.discovery import FoundPort, describe, usb_interface
+from modemgw.modem.ports import discovery
+from modemgw.modem.ports.discovery import FoundPort, describe, usb_interface
 
 from modemsim.simulation import Host, Simulation
 

@@ -11,7 +11,7 @@ from modemgw.at.commands import Command
 from modemgw.at.errors import AtResponseError
 from modemgw.at.parser import LINE_LIMIT, AtEvent, AtParser, Final, InfoLine, Prompt, Urc
 from modemgw.at.responses import read_list_entry, read_submit_reference
-from modemgw.modem.driver_events import event_of
+from modemgw.modem.dialogue.driver_events import event_of
 
 COMMANDS = [
     None,

@@ -1,6 +1,6 @@
 """/v1/modems/{name}/trace: the AT trace of a modem, on and off. The file itself is never served.
 
-Owns these routes and their body. Writing is modem/trace.py.
+Owns these routes and their body. Writing is modem/tracing/trace.py.
 """
 
 from __future__ import annotations

@@ -11,9 +11,9 @@ from click.testing import CliRunner, Result
 from modemgw.cli.exits import Exit
 from modemgw.cli.main import group
 from modemgw.config import ConfigError, load, parse
-from modemgw.modem.learned import LearnedStore
-from modemgw.modem.profile_file import read_profile
-from modemgw.modem.profile_registry import built_in
+from modemgw.modem.quirks.learned import LearnedStore
+from modemgw.modem.quirks.profile_file import read_profile
+from modemgw.modem.quirks.profile_registry import built_in
 
 IMEI = "356938030000013"
 

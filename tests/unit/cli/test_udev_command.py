@@ -13,8 +13,8 @@ from click.testing import CliRunner, Result
 from modemgw.cli.main import group
 from modemgw.cli.systemd_unit import NAME as UNIT
 from modemgw.cli.systemd_unit import UnitChoices, choices_in, unit
-from modemgw.modem.udev_rules import NAME as RULES
-from modemgw.modem.udev_rules import rules
+from modemgw.modem.ports.udev_rules import NAME as RULES
+from modemgw.modem.ports.udev_rules import rules
 
 UDEV = Path(__file__).parents[3] / "udev"
 

@@ -23,9 +23,9 @@ from modemgw.config import (
     StoreSettings,
     parse,
 )
-from modemgw.config_dialects import tables_of
-from modemgw.config_profiles import ProfilesSettings
-from modemgw.config_trace import TraceSettings
+from modemgw.config.dialects import tables_of
+from modemgw.config.profiles import ProfilesSettings
+from modemgw.config.trace import TraceSettings
 from modemgw.dialects import ALL
 from modemgw.dialects.settings import setting_of
 from modemgw.dialects.smsc import tables

@@ -7,15 +7,15 @@ import re
 from collections.abc import AsyncIterator
 
 import pytest
-from modemgw.modem import channel as channel_module
-from modemgw.modem import init_messages, init_sim
-from modemgw.modem.driver import (
+from modemgw.modem.dialogue import channel as channel_module
+from modemgw.modem.dialogue import init_messages, init_sim
+from modemgw.modem.dialogue.driver import (
     ModemEvent,
 )
-from modemgw.modem.driver_at import AtDriver
-from modemgw.modem.init_sim import RefusedPins
-from modemgw.modem.profile import Profile
-from modemgw.modem.transport import open_transport
+from modemgw.modem.dialogue.driver_at import AtDriver
+from modemgw.modem.dialogue.init_sim import RefusedPins
+from modemgw.modem.ports.transport import open_transport
+from modemgw.modem.quirks.profile import Profile
 
 from tests.unit.modem.peer import ALIVE, OK, Answer, Peer, over, said
 

@@ -10,7 +10,7 @@ import pytest
 from modemgw.at.errors import CommandFailed
 from modemgw.modem import calls as calls_module
 from modemgw.modem.calls import CallsMode, CallWatch
-from modemgw.modem.driver import CallEnded, IncomingCall, UnknownUrc
+from modemgw.modem.dialogue.driver import CallEnded, IncomingCall, UnknownUrc
 
 from tests.rig import until
 

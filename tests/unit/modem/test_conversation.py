@@ -11,13 +11,13 @@ from modemgw.at.errors import CmeError, CommandFailed
 from modemgw.domain.refusal import Refusal
 from modemgw.domain.ussd import UssdFailed, UssdNoAnswer, UssdState
 from modemgw.modem import conversation as conversation_module
-from modemgw.modem.channel import CommandTimeout
 from modemgw.modem.conversation import Conversation, masked
-from modemgw.modem.driver import UssdReply
-from modemgw.modem.learned import Learned
-from modemgw.modem.profile import Profile
-from modemgw.modem.talk import AtTalk
-from modemgw.modem.transport import PortLost
+from modemgw.modem.dialogue.channel import CommandTimeout
+from modemgw.modem.dialogue.driver import UssdReply
+from modemgw.modem.dialogue.talk import AtTalk
+from modemgw.modem.ports.transport import PortLost
+from modemgw.modem.quirks.learned import Learned
+from modemgw.modem.quirks.profile import Profile
 from modemgw.sms.ussd import UssdCoding
 
 from tests.rig import until

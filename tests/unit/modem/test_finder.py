@@ -7,11 +7,11 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
-from modemgw.modem import channel as channel_module
 from modemgw.modem import finder as finder_module
-from modemgw.modem.discovery import FoundPort, PortRole
+from modemgw.modem.dialogue import channel as channel_module
 from modemgw.modem.finder import Finder
-from modemgw.modem.transport import open_transport
+from modemgw.modem.ports.discovery import FoundPort, PortRole
+from modemgw.modem.ports.transport import open_transport
 
 from tests.unit.modem.peer import ALIVE, Answer, Peer, over, said
 

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pytest
 from modemgw.modem import receiver as receiver_module
-from modemgw.modem.driver import Driver, MessageStored, ReportStored, StorageFill, StoredPdu
+from modemgw.modem.dialogue.driver import Driver, MessageStored, ReportStored, StorageFill, StoredPdu
 from modemgw.modem.receiver import Receiver
 from modemgw.service.incoming import RawPdu
 from modemgw.service.ports import LineRecord, Repository

@@ -9,10 +9,10 @@ from typing import Any, cast
 
 import pytest
 from modemgw.modem import supervisor as supervisor_module
-from modemgw.modem.discovery import FoundPort
 from modemgw.modem.finder import FoundModem
-from modemgw.modem.hotplug import HotPlug, PlugEvent
 from modemgw.modem.line import WorkerPorts, WorkerSettings
+from modemgw.modem.ports.discovery import FoundPort
+from modemgw.modem.ports.hotplug import HotPlug, PlugEvent
 from modemgw.modem.supervisor import Supervisor
 from modemgw.modem.worker import Worker
 

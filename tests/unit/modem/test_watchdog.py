@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from modemgw.modem.driver import StorageFill
+from modemgw.modem.dialogue.driver import StorageFill
 from modemgw.modem.watchdog import LOSSES, LOSSES_WITHIN_S, LossWatch, StorageWatch
 
 STEPS = [

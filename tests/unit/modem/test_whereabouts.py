@@ -7,9 +7,9 @@ from typing import Any, cast
 
 import pytest
 from modemgw.modem import whereabouts as module
-from modemgw.modem.driver import ModemInfo
+from modemgw.modem.dialogue.driver import ModemInfo
 from modemgw.modem.line import WorkerSettings
-from modemgw.modem.transport import PortError, PortMissing
+from modemgw.modem.ports.transport import PortError, PortMissing
 from modemgw.modem.whereabouts import Claims, PortTaken, Whereabouts
 
 IMEI = "356938030000013"

@@ -15,13 +15,13 @@ import pytest
 from modemgw.at.errors import CommandFailed
 from modemgw.domain.line import LineState
 from modemgw.modem import ladder, worker
-from modemgw.modem.channel import CommandTimeout
-from modemgw.modem.driver import Driver, InitialiseFailed, ResetKind, SimProblem, SimReason
-from modemgw.modem.hotplug import HotPlug, PlugEvent
+from modemgw.modem.dialogue.channel import CommandTimeout
+from modemgw.modem.dialogue.driver import Driver, InitialiseFailed, ResetKind, SimProblem, SimReason
 from modemgw.modem.ladder import Rung
 from modemgw.modem.line import WorkerPorts, WorkerSettings
-from modemgw.modem.profile import Profile
-from modemgw.modem.transport import PortDenied, PortLost, Transport
+from modemgw.modem.ports.hotplug import HotPlug, PlugEvent
+from modemgw.modem.ports.transport import PortDenied, PortLost, Transport
+from modemgw.modem.quirks.profile import Profile
 from modemgw.modem.worker import Worker
 
 Initialise = Callable[[], Awaitable[Any]]

@@ -1,0 +1,395 @@
+"""The driver for any modem that speaks AT (TS 27.005, 27.007).
+
+Ties channel, initialising, storage and events together.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+
+from modemgw.at import commands
+from modemgw.at.commands import Command, plain
+from modemgw.at.errors import AtResponseError, CmsError, CommandFailed
+from modemgw.at.parser import Urc
+from modemgw.at.policy import explained
+from modemgw.at.responses import first, read_indications, read_operator, read_signal
+from modemgw.modem.dialogue.arrivals import Arrivals
+from modemgw.modem.dialogue.boot import BootWatch
+from modemgw.modem.dialogue.channel import Channel, CommandTimeout
+from modemgw.modem.dialogue.driver import (
+    DriverCounters,
+    DriverSettings,
+    GoAhead,
+    ModemEvent,
+    ModemInfo,
+    Rebooted,
+    Registration,
+    RegistrationChanged,
+    ResetKind,
+    SendRejected,
+    Signal,
+    StorageFill,
+    StoredPdu,
+    TpduHex,
+    Unannounced,
+)
+from modemgw.modem.dialogue.driver_events import event_of
+from modemgw.modem.dialogue.driver_registration import RegistrationWatch
+from modemgw.modem.dialogue.init import SILENT_OK, Initialiser
+from modemgw.modem.dialogue.init_messages import SERVICE
+from modemgw.modem.dialogue.mr_wrap import MrWrap
+from modemgw.modem.dialogue.storage import REPORTS, Storage
+from modemgw.modem.dialogue.talk import AtTalk
+from modemgw.modem.ports.transport import PortLost, Transport
+from modemgw.modem.quirks.learned import Learned
+from modemgw.modem.quirks.profile import Profile
+
+log = logging.getLogger(__name__)
+
+NO_ACKNOWLEDGEMENT_EXPECTED = 340  # TS 27.005 3.2.5
+CNMA = "cnma"  # key of the learned values: the form of AT+CNMA
+_REGISTRATION_URCS = frozenset({"+CREG", "+CGREG", "+CEREG", "+C5GREG"})
+
+
+class AtDriver:
+    """`Driver` over AT commands.
+
+    Takes an open transport; a lost port is told to `on_lost` once, and the driver is then of no more use.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        on_event: Callable[[ModemEvent], None],
+        *,
+        on_lost: Callable[[PortLost], None] | None = None,
+        profile: Profile | None = None,
+        usb: str | None = None,
+        port_kind: str | None = None,
+        channel: type[Channel] = Channel,
+    ) -> None:
+        self.counters = DriverCounters()
+        self._on_event = on_event
+        self._fixed_profile = profile
+        self._profile = profile if profile is not None else Profile()
+        self._usb = usb
+        self._port_kind = port_kind
+        self._info: ModemInfo | None = None
+        self._learned = Learned()
+        self._boot = BootWatch()
+        self._arrivals = Arrivals(self._learned)
+        self._wrap = MrWrap(self._learned)
+        self._link_modes: tuple[int, ...] = ()
+        self._link_kept = False
+        self._service = 0
+        self._acknowledge_form: str | None = None
+        self._acknowledges = False
+        self._registrations = RegistrationWatch()
+        self.channel = channel(transport, self._urc, on_lost=on_lost, counters=self.counters)
+        self._storage = Storage(self.channel)
+        self.talk = AtTalk(self.channel, lambda: self._profile, lambda: self._learned)
+
+    @property
+    def info(self) -> ModemInfo | None:
+        return self._info
+
+    @property
+    def profile(self) -> Profile:
+        return self._profile
+
+    @property
+    def learned(self) -> Learned:
+        """What this modem with this firmware taught us: bound to it once it is identified."""
+        return self._learned
+
+    def assume(self, profile: Profile) -> None:
+        self._profile = profile
+
+    @property
+    def sending(self) -> bool:
+        return self.channel.sending
+
+    @property
+    def url(self) -> str:
+        return self.channel.transport.url
+
+    async def initialise(self, settings: DriverSettings) -> ModemInfo:
+        self._storage.forget()
+        self._link_kept = False
+        initialiser = Initialiser(
+            self.channel,
+            self._storage,
+            self._registrations,
+            settings,
+            self._fixed_profile,
+            self._usb,
+            port_kind=self._port_kind,
+            boot=self._boot,
+            learned=self._learned,
+        )
+        try:
+            info = await initialiser.run()
+        finally:
+            if initialiser.found.model or initialiser.found.manufacturer:
+                self._profile = initialiser.profile
+            self._learned = initialiser.learned
+        self._link_modes = initialiser.found.link_modes
+        self._acknowledges = info.needs_ack
+        self._service = initialiser.found.service
+        self._info = info
+        self._arrivals = Arrivals(
+            self._learned, info, initialiser.urc_port, self._profile.reports if settings.indications is None else ()
+        )
+        self._wrap = MrWrap(self._learned, self._profile)
+        return info
+
+    # ------------------------------------------------------------ sending
+
+    async def send(self, pdu: TpduHex, go_ahead: GoAhead) -> int:
+        """What the modem refuses it with has the meaning that its maker gives to the code."""
+        try:
+            mr = await self.channel.send_tpdu(pdu, go_ahead=go_ahead)
+        except SendRejected as exc:
+            if exc.error is None:
+                self._learned.put(SILENT_OK, True)  # the next set-up asks it to be honest
+                raise
+            error = self._wrap.refused(explained(exc.error, self._profile.errors))
+            if error is exc.error:
+                raise
+            raise SendRejected(str(error), error, before_payload=exc.before_payload) from exc
+        self._wrap.sent(mr)
+        self._arrivals.sent(pdu.hex, asyncio.get_running_loop().time())
+        return mr
+
+    async def keep_link(self, on: bool) -> None:
+        """Mode 2 keeps the link till it is ended.
+
+        Mode 1 ends it 1-5 s after the last message, and is how it is ended here.
+        """
+        if not self._link_modes or on == self._link_kept:
+            return
+        mode = 2 if on and 2 in self._link_modes else 1 if 1 in self._link_modes or on else 0
+        try:
+            await self.channel.run(commands.keep_link(mode))
+        except CommandFailed as exc:
+            log.info("%s: the radio link is not kept: %s", self.url, exc)
+            self._link_modes = ()
+            return
+        self._link_kept = on and mode == 2
+
+    # ------------------------------------------------------------ storage
+
+    async def list_messages(self, memory: str) -> list[StoredPdu]:
+        found = await self._storage.list_messages(memory)
+        self._arrivals.listed(memory, found)
+        return found
+
+    async def read_message(self, memory: str, index: int) -> StoredPdu | None:
+        report = self._arrivals.is_report(memory, index)
+        found = await self._storage.read_message(memory, index, report=report)
+        if report:
+            found = found if found is not None else await self._any_report()
+            self._arrivals.report_read(found)
+            await self._mend_arrivals()
+        return found
+
+    async def _any_report(self) -> StoredPdu | None:
+        """One that lies in the memory of reports, wherever it was announced (EC25 says `"SM",0` of each)."""
+        if REPORTS not in self._storage.memories:
+            return None
+        try:
+            return next(iter(await self._storage.list_messages(REPORTS)), None)
+        except CommandFailed:
+            return None
+
+    async def delete_message(self, memory: str, index: int) -> None:
+        await self._storage.delete_message(memory, index)
+
+    async def storage(self) -> list[StorageFill]:
+        fills = await self._storage.fill()
+        self._arrivals.measured(fills)
+        return fills
+
+    async def acknowledge(self) -> None:
+        """A refusal means that the modem has given up waiting and hands nothing over any more.
+
+        Indications are set anew.
+        """
+        if not self._acknowledges:
+            return
+        problem: CommandFailed | None = None
+        for form in self._acknowledge_forms():
+            try:
+                await self.channel.run(Command(form, timeout_s=commands.ACKNOWLEDGE.timeout_s))
+            except CommandFailed as exc:
+                problem = exc
+                if isinstance(exc, CmsError):
+                    break  # it knows the command
+                continue
+            self._acknowledge_form = form
+            self._learned.put(CNMA, form)
+            return
+        if not isinstance(problem, CmsError):
+            log.info("%s: the modem knows no AT+CNMA; messages are not acknowledged", self.url)
+            self._acknowledges = False
+            self._learned.drop(CNMA)
+            self._learned.put(SERVICE, 0)
+            await self._quietly(commands.select_service(0))
+        if not (isinstance(problem, CmsError) and problem.code == NO_ACKNOWLEDGEMENT_EXPECTED):
+            log.info("%s: an acknowledgement was refused: %s", self.url, problem)
+        if self._info is not None and self._info.cnmi:
+            await self._quietly(commands.set_indications(self._info.cnmi))
+
+    def _acknowledge_forms(self) -> list[str]:
+        """The form that works; before one has, all that there are, the one that worked last time first."""
+        if self._acknowledge_form is not None:
+            return [self._acknowledge_form]
+        known = self._learned.text(CNMA)
+        forms = self._profile.acknowledge or (commands.ACKNOWLEDGE.text,)
+        return list(dict.fromkeys([*([known] if known and known.startswith("AT+CNMA") else []), *forms]))
+
+    async def _mend_arrivals(self) -> bool:
+        """Reports that never come, or announcements that come out of another port: the other way is tried.
+
+        True: announcements were told to come out of another port.
+        """
+        info = self._info
+        ds = self._arrivals.other_reports(asyncio.get_running_loop().time())
+        if ds is not None and info is not None and len(info.cnmi) > 3:
+            values = (*info.cnmi[:3], ds, *info.cnmi[4:])
+            log.warning("%s: reports do not come with AT+CNMI %s; trying %s", self.url, info.cnmi, values)
+            if not self._acknowledges and self._service == 1:
+                await self._quietly(commands.select_service(0))  # nobody would acknowledge what is handed over now
+                self._service = 0
+            taken = await self._quietly(commands.set_indications(values))
+            if taken and await self._indications(values) == values:
+                self._info = replace(info, cnmi=values)
+                self._arrivals.reports_changed(ds)
+                self._learned.put("cnmi", list(values))
+            else:
+                self._arrivals.reports_refused(ds)
+                await self._quietly(commands.set_indications(info.cnmi))
+        deaf, moved = self._arrivals.deaf(), False
+        for command in self._arrivals.other_ports():
+            log.warning("%s: messages come unannounced; trying %s", self.url, command)
+            deaf = not await self._quietly(plain(command, commands.FUNCTION_S))
+            if not deaf:
+                self._arrivals.port_changed(command)
+                moved = True
+                break
+        if deaf:
+            self._on_event(Unannounced())
+        return moved
+
+    async def announces(self) -> bool:
+        moved = await self._mend_arrivals()
+        wanted = self._info.cnmi if self._info is not None else ()
+        if not wanted:
+            return True
+        true = await self._indications(wanted)
+        if moved and true != wanted:
+            # what went to the other port was not acknowledged, so it has given up handing over; to set it up anew would
+            # choose the first port again
+            return await self._quietly(commands.set_indications(wanted))
+        return true == wanted
+
+    async def _indications(self, wanted: tuple[int, ...]) -> tuple[int, ...]:
+        """What the modem says it is set to; `wanted` where it does not tell."""
+        try:
+            return first((await self.channel.run(commands.INDICATIONS_ASK)).texts, read_indications, "indications")
+        except (AtResponseError, CommandFailed):
+            return wanted
+
+    # ------------------------------------------------------------ state
+
+    async def registration(self) -> Registration:
+        return await self._registrations.ask(self.channel)
+
+    async def signal(self) -> Signal:
+        response = await self.channel.run(commands.SIGNAL)
+        return Signal(*first(response.lines, read_signal, "signal"))
+
+    async def operator(self) -> str | None:
+        response = await self.channel.run(commands.OPERATOR)
+        try:
+            return first(response.lines, read_operator, "operator")
+        except AtResponseError:
+            return None
+
+    async def alive(self) -> bool:
+        try:
+            await self.channel.run(commands.AT)
+        except (CommandTimeout, PortLost):
+            return False
+        except CommandFailed:
+            return True
+        return True
+
+    # ------------------------------------------------------------ recovery
+
+    async def resync(self) -> None:
+        await self.channel.resync()
+
+    async def reset(self, kind: ResetKind) -> None:
+        """Waits for a send that is under way.
+
+        SOFT forgets settings, RADIO switches off and on, FULL starts the modem anew: its port may vanish.
+        """
+        self._storage.forget()
+        self._link_kept = False
+        texts = {
+            ResetKind.SOFT: self._profile.soft_reset,
+            ResetKind.RADIO: self._profile.radio_reset,
+            ResetKind.FULL: self._profile.full_reset,
+        }[kind]
+        problem: CommandFailed | None = None
+        for text in texts:
+            try:
+                await self.channel.run(plain(text, commands.FUNCTION_S))
+            except CommandFailed as exc:
+                problem = exc
+                continue
+            except CommandTimeout:
+                if kind is not ResetKind.FULL:
+                    raise
+                return  # it went down without a word
+            if kind is ResetKind.FULL:
+                return
+            problem = None
+        if problem is not None:
+            raise problem
+
+    async def close(self) -> None:
+        self.channel.close()
+
+    async def _quietly(self, command: commands.Command) -> bool:
+        try:
+            await self.channel.run(command)
+        except CommandFailed as exc:
+            log.info("%s: %s", self.url, exc)
+            return False
+        return True
+
+    # ------------------------------------------------------------ events
+
+    def _urc(self, urc: Urc) -> None:
+        self._boot.told(urc.name, urc.text)
+        if urc.name in _REGISTRATION_URCS:
+            try:
+                self._on_event(RegistrationChanged(self._registrations.told(urc.text)))
+            except AtResponseError:
+                log.debug("%s: unreadable %s", self.url, urc.text)
+            return
+        event = event_of(urc)
+        if event is None:
+            log.debug("%s: %s", self.url, urc.text)
+            return
+        if isinstance(event, Rebooted):
+            self._storage.forget()
+            self._registrations.forget()
+            self._link_kept = False
+        self._arrivals.told(event)
+        self._on_event(event)

@@ -1,0 +1,1 @@
+"""Ports: what opens them, where they are, when they come and go. Knows no AT."""

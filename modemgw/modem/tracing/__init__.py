@@ -1,0 +1,1 @@
+"""AT traces: written, read, and made fit for others to see."""

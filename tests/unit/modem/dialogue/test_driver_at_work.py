@@ -1,0 +1,333 @@
+"""The driver over a scripted modem at work: storage, acknowledging, state, and what it makes of URCs."""
+
+from __future__ import annotations
+
+import pytest
+from modemgw.at.errors import CommandFailed
+from modemgw.at.parser import Urc
+from modemgw.modem.dialogue.driver import (
+    DirectMessage,
+    DirectReport,
+    DriverSettings,
+    IncomingCall,
+    LateCmgs,
+    MessageStored,
+    ModemEvent,
+    PowerWarning,
+    Rebooted,
+    Registration,
+    RegistrationChanged,
+    ReportStored,
+    ResetKind,
+    SimChanged,
+    StorageFill,
+    StorageFull,
+    StoredPdu,
+    TpduHex,
+    UnknownUrc,
+    UssdReply,
+)
+from modemgw.modem.dialogue.driver_events import event_of
+from modemgw.modem.dialogue.driver_registration import RegistrationWatch
+from modemgw.modem.quirks.profile import Profile
+
+from tests.unit.modem import driver_rig
+from tests.unit.modem.driver_rig import Turns, rig
+from tests.unit.modem.peer import OK, Answer, said
+
+_short_limits = driver_rig._short_limits
+
+# ---------------------------------------------------------------- storage
+
+ENTRY = ("+CMGL: 3,1,,4", "0004000000")
+STORED = StoredPdu("SM", 3, 1, "0004000000", 4)
+READ = said("+CMGR: 1,,4", "0004000000", "OK")
+LISTS: list[dict[str, Answer]] = [
+    {r"AT\+CMGL=4": said(*ENTRY, "OK")},
+    {r"AT\+CMGL=4": said("+CMS ERROR: 303"), r'AT\+CMGL="ALL"': said(*ENTRY, "OK")},
+    {r"AT\+CMGL=.*": said("ERROR"), r"AT\+CMGD=\?": said("+CMGD: (3),(0-4)", "OK"), r"AT\+CMGR=3": READ},
+    {r"AT\+CMGL=4": said("+CMGL: 3,1,,9", "0004000000", "OK"), r"AT\+CMGR=3": READ},
+]
+
+
+@pytest.mark.parametrize("script", LISTS)
+async def test_list(script: dict[str, Answer]) -> None:
+    async with rig(script) as r:
+        await r.driver.initialise(DriverSettings())
+        before = r.count(r"AT\+CPMS=.*")
+        assert await r.driver.list_messages("SM") == [STORED]
+        asked = len(r.peer.heard)
+        assert await r.driver.list_messages("SM") == [STORED]
+        assert len(r.peer.heard) - asked <= 2
+        assert r.count(r"AT\+CPMS=.*") == before
+
+
+async def test_list_of_nothing() -> None:
+    async with rig({r"AT\+CMGL=4": said("+CMS ERROR: 321"), r'AT\+CPMS="SM"': OK}) as r:
+        assert await r.driver.list_messages("SM") == []
+    async with rig({r"AT\+CMGL=4": OK, r'AT\+CPMS="SR"': OK}) as r:
+        assert await r.driver.list_messages("SR") == []
+
+
+async def test_list_that_fails_is_told() -> None:
+    script: dict[str, Answer] = {
+        r'AT\+CPMS="SM"': OK,
+        r"AT\+CMGL=4": Turns(said("+CMS ERROR: 314"), said("+CMS ERROR: 303")),
+    }
+    async with rig(script) as r:
+        for _ in range(2):
+            with pytest.raises(CommandFailed):
+                await r.driver.list_messages("SM")
+
+
+async def test_a_memory_of_reports_that_cannot_be_listed_is_empty() -> None:
+    async with rig({r'AT\+CPMS="SR"': OK}) as r:
+        assert await r.driver.list_messages("SR") == []
+        heard = len(r.peer.heard)
+        assert await r.driver.list_messages("SR") == []
+        assert len(r.peer.heard) == heard
+
+
+async def test_entries_that_cannot_be_read_stop_nothing() -> None:
+    lines = ("+CMGL: x,1,,4", "0004000000", "+CMGL: 2,1,,4", "00ZZ", *ENTRY)
+    async with rig({r"AT\+CMGL=4": said(*lines, "OK"), r'AT\+CPMS="SM"': OK}) as r:
+        assert await r.driver.list_messages("SM") == [STORED]
+
+
+async def test_memories_are_switched_only_when_they_differ() -> None:
+    async with rig({r"AT\+CMGR=\d": READ, r"AT\+CMGD=\d": OK}) as r:
+        await r.driver.initialise(DriverSettings())
+        before = r.count(r"AT\+CPMS=.*")
+        for index in (1, 2, 3):
+            assert await r.driver.read_message("SM", index) == StoredPdu("SM", index, 1, "0004000000", 4)
+            await r.driver.delete_message("SM", index)
+        assert r.count(r"AT\+CPMS=.*") == before
+        await r.driver.read_message("ME", 1)
+        assert r.peer.heard[-2:] == [b'AT+CPMS="ME","SM","SM"', b"AT+CMGR=1"]
+        r.peer.say(said("RDY"))
+        await r.peer.until(lambda: Rebooted("RDY") in r.events)
+        await r.driver.read_message("ME", 1)
+        assert r.count(r'AT\+CPMS="ME","SM","SM"') == 2
+
+
+async def test_a_message_that_is_elsewhere_is_found() -> None:
+    """P22: announced in SM, stored in ME; or counted from 0."""
+    nothing = said("+CMS ERROR: 321")
+    script: dict[str, Answer] = {r"AT\+CMGR=5": Turns(nothing, READ), r"AT\+CMGR=\d": nothing}
+    async with rig(script) as r:
+        await r.driver.initialise(DriverSettings())
+        assert await r.driver.read_message("SM", 5) == StoredPdu("ME", 5, 1, "0004000000", 4)
+    async with rig({r"AT\+CMGR=4": READ, r"AT\+CMGR=\d": said("+CMGR: 0,,0", "OK")}) as r:
+        await r.driver.initialise(DriverSettings())
+        assert await r.driver.read_message("SM", 5) == StoredPdu("SM", 4, 1, "0004000000", 4)
+        assert await r.driver.read_message("SM", 9) is None
+
+
+async def test_a_message_that_is_read_differently_each_time_is_left() -> None:
+    answers = Turns(*(said("+CMGR: 1,,40", f"00040000{n:02}", "OK") for n in range(4)))
+    async with rig({r"AT\+CMGR=1": answers, r'AT\+CPMS="SM"': OK}) as r:
+        assert await r.driver.read_message("SM", 1) is None
+    same = said("+CMGR: 1,,40", "0004000000", "OK")
+    async with rig({r"AT\+CMGR=1": same, r'AT\+CPMS="SM"': OK}) as r:
+        assert await r.driver.read_message("SM", 1) == StoredPdu("SM", 1, 1, "0004000000", 40)
+
+
+async def test_errors_of_reading_and_deleting() -> None:
+    script: dict[str, Answer] = {
+        r'AT\+CPMS="SM"': OK,
+        r"AT\+CMGR=1": said("+CMS ERROR: 314"),
+        r"AT\+CMGR=\d": said("ERROR"),
+        r"AT\+CMGD=1": said("+CMS ERROR: 321"),
+        r"AT\+CMGD=2": said("+CMS ERROR: 320"),
+    }
+    async with rig(script) as r:
+        with pytest.raises(CommandFailed):
+            await r.driver.read_message("SM", 1)
+        assert await r.driver.read_message("SM", 7) is None
+        await r.driver.delete_message("SM", 1)
+        with pytest.raises(CommandFailed):
+            await r.driver.delete_message("SM", 2)
+
+
+async def test_fill() -> None:
+    async with rig() as r:
+        await r.driver.initialise(DriverSettings())
+        assert await r.driver.storage() == [
+            StorageFill("SM", 1, 30),
+            StorageFill("ME", 2, 23),
+            StorageFill("SR", 2, 23),
+        ]
+        assert r.peer.heard[-1] == b'AT+CPMS="SM","SM","SM"'
+
+
+# ---------------------------------------------------------------- acknowledging, link, state
+
+
+async def test_acknowledge() -> None:
+    async with rig({r"AT\+CNMA": OK}) as r:
+        await r.driver.acknowledge()
+        assert r.peer.heard == []
+        await r.driver.initialise(DriverSettings(acknowledge_reports=True))
+        await r.driver.acknowledge()
+        assert r.peer.heard[-1] == b"AT+CNMA"
+
+
+async def test_acknowledge_with_a_zero() -> None:
+    async with rig({r"AT\+CNMA=0": OK}) as r:
+        await r.driver.initialise(DriverSettings(acknowledge_reports=True))
+        await r.driver.acknowledge()
+        await r.driver.acknowledge()
+        assert r.peer.heard[-3:] == [b"AT+CNMA", b"AT+CNMA=0", b"AT+CNMA=0"]
+
+
+@pytest.mark.parametrize("code", [340, 500])
+async def test_a_refused_acknowledgement_sets_indications_anew(code: int) -> None:
+    async with rig({r"AT\+CNMA": said(f"+CMS ERROR: {code}")}) as r:
+        await r.driver.initialise(DriverSettings(acknowledge_reports=True))
+        await r.driver.acknowledge()
+        assert r.peer.heard[-1] == b"AT+CNMI=2,1,0,1,0"
+
+
+async def test_a_modem_without_acknowledgement() -> None:
+    async with rig({r"AT\+CSMS=0": OK}) as r:
+        await r.driver.initialise(DriverSettings(acknowledge_reports=True))
+        await r.driver.acknowledge()
+        assert r.peer.heard[-2:] == [b"AT+CSMS=0", b"AT+CNMI=2,1,0,1,0"]
+        await r.driver.acknowledge()
+        assert r.count(r"AT\+CNMA(=0)?") == 2
+
+
+async def test_keep_link() -> None:
+    async with rig({r"AT\+CMMS=\d": OK}) as r:
+        await r.driver.keep_link(True)
+        assert r.peer.heard == []
+        await r.driver.initialise(DriverSettings())
+        for on in (True, True, False, False):
+            await r.driver.keep_link(on)
+        assert r.peer.heard[-2:] == [b"AT+CMMS=2", b"AT+CMMS=1"]
+    async with rig({r"AT\+CMMS=\?": OK}) as r:
+        await r.driver.initialise(DriverSettings())
+        await r.driver.keep_link(True)
+        await r.driver.keep_link(True)
+        assert r.count(r"AT\+CMMS=\d") == 1
+
+
+async def test_registration_of_an_lte_modem() -> None:
+    script: dict[str, Answer] = {
+        r"AT\+CREG\?": said("+CREG: 2,0", "OK"),
+        r"AT\+CEREG\?": said('+CEREG: 2,1,"1A2B","01C3D4E5",7', "OK"),
+    }
+    async with rig(script, base={}) as r:
+        state = await r.driver.registration()
+        assert (state.stat, state.source, state.usable) == (1, "+CEREG", True)
+        assert state.raw == (("+CEREG", 1), ("+CREG", 0))
+
+
+async def test_registration_that_cannot_be_asked() -> None:
+    async with rig({r"AT\+CEREG\?": said("+CEREG: x", "OK")}, base={}) as r:
+        assert (await r.driver.registration()).stat == 4
+        heard = len(r.peer.heard)
+        assert not (await r.driver.registration()).usable
+        assert len(r.peer.heard) - heard == 1
+
+
+@pytest.mark.parametrize(
+    ("stat", "usable", "roaming"),
+    [(0, 0, 0), (1, 1, 0), (2, 0, 0), (3, 0, 0), (5, 1, 1), (6, 1, 0), (7, 1, 1), (8, 0, 0), (11, 0, 0), (99, 0, 0)],
+)
+def test_what_registration_is_good_for(stat: int, usable: int, roaming: int) -> None:
+    registration = Registration(stat)
+    assert (registration.usable, registration.roaming) == (bool(usable), bool(roaming))
+    assert registration.text
+
+
+def test_registration_told_domain_by_domain() -> None:
+    watch = RegistrationWatch()
+    assert watch.told("+CREG: 0").stat == 0
+    assert watch.told("+CEREG: 1").usable
+    assert watch.told("+CREG: 5").source == "+CEREG"
+    assert watch.told("+CEREG: 0").stat == 5
+    watch.forget()
+    assert watch.state.stat == 4
+
+
+async def test_state() -> None:
+    async with rig() as r:
+        assert await r.driver.alive()
+        assert (await r.driver.signal()).rssi == 20
+        assert await r.driver.operator() == "Acme Tel"
+        await r.driver.resync()
+        assert not r.driver.sending
+        r.peer.unplug()
+        assert not await r.driver.alive()
+
+
+async def test_alive_though_it_refuses() -> None:
+    async with rig({"AT": said("ERROR"), r"AT\+COPS\?": said("+COPS: x", "OK")}) as r:
+        assert await r.driver.alive()
+        assert await r.driver.operator() is None
+
+
+async def test_resets() -> None:
+    profile = Profile(full_reset=("AT+CRESET", "AT+CFUN=1,1"), radio_reset=("AT+CFUN=4", "AT+CFUN=1"))
+    async with rig({r"AT\+CFUN=(4|1|1,1)": OK}, profile=profile) as r:
+        await r.driver.reset(ResetKind.RADIO)
+        assert r.peer.heard == [b"AT+CFUN=4", b"AT+CFUN=1"]
+        await r.driver.reset(ResetKind.FULL)
+        assert r.peer.heard[2:] == [b"AT+CRESET", b"AT+CFUN=1,1"]
+    async with rig({r"AT\+C(FUN|RESET).*": said("ERROR")}, profile=profile) as r:
+        with pytest.raises(CommandFailed):
+            await r.driver.reset(ResetKind.FULL)
+
+
+# ---------------------------------------------------------------- events
+
+EVENTS: list[tuple[Urc, ModemEvent | None]] = [
+    (Urc("+CMTI", '+CMTI: "SM",3'), MessageStored("SM", 3)),
+    (Urc("+CMTI", "+CMTI: ,-1"), StorageFull(None)),
+    (Urc("+CMTI", '+CMTI: "SM",-1'), StorageFull("SM")),
+    (Urc("+CMTI", "+CMTI: what"), UnknownUrc("+CMTI: what")),
+    (Urc("+CDSI", '+CDSI: "SR",0'), ReportStored("SR", 0)),
+    (Urc("+CDSI", "+CDSI: ,-1"), StorageFull("SR")),
+    (Urc("+CMT", "+CMT: ,4", "000400000a"), DirectMessage("000400000A", 4)),
+    (Urc("+CMT", "+CMT: ,4"), UnknownUrc("+CMT: ,4")),
+    (Urc("+CDS", "+CDS: 4", "0006000000"), DirectReport("0006000000", 4)),
+    (Urc("+CDS", "+CDS: 4"), UnknownUrc("+CDS: 4")),
+    (Urc("+CMGS", "+CMGS: 7"), LateCmgs(7)),
+    (Urc("+CMGS", "+CMGS:"), UnknownUrc("+CMGS:")),
+    (Urc("+CUSD", '+CUSD: 0,"5 EUR",15'), UssdReply(0, "5 EUR", 15)),
+    (Urc("+CPIN", "+CPIN: NOT INSERTED"), SimChanged("NOT INSERTED")),
+    (Urc("+CLIP", '+CLIP: "+79161234567",145'), IncomingCall("+79161234567", told=True)),
+    (Urc("RING", "RING"), IncomingCall(None)),
+    (Urc("+CRING", "+CRING: VOICE"), IncomingCall(None)),
+    (Urc("^SMMEMFULL", '^SMMEMFULL: "SM"'), StorageFull("SM")),
+    (Urc("+SMS FULL", "+SMS FULL"), StorageFull(None)),
+    (Urc("RDY", "RDY"), Rebooted("RDY")),
+    (Urc("NORMAL POWER DOWN", "NORMAL POWER DOWN"), PowerWarning("NORMAL POWER DOWN")),
+    (Urc("UNDER-VOLTAGE NOW", "UNDER-VOLTAGE NOW"), PowerWarning("UNDER-VOLTAGE NOW")),
+    (Urc("^RSSI", "^RSSI:17"), None),
+    (Urc("unknown", "HELLO"), UnknownUrc("HELLO")),
+]
+
+
+@pytest.mark.parametrize(("urc", "event"), EVENTS)
+def test_event_of_a_urc(urc: Urc, event: ModemEvent | None) -> None:
+    assert event_of(urc) == event
+
+
+async def test_events_come_in_their_order() -> None:
+    async with rig() as r:
+        r.peer.say(said("+CREG: 2", '+CMTI: "SM",1', "^RSSI:1", "+CREG: nonsense", "*ATREADY: 1", "+CREG: 5", "HELLO"))
+        await r.peer.until(lambda: UnknownUrc("HELLO") in r.events)
+        assert [type(e) for e in r.events] == [
+            RegistrationChanged,
+            MessageStored,
+            Rebooted,
+            RegistrationChanged,
+            UnknownUrc,
+        ]
+
+
+def test_tpdu_hex() -> None:
+    assert TpduHex.of(b"\x01\xab") == TpduHex("0001AB", 2)
+    assert TpduHex.of(b"\x01", b"\x02\x91\x97") == TpduHex("02919701", 1)

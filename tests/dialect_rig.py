@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from aiohttp import ClientSession
+
 from modemgw.config import Config, parse
 from modemgw.dialects import ALL
 from modemgw.dialects.seam import Command, Dialect

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import aiohttp
+
 from modemgw.config import parse
 from modemgw.runtime import Runtime
-
 from modemsim.simulation import Simulation
 
 API_KEY = "key-of-shop"

@@ -30,7 +30,6 @@ from modemgw.sms import (
 )
 from modemgw.sms.segment import plan, segment, segment_data
 from modemgw.sms.udh import concat_element
-
 from modemsim.errors import SimError
 
 

@@ -15,7 +15,6 @@ from modemgw.modem.dialogue.driver import DriverSettings, TpduHex
 from modemgw.modem.dialogue.driver_at import AtDriver
 from modemgw.modem.ports.transport import open_transport
 from modemgw.modem.tracing.trace import Tracer
-
 from tests.bench.processes import SimulationProcess
 
 PDU = TpduHex.of(bytes.fromhex("01000B919710325476F80000A0" + "55" * 140))

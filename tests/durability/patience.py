@@ -10,6 +10,7 @@ import dataclasses
 from typing import Any
 
 import pytest
+
 from modemgw.modem import ladder, session, worker
 from modemgw.modem.dialogue import channel
 from modemgw.runtime import Runtime

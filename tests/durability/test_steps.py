@@ -12,8 +12,8 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from modemgw.sms import Direction, SmsSubmit, decode_tpdu
 
+from modemgw.sms import Direction, SmsSubmit, decode_tpdu
 from tests.durability.scene import SILENT, TO, Scene, scene
 from tests.durability.world import Zygote, until
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import aiohttp
 import pytest
-from modemgw.dialects.twilio.wire import account_sid
 
+from modemgw.dialects.twilio.wire import account_sid
 from tests.integration.test_ussd_whole_way import USSD, cli, events, ussd
 from tests.rig import API_KEY, running
 

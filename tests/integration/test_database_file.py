@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+
 from modemgw.cli.main import group
 from modemgw.store import backup
 from modemgw.store.errors import StoreCorrupt, StoreError, StoreLocked
-
 from tests.rig import running
 
 

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from modemgw.store.database import Store
 
+from modemgw.store.database import Store
 from tests.doctor_rig import POWERLESS, doctor, modemgw, port, process, scripted, write_config
 from tests.integration.test_doctor_modems import expect
 

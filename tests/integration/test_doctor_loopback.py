@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from modemgw.modem.quirks.learned import LearnedStore, learned_path
-
 from modemsim.network import Rule
 from modemsim.simulation import Simulation
 from tests.doctor_rig import modemgw, write_config

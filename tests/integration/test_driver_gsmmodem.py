@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from modemgw.config import ConfigError, parse
 from modemgw.modem.dialogue import driver_gsmmodem
-
 from tests.rig import running
 
 pytest.importorskip("gsmmodem", exc_type=ImportError)

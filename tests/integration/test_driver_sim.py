@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from modemgw.at.errors import CmsError
 from modemgw.modem.dialogue import channel as channel_module
 from modemgw.modem.dialogue import driver_gsmmodem, init_sim
@@ -35,7 +36,6 @@ from modemgw.modem.dialogue.driver import (
 )
 from modemgw.modem.dialogue.driver_at import AtDriver
 from modemgw.modem.ports.transport import PortLost, open_transport
-
 from modemsim.personality import load, names
 from modemsim.simulation import Simulation
 

@@ -14,12 +14,12 @@ import aiohttp
 import pytest
 import serial
 import serial.rfc2217
+
 from modemgw.config import parse
 from modemgw.modem import worker as worker_module
 from modemgw.modem.ports.sockets import open_rfc2217
 from modemgw.modem.ports.transport import PortError, PortLost, PortMissing, open_transport
 from modemgw.runtime import Runtime
-
 from modemsim.simulation import Simulation
 from tests.rig import API_KEY, Rig, config_text, until
 

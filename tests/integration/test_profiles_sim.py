@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from modemgw.errors import ModemgwError
 from modemgw.modem import session, worker
 from modemgw.modem.dialogue import channel, init_sim
@@ -28,7 +29,6 @@ from modemgw.modem.ports.transport import open_transport
 from modemgw.modem.quirks.learned import LearnedStore
 from modemgw.modem.quirks.profile import Profile
 from modemgw.modem.quirks.profile_registry import Registry, built_in
-
 from modemsim.simulation import Simulation
 from tests.rig import running, until
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+
 from modemgw.config import parse
 from modemgw.modem import session as session_module
 from modemgw.modem.tracing.trace_redact import redact_trace
 from modemgw.runtime import Runtime
-
 from modemsim.replay import Match, Player, parse_trace
 from modemsim.replay_port import Replay
 from tests.rig import API_KEY, Rig, config_text, running

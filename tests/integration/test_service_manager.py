@@ -13,10 +13,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+
 from modemgw import sdnotify
 from modemgw.domain.line import LineState, ModemView
 from modemgw.sdnotify import Notifier, status
-
 from modemsim.simulation import Simulation
 from tests.rig import config_text
 

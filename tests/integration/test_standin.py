@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 
 import pytest
 from click.testing import CliRunner
+
 from modemgw.cli.main import group
 from modemgw.servers.tls_front import start_tls_front
-
 from tests.rig import running
 
 pytest.importorskip("cryptography")

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from modemgw.modem import canary, ladder, session, worker
 from modemgw.modem.dialogue import channel
 from modemgw.modem.ports.discovery import FoundPort, PortRole
 from modemgw.runtime import Runtime
-
 from tests.rig import Json, Rig, running, until
 
 FAR = "+79161234567"

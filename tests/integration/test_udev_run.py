@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from modemgw.modem.ports.udev_rules import NAME, rules
 
+from modemgw.modem.ports.udev_rules import NAME, rules
 from tests.umockdev_bench import CONTROLLER, LAYOUTS, bench, preload
 
 UDEVADM = shutil.which("udevadm") or shutil.which("udevadm", path="/usr/bin:/bin:/sbin")

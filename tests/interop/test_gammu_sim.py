@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from tests.interop.daemons import LIMIT_S, PARTS, PEER, RUSSIAN, ModemSim, Process, program, tail, until
 
 GAMMU = program("gammu")

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from tests.interop.daemons import LIMIT_S, PARTS, PEER, RUSSIAN, ModemSim, Process, program, tail, until
 
 SMSD, INJECT = program("gammu-smsd"), program("gammu-smsd-inject")

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.interop.daemons import PARTS, RUSSIAN, ModemSim, until
 
 from modemsim import Rule, ThreadedSimulation
+from tests.interop.daemons import PARTS, RUSSIAN, ModemSim, until
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # its regular expressions are no raw strings

@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
+
 from tests.interop.daemons import PARTS, PEER, RUSSIAN, ModemSim, Process, program, tail, until
 
 BEARERBOX, SMSBOX = program("bearerbox"), program("smsbox")

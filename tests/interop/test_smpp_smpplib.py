@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from tests.rig import Rig, running
 
 smpplib_client = pytest.importorskip("smpplib.client")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import pytest
+
 from modemgw.dialects.smsc import DIALECT
 from modemgw.domain.states import State
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from tests.interop.daemons import PARTS, PEER, RUSSIAN, ModemSim, Process, program, tail, until
 
 SMSD = program("smsd")

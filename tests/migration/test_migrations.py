@@ -7,13 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from sqlite_utils import Database
+
 from modemgw.store import schema
 from modemgw.store.database import Store
 from modemgw.store.errors import StoreError
 from modemgw.store.outbox import Accept
 from modemgw.store.repository import SqliteRepository
-from sqlite_utils import Database
-
 from tests.unit.store.desk import START, new
 
 HERE = Path(__file__).parent

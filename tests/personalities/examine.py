@@ -15,6 +15,7 @@ from typing import Any
 from unittest import mock
 
 import aiohttp
+
 from modemgw.config import parse
 from modemgw.modem import finder, receiver, session, supervisor, worker
 from modemgw.modem.dialogue import channel, init_messages, init_sim
@@ -22,7 +23,6 @@ from modemgw.modem.ladder import Rung
 from modemgw.modem.line import Climb
 from modemgw.modem.worker import Worker
 from modemgw.runtime import Runtime
-
 from modemsim.catalogue import oddities
 from modemsim.personality import load
 from modemsim.simulation import Simulation

@@ -15,7 +15,6 @@ from unittest import mock
 
 from modemgw.modem.ports import discovery
 from modemgw.modem.ports.discovery import FoundPort, describe, usb_interface
-
 from modemsim.simulation import Host, Simulation
 
 PLACE = "1-1"

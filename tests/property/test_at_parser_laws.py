@@ -6,6 +6,7 @@ import itertools
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+
 from modemgw.at import commands
 from modemgw.at.commands import Command
 from modemgw.at.errors import AtResponseError

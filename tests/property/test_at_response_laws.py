@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from modemgw.at import responses as r
 from modemgw.at.errors import AtResponseError, CommandFailed, error_from_result
 from modemgw.at.parser import InfoLine

@@ -6,6 +6,7 @@ from itertools import pairwise
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from modemgw.domain.message import Submission
 from modemgw.smpp.coding import read_content
 from modemgw.smpp.errors import PduRefused

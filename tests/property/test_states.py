@@ -6,6 +6,7 @@ import random
 
 from hypothesis import given
 from hypothesis import strategies as st
+
 from modemgw.domain.states import FINAL, TRANSITIONS, State, derive, may_become
 
 states = st.lists(st.sampled_from(list(State)), min_size=1, max_size=10)

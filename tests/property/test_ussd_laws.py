@@ -7,6 +7,7 @@ import re
 
 from hypothesis import given
 from hypothesis import strategies as st
+
 from modemgw.at import commands
 from modemgw.at.parser import AtParser, Echo, Final, Urc
 from modemgw.at.responses import read_ussd

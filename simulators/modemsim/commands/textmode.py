@@ -21,7 +21,6 @@ from modemgw.sms import (
     encode_gsm7,
     relative_seconds,
 )
-
 from modemsim.errors import CmsError
 from modemsim.storage import STATUS_TEXT, STO_SENT, STO_UNSENT, Stored
 

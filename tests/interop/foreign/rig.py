@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+
 from modemgw.config import parse
 from modemgw.runtime import Runtime
 

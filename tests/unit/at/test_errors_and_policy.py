@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from modemgw.at.errors import CmeError, CmsError, CommandFailed, cme_text, cms_text, error_from_result
 from modemgw.at.policy import ErrorAction as Action
 from modemgw.at.policy import ErrorPolicy, policy_for, policy_for_silent_ok

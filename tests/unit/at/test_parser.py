@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from modemgw.at import commands
 from modemgw.at.commands import Command
 from modemgw.at.errors import CmsError, CommandFailed

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+
 from modemgw.at import responses as r
 from modemgw.at.errors import AtResponseError
 from modemgw.at.parser import InfoLine

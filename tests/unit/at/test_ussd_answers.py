@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from modemgw.at.calls import read_ringing
 from modemgw.at.commands import submit
 from modemgw.at.errors import AtResponseError, CmeError, CommandFailed

@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 
 import pytest
 from click.testing import CliRunner, Result
+
 from modemgw.cli.main import group
 from modemgw.servers.http import make_app, start_http
-
 from tests.unit.servers.memory_gateway import MemoryGateway
 
 T = TypeVar("T")

@@ -6,11 +6,11 @@ import json
 from typing import Any
 
 import pytest
+
 from modemgw.cli.exits import Exit
 from modemgw.domain.account import Account
 from modemgw.domain.callback import CallbackState, CallbackView
 from modemgw.domain.refusal import Refusal, RefusalKind
-
 from tests.unit.cli.conftest import Invoke, Service
 
 

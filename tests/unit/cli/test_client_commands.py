@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+
 from modemgw.cli.exits import Exit
 from modemgw.cli.main import group
 from modemgw.domain.states import State
-
 from tests.unit.cli.conftest import Service
 
 Invoke = Callable[..., Result]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from click.testing import CliRunner, Result
+
 from modemgw.cli.exits import Exit
 from modemgw.cli.main import group
 

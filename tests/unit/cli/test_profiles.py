@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+
 from modemgw.cli.exits import Exit
 from modemgw.cli.main import group
 from modemgw.config import ConfigError, load, parse

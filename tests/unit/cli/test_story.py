@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from modemgw.cli.demo_text import demo_text
 from modemgw.cli.story import STATES, headline, summary, timeline
 from modemgw.cli.table import shorten, width

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 
 from modemgw.cli.exits import Exit
-
 from tests.unit.cli.conftest import Invoke
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+
 from modemgw.cli.main import group
 from modemgw.cli.systemd_unit import NAME as UNIT
 from modemgw.cli.systemd_unit import UnitChoices, choices_in, unit

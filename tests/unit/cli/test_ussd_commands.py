@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from modemgw.cli.exits import Exit
 
+from modemgw.cli.exits import Exit
 from tests.unit.cli.conftest import Invoke
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from modemgw.config import ConfigError, parse
 from modemgw.credentials import load_or_create
 

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+
 from modemgw.config import ConfigError, parse
 from modemgw.dialects import CALLBACK_FORMATS
 from modemgw.domain.callback import CallbackState

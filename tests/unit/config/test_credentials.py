@@ -6,6 +6,7 @@ import stat
 from pathlib import Path
 
 import pytest
+
 from modemgw.config import ConfigError
 from modemgw.credentials import CredentialsError, load_or_create
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
 from modemgw.dialects.bsg import ACCOUNT_SETTINGS, DIALECT, tables
 from modemgw.dialects.bsg.callbacks import render
 from modemgw.dialects.seam import Occurrence

@@ -7,8 +7,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pytest
-from modemgw.domain.states import State
 
+from modemgw.domain.states import State
 from tests.unit.dialects.adapters import Adapter, all_adapters
 
 if TYPE_CHECKING:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
 from modemgw.dialects.devino import CALLS, DIALECT
 from modemgw.dialects.devino.entrance import SESSIONS
 from modemgw.dialects.seam import PutRecord

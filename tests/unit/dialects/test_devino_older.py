@@ -8,6 +8,7 @@ from xml.etree.ElementTree import fromstring
 from xml.sax.saxutils import escape
 
 import pytest
+
 from modemgw.dialects.devino import DIALECT, tables
 from modemgw.dialects.devino.soap import NAMESPACE
 from modemgw.dialects.devino.tables import Operation
@@ -15,7 +16,6 @@ from modemgw.domain.line import LineState
 from modemgw.domain.refusal import Refusal, RefusalKind
 from modemgw.domain.states import State
 from modemgw.store.writer import _explain
-
 from tests.dialect_rig import modem_view
 
 if TYPE_CHECKING:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from modemgw.dialects.devino import CALLS, tables, times
 from modemgw.dialects.devino.settings import ACCOUNT_SETTINGS, SETTINGS
 from modemgw.dialects.devino.tables import Operation, Status

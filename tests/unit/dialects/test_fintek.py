@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
 from modemgw.config import ConfigError, parse
 from modemgw.dialects.fintek import DIALECT, SETTINGS, tables
 from modemgw.dialects.fintek.texts import fill, letters_of
@@ -118,7 +119,6 @@ async def test_a_route_is_a_group_a_line_or_any(client: Client) -> None:
 
 async def test_lines_that_are_ready_go_first(client: Client) -> None:
     from modemgw.domain.line import LineState
-
     from tests.dialect_rig import modem_view
 
     client.rig.modems = [modem_view("a", state=LineState.ABSENT), modem_view("b")]

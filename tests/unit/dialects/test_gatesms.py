@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
 from modemgw.dialects.gatesms import DIALECT, ERRORS, MEANINGS, STATES
 from modemgw.domain.refusal import RefusalKind
 from modemgw.domain.states import State

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 import pytest
+
 from modemgw.dialects.kannel import DIALECT, escapes, tables
 from modemgw.dialects.kannel.callbacks import on_reply, render
 from modemgw.dialects.seam import CallbackReply, CallbackRequest, Occurrence
@@ -16,7 +17,6 @@ from modemgw.domain.line import LineState
 from modemgw.domain.refusal import RefusalKind
 from modemgw.domain.states import State
 from modemgw.service.commands import CommandRunner
-
 from tests.unit.dialects.adapters import pushed
 
 if TYPE_CHECKING:

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from modemgw.dialects.native_callbacks import renderer
 from modemgw.dialects.seam import Occurrence
 from modemgw.domain.account import Account
 from modemgw.domain.states import State
 from modemgw.servers.http import views
-
 from tests.unit.dialects.test_smsc_callbacks import AT, INBOX, MESSAGE
 
 SHOP = Account(id=1, login="shop", callback_url="https://shop.example/cb", callback_secret="секрет")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import pytest
+
 from modemgw.dialects.smsc import COMMANDS, DIALECT
 from modemgw.domain.states import State
 

@@ -12,6 +12,7 @@ from urllib.parse import parse_qs, unquote_to_bytes
 from xml.etree import ElementTree
 
 import pytest
+
 from modemgw.dialects.seam import CallbackRequest, Occurrence
 from modemgw.dialects.smsc.callbacks import render
 from modemgw.domain.account import Account

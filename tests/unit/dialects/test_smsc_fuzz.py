@@ -11,7 +11,6 @@ from xml.sax import parseString
 from xml.sax.handler import ContentHandler
 
 from modemgw.dialects.smsc import COMMANDS, DIALECT
-
 from tests.unit.dialects.smsc_client import NO_LIMITS
 
 if TYPE_CHECKING:

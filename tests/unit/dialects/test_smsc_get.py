@@ -6,10 +6,10 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 import pytest
+
 from modemgw.dialects.smsc import DIALECT
 from modemgw.dialects.smsc.times import moscow_time
 from modemgw.domain.states import State
-
 from tests.unit.dialects.smsc_client import NO_LIMITS, Client
 
 if TYPE_CHECKING:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from modemgw.dialects.forms import Form
 from modemgw.dialects.phones import international
 from modemgw.dialects.smsc import wap

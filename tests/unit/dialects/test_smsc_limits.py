@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from modemgw.dialects.smsc import DIALECT
 
+from modemgw.dialects.smsc import DIALECT
 from tests.unit.dialects.smsc_client import Client
 
 if TYPE_CHECKING:

@@ -6,6 +6,7 @@ from collections.abc import Generator
 from typing import Any
 
 import pytest
+
 from modemgw.dialects.seam import Command, WireRequest, WireResponse
 from modemgw.dialects.smsc.mail import MailError, MailReply, accepts, answer_mail, parse_body, text_of
 

@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
 from modemgw.dialects.smsc import DIALECT
 from modemgw.dialects.smsc.jobs import MAX_MESSAGES, occurrence
 from modemgw.domain.states import State
-
 from tests.unit.dialects.smsc_client import NO_LIMITS, Client
 
 if TYPE_CHECKING:

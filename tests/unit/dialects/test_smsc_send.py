@@ -7,9 +7,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
 from modemgw.dialects.smsc import DIALECT
 from modemgw.dialects.smsc.kinds import CANNOT
-
 from tests.unit.dialects.smsc_client import NO_LIMITS, Client
 
 if TYPE_CHECKING:

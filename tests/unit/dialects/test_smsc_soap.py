@@ -8,10 +8,10 @@ from xml.sax.saxutils import escape
 
 import pytest
 from defusedxml.ElementTree import fromstring
+
 from modemgw.dialects.smsc import DIALECT
 from modemgw.dialects.smsc.soap import METHODS, NAMESPACE
 from modemgw.domain.states import State
-
 from tests.unit.dialects.smsc_client import NO_LIMITS
 
 if TYPE_CHECKING:

@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
 from modemgw.dialects.smsc import DIALECT
 from modemgw.domain.states import State
-
 from tests.unit.dialects.smsc_client import NO_LIMITS, Client
 
 if TYPE_CHECKING:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from modemgw.at.errors import CmsError
 from modemgw.at.policy import ErrorAction, policy_for
 from modemgw.dialects.smsc import COMMANDS, tables

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 import pytest
+
 from modemgw.dialects.smsc.times import moscow_time, send_at, validity_s
 from modemgw.domain.refusal import Refusal, RefusalKind
 

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+
 from modemgw.dialects.seam import CallbackReply
 from modemgw.dialects.smsgate import ACCOUNT_SETTINGS, DIALECT, SETTINGS, tables
 from modemgw.dialects.smsgate.callbacks import on_reply
 from modemgw.domain.refusal import RefusalKind
 from modemgw.domain.states import State
 from modemgw.service.commands import CommandRunner
-
 from tests.unit.dialects.adapters import pushed
 from tests.unit.dialects.adapters.smsgate import ADAPTER
 

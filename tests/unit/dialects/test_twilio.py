@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 import pytest
+
 from modemgw.dialects.seam import CallbackReply, CallbackRequest
 from modemgw.dialects.twilio import DIALECT, tables
 from modemgw.dialects.twilio.callbacks import on_reply, signature
@@ -15,7 +16,6 @@ from modemgw.dialects.twilio.wire import id_of, inbox_sid, message_sid
 from modemgw.domain.refusal import RefusalKind
 from modemgw.domain.states import State
 from modemgw.service.commands import CommandRunner
-
 from tests.unit.dialects.adapters import pushed
 from tests.unit.dialects.adapters.twilio import ADAPTER, SID, basic
 

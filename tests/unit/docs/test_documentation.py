@@ -8,6 +8,8 @@ from pathlib import Path
 
 import click
 import pytest
+from pydantic import BaseModel
+
 from modemgw.cli.exits import Exit
 from modemgw.cli.main import group
 from modemgw.config import (
@@ -35,8 +37,6 @@ from modemgw.servers.http.models import NewMessage
 from modemgw.servers.smpp.reports import STATES
 from modemgw.smpp.errors import STATUSES
 from modemgw.smpp.names import STAT
-from pydantic import BaseModel
-
 from tests.unit.servers.memory_gateway import MemoryGateway
 
 DOCS = Path(__file__).parents[3] / "docs"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+
 from modemgw.at import commands
 from modemgw.doctor.asking import Answers, Heard, Probe, _kind, probe
 from modemgw.doctor.checks_modem import check_answers, modem_time
@@ -12,7 +13,6 @@ from modemgw.doctor.findings import Verdict
 from modemgw.doctor.wanted import Wanted
 from modemgw.modem.ports.transport import open_transport
 from modemgw.modem.questions import CLOCK
-
 from tests.unit.modem.peer import Answer, Peer
 
 

@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 
 import pytest
-from modemgw.doctor.findings import CAUSES, Area, Finding, Verdict, settle
 
+from modemgw.doctor.findings import CAUSES, Area, Finding, Verdict, settle
 from tests.unit.docs.test_documentation import doc, rows
 
 PROBLEM, WARNING, NOTE = Verdict.PROBLEM, Verdict.WARNING, Verdict.NOTE

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from modemgw.doctor.redact import REMOVED, Scrubber, secrets_in
 
 SALT = b"0123456789abcdef"

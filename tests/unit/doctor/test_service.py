@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+
 from modemgw.doctor import service
 from modemgw.doctor.service import Standing, look_at_service
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from modemgw.domain.account import Account
 from modemgw.domain.callback import MAX_URL, host_of, may_call, shown, url_problem
 

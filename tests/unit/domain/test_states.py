@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from modemgw.domain.states import FINAL, TRANSITIONS, State, derive, may_become
 
 Q, SE, T, D, U, E, R, C, X = (

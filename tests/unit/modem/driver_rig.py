@@ -7,6 +7,7 @@ import re
 from collections.abc import AsyncIterator
 
 import pytest
+
 from modemgw.modem.dialogue import channel as channel_module
 from modemgw.modem.dialogue import init_messages, init_sim
 from modemgw.modem.dialogue.driver import (
@@ -16,7 +17,6 @@ from modemgw.modem.dialogue.driver_at import AtDriver
 from modemgw.modem.dialogue.init_sim import RefusedPins
 from modemgw.modem.ports.transport import open_transport
 from modemgw.modem.quirks.profile import Profile
-
 from tests.unit.modem.peer import ALIVE, OK, Answer, Peer, over, said
 
 SENSIBLE: dict[str, Answer] = {

@@ -7,11 +7,11 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+
 from modemgw.at.errors import CommandFailed
 from modemgw.modem import calls as calls_module
 from modemgw.modem.calls import CallsMode, CallWatch
 from modemgw.modem.dialogue.driver import CallEnded, IncomingCall, UnknownUrc
-
 from tests.rig import until
 
 RING, NUMBER, WITHHELD, END = (

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+
 from modemgw.at.errors import CmeError, CommandFailed
 from modemgw.domain.refusal import Refusal
 from modemgw.domain.ussd import UssdFailed, UssdNoAnswer, UssdState
@@ -19,7 +20,6 @@ from modemgw.modem.ports.transport import PortLost
 from modemgw.modem.quirks.learned import Learned
 from modemgw.modem.quirks.profile import Profile
 from modemgw.sms.ussd import UssdCoding
-
 from tests.rig import until
 from tests.unit.modem.driver_rig import rig
 from tests.unit.modem.peer import OK

@@ -7,12 +7,12 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
+
 from modemgw.modem import finder as finder_module
 from modemgw.modem.dialogue import channel as channel_module
 from modemgw.modem.finder import Finder
 from modemgw.modem.ports.discovery import FoundPort, PortRole
 from modemgw.modem.ports.transport import open_transport
-
 from tests.unit.modem.peer import ALIVE, Answer, Peer, over, said
 
 IMEI = "356938030000013"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from modemgw.modem.ladder import ALWAYS, BUDGETS, HOUR_S, QUARANTINE_MOST_S, QUARANTINE_S, WELL_S, Ladder, Rung
 
 EVERY = frozenset(Rung) - {Rung.QUARANTINE}

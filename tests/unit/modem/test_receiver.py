@@ -6,6 +6,7 @@ import asyncio
 from typing import Any, cast
 
 import pytest
+
 from modemgw.modem import receiver as receiver_module
 from modemgw.modem.dialogue.driver import Driver, MessageStored, ReportStored, StorageFill, StoredPdu
 from modemgw.modem.receiver import Receiver

@@ -8,6 +8,7 @@ import time
 from typing import Any, cast
 
 import pytest
+
 from modemgw.modem import supervisor as supervisor_module
 from modemgw.modem.finder import FoundModem
 from modemgw.modem.line import WorkerPorts, WorkerSettings

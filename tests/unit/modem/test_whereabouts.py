@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+
 from modemgw.modem import whereabouts as module
 from modemgw.modem.dialogue.driver import ModemInfo
 from modemgw.modem.line import WorkerSettings

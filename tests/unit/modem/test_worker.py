@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+
 from modemgw.at.errors import CommandFailed
 from modemgw.domain.line import LineState
 from modemgw.modem import ladder, worker

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from modemgw.sms import Address, SmsSubmit, encode_gsm7, encode_pdu
-
 from modemsim.engine import SimModem
 from modemsim.network import Network, NetworkConfig
 from modemsim.personality import load

@@ -7,10 +7,10 @@ from __future__ import annotations
 import re
 
 import pytest
-from modemgw.sms import Direction, SmsStatusReport, decode_tpdu
 from simrig import FAR, Rig, submit
 from terminal import Terminal, ranges
 
+from modemgw.sms import Direction, SmsStatusReport, decode_tpdu
 from modemsim.personality import load, names
 from modemsim.simcard import luhn
 from modemsim.traits import SPEAKING

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from modemgw.sms import Direction, SmsDeliver, SmsStatusReport, decode_tpdu
 from simrig import FAR, Rig
 
+from modemgw.sms import Direction, SmsDeliver, SmsStatusReport, decode_tpdu
 from modemsim.errors import SimError
 from modemsim.network import PLANS, Network, Rule
 from modemsim.tpdu import TpduError, number, parse_submit, timestamp

@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 from aiohttp import ClientSession
+
 from modemgw.config import HttpSettings
 from modemgw.servers.http import HttpServer, make_app, start_http
-
 from tests.unit.servers.memory_gateway import MemoryGateway
 
 KEY = {"Authorization": "Bearer key-of-shop"}

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 import pytest
+
 from modemgw.dialects.smsc import DIALECT
 from modemgw.domain.states import State
-
 from tests.dialect_rig import DialectRig
 
 Serve = Callable[..., Awaitable[DialectRig]]

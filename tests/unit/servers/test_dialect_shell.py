@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 from aiohttp import ClientSession
+from yarl import URL
+
 from modemgw.dialects.seam import (
     Authenticate,
     Balance,
@@ -45,8 +47,6 @@ from modemgw.domain.message import Accepted, Submission
 from modemgw.domain.refusal import Refusal, RefusalKind
 from modemgw.domain.states import State
 from modemgw.servers.http.dialects import Paths
-from yarl import URL
-
 from tests.dialect_rig import DialectRig
 
 Serve = Callable[..., Awaitable[DialectRig]]

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 from aiohttp import ClientSession
+
 from modemgw.servers.http import HttpServer, make_app, start_http
 from modemgw.servers.listen import ListenError, holder_of, listen
-
 from tests.unit.servers.memory_gateway import MemoryGateway
 
 LIMIT_S = 10.0

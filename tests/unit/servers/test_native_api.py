@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 from aiohttp import ClientSession
+from pydantic import BaseModel
+
 from modemgw.domain.message import Encoding, OnDoubt
 from modemgw.domain.refusal import RefusalKind
 from modemgw.servers.http import models
 from modemgw.servers.http.problems import REFUSALS
 from modemgw.servers.http.views import rfc3339
-from pydantic import BaseModel
-
 from tests.unit.servers.memory_gateway import NOW_MS, MemoryGateway
 
 PROBLEM = "application/problem+json"

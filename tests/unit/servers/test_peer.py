@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 from aiohttp import ClientSession
 from aiohttp.test_utils import make_mocked_request
+
 from modemgw.config import HttpSettings
 from modemgw.domain.account import Account
 from modemgw.domain.refusal import Refusal, RefusalKind
 from modemgw.servers.http import make_app, start_http
 from modemgw.servers.http.peer import Peers
-
 from tests.unit.servers.memory_gateway import MemoryGateway
 
 LOCAL = ["127.0.0.1", "10.0.0.0/8", "fd00::/8"]

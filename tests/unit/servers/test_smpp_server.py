@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from modemgw.smpp.names import RESPONSE, Command, MessageState, Status, Tag
 from modemgw.smpp.pdu import HEADER, Address, ShortMessage, cstring, encode_pdu
-
 from tests.rig import Rig, running, until
 from tests.smpp_client import Client, connected, receipt_id
 

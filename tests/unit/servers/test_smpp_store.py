@@ -8,11 +8,11 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+
 from modemgw.domain.refusal import Refusal, RefusalKind
 from modemgw.service.esme import NewDelivery, NewPiece
 from modemgw.service.ports import NewMessage
 from modemgw.store import outbox, smpp
-
 from tests.unit.store.desk import PLAIN, Desk
 
 WAIT_MS = 300_000

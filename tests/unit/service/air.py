@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
+
 from modemgw.at.errors import CmsError
 from modemgw.at.policy import ErrorAction
 from modemgw.domain.message import MessageView
@@ -19,7 +20,6 @@ from modemgw.sms import Direction, PduHex, SmsSubmit, decode_pdu
 from modemgw.store.database import Store
 from modemgw.store.outbox import Accept
 from modemgw.store.repository import SqliteRepository
-
 from tests.unit.store.desk import START
 
 Behaviour = Callable[["Air"], Awaitable[SendOutcome]] | SendOutcome

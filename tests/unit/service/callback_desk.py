@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from aiohttp import web
+
 from modemgw.dialects.seam import CallbackRenderer, CallbackRequest, Occurrence, ReplyHandler
 from modemgw.domain.account import Account
 from modemgw.domain.callback import CallbackState, CallbackView
@@ -23,7 +24,6 @@ from modemgw.store.database import Store
 from modemgw.store.lines import EnsureLine
 from modemgw.store.repository import SqliteRepository
 from modemgw.store.writer import Transaction
-
 from tests.rig import until
 
 #: Quick enough for tests, in the proportions of the real ones.

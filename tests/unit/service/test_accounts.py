@@ -7,6 +7,7 @@ import hmac
 from typing import Any
 
 import pytest
+
 from modemgw.domain.account import Account
 from modemgw.domain.refusal import Refusal, RefusalKind
 from modemgw.service.accounts import Accounts

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+
 from modemgw.domain.account import Account
 from modemgw.domain.message import Encoding, OnDoubt, Submission
 from modemgw.domain.refusal import Refusal, RefusalKind

@@ -11,6 +11,7 @@ from decimal import Decimal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from modemgw.domain.account import Account
 from modemgw.domain.line import LineState, ModemView
 from modemgw.domain.refusal import Refusal, RefusalKind
@@ -20,7 +21,6 @@ from modemgw.service.balance_text import decimal_of, read_amount
 from modemgw.service.balances import Balances, BalanceSettings, LineBalance, key_of
 from modemgw.service.operators import operator_of, operators
 from modemgw.service.ussd import checked_code
-
 from tests.rig import until
 from tests.unit.servers.memory_gateway import MODEM
 

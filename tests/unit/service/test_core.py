@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+
 from modemgw.domain.account import Account
 from modemgw.domain.line import ModemView
 from modemgw.domain.message import Submission
@@ -23,7 +24,6 @@ from modemgw.service.timers import Timers
 from modemgw.store.database import Store
 from modemgw.store.errors import StoreUnavailable
 from modemgw.store.repository import SqliteRepository
-
 from tests.unit.store.desk import HOUR, START
 from tests.unit.store.pdus import deliver, report
 

@@ -11,10 +11,10 @@ from typing import Any, cast
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from modemgw.service import dispatch
 from modemgw.service.dispatch import Dispatcher
 from modemgw.service.ports import Job, Repository, job_of
-
 from tests.unit.store.desk import PLAIN
 
 BLANK = job_of(PLAIN, 0, 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from modemgw.service.grouping import OPEN_MS, WINDOW_MS, OpenGroup, choose_group
 
 

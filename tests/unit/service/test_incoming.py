@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from modemgw.service.incoming import RawPdu, offset_s, time_ms, understand
 
+from modemgw.service.incoming import RawPdu, offset_s, time_ms, understand
 from tests.unit.store.pdus import deliver, parts, report
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from modemgw.service.matching import REPORT_SLACK_MS, WRAP_ATTEMPTS, Candidate, choose, tail
 
 

@@ -8,11 +8,11 @@ from collections import deque
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from modemgw.service import sending
 from modemgw.service.pace import DAY_MS, HOUR_MS, MINUTE_MS, Pace, Quota, Rest
 from modemgw.service.ports import LineRecord
 from modemgw.service.sending import LineSender, SendingSettings
-
 from tests.unit.service import air
 from tests.unit.service.air import Air, Rig
 from tests.unit.store.desk import START, new

@@ -7,12 +7,12 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+
 from modemgw.at.errors import CmsError, CommandFailed
 from modemgw.at.policy import ErrorAction, ErrorScope, policy_for
 from modemgw.service.incoming import RawPdu
 from modemgw.service.ports import InDoubt, LineRecord, Refused, SendOutcome, Sent
 from modemgw.service.receiving import take_in
-
 from tests.unit.service import air
 from tests.unit.service.air import CODES, Air, Rig, Running, cms, until_state
 from tests.unit.store.desk import long, new

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import cast
 
 import pytest
+
 from modemgw.service import timers as timers_module
 from modemgw.service.dispatch import Dispatcher
 from modemgw.service.ports import Repository

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+
 from modemgw.domain.refusal import RefusalKind
 from modemgw.smpp.errors import STATUSES
 from modemgw.smpp.names import MessageState, Tag

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from modemgw.smpp.names import RESPONSE, Command, Status
 from modemgw.smpp.pdu import HEADER, Address, Bind, ShortMessage, cstring, encode_pdu
 from modemgw.smpp.session import (

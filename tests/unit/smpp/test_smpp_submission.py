@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from modemgw.domain.message import Encoding, Submission
 from modemgw.smpp.errors import PduRefused
 from modemgw.smpp.names import Status, Tag

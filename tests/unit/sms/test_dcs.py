@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from modemgw.sms import Alphabet, Dcs, IndicationType, MessageClass, MessageWaiting
 
 G, D, U = Alphabet.GSM7, Alphabet.DATA8, Alphabet.UCS2

@@ -6,6 +6,7 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
+
 from modemgw.sms import (
     GAP_MARK,
     Address,

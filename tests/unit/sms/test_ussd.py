@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from modemgw.sms import Alphabet, TpduEncodeError, encode_gsm7
 from modemgw.sms.gsm7 import decode_gsm7
 from modemgw.sms.gsm7_tables import LOCKING, LockingShift

@@ -10,12 +10,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
+from sqlite_utils import Database
+
 from modemgw.domain.states import State
 from modemgw.service.incoming import RawPdu, understand
 from modemgw.service.ports import Job, NewMessage
 from modemgw.store import intake, lines, outbox, queries, schema
 from modemgw.store.writer import Transaction
-from sqlite_utils import Database
 
 T = TypeVar("T")
 

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+
 from modemgw.dialects.seam import CallbackRequest
 from modemgw.domain.callback import CallbackState
 from modemgw.service.callback_ports import NewCallback, Note

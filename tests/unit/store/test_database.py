@@ -10,12 +10,12 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from modemgw.store import database
 from modemgw.store.database import Store
 from modemgw.store.errors import StoreCorrupt, StoreError, StoreLocked, StoreUnavailable
 from modemgw.store.outbox import Accept
 from modemgw.store.repository import SqliteRepository
-
 from tests.unit.store.desk import PLAIN, START, new
 
 HOLDER = """

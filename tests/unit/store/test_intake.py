@@ -6,13 +6,13 @@ import random
 from collections.abc import Iterator
 
 import pytest
+
 from modemgw.domain.inbox import InboxKind, InboxView
 from modemgw.sms import Address, SmsDeliver, Udh, encode_pdu
 from modemgw.sms.dcs import Dcs
 from modemgw.sms.udh import InformationElement
 from modemgw.store import intake, queries
 from modemgw.store.intake import ShowPartials
-
 from tests.unit.store.desk import HOUR, LONG, MINUTE, START, Desk
 from tests.unit.store.pdus import SENDER, at, binary, deliver, parts, report
 

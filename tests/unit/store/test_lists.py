@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+
 from modemgw.dialects.seam import ListInbox, ListMessages
 from modemgw.domain.account import Account
 from modemgw.domain.refusal import Refusal, RefusalKind
 from modemgw.store import lists, queries
 from modemgw.store.lists import MAX_PAGE
 from modemgw.store.outbox import Mark
-
 from tests.unit.store.desk import MINUTE, START, Desk
 from tests.unit.store.pdus import deliver
 from tests.unit.store.test_queries import Plans

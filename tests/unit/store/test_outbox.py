@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+
 from modemgw.domain.refusal import Refusal, RefusalKind
 from modemgw.domain.states import State
 from modemgw.store import outbox
 from modemgw.store.outbox import Accept, AdoptLateCmgs, Cancel, Expire, Promote, SettleDoubt
-
 from tests.unit.store.desk import DAY, HOUR, MINUTE, START, Desk, new
 from tests.unit.store.pdus import report
 

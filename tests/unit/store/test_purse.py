@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+
 from modemgw.domain.message import Accepted
 from modemgw.domain.refusal import Refusal, RefusalKind
 from modemgw.service.pricing import money, units
 from modemgw.store import outbox, queries
 from modemgw.store.outbox import Accept, Cancel, Expire
-
 from tests.unit.store.desk import DAY, Desk, long, new
 
 PART = units("1.40")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+
 from modemgw.store import queries
 from modemgw.store.outbox import AdoptLateCmgs, Promote, SettleDoubt
-
 from tests.unit.store.desk import DAY, HOUR, MINUTE, Desk
 from tests.unit.store.pdus import report
 

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+
 from modemgw.dialects.seam import Record
 from modemgw.domain.refusal import Refusal, RefusalKind
 from modemgw.store import records
 from modemgw.store.records import MAX_DATA, MAX_KEY, Delete, Extend, Purge, Put
-
 from tests.unit.store.desk import Desk
 from tests.unit.store.test_queries import Plans
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from modemgw.store import writer as writer_module
 from modemgw.store.errors import StoreUnavailable
 from modemgw.store.readers import connect

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from modemgw.dialects.bsg import DIALECT, tables
-
 from tests.unit.dialects.adapters import Adapter, Sent
 
 if TYPE_CHECKING:

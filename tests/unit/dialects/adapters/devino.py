@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from modemgw.dialects.devino import DIALECT
 from modemgw.domain.states import State
-
 from tests.unit.dialects.adapters import Adapter, Sent
 
 if TYPE_CHECKING:

@@ -6,7 +6,6 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from modemgw.dialects.fintek import DIALECT, tables
-
 from tests.unit.dialects.adapters import Adapter, Sent
 
 if TYPE_CHECKING:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from modemgw.dialects.gatesms import ADDRESS, DIALECT, LOGIN
-
 from tests.unit.dialects.adapters import Adapter, Sent
 
 if TYPE_CHECKING:

@@ -7,7 +7,6 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 from modemgw.dialects.kannel import DIALECT
 from modemgw.domain.states import State
-
 from tests.unit.dialects.adapters import Adapter, Sent, pushed
 
 if TYPE_CHECKING:

@@ -7,7 +7,6 @@ from xml.etree.ElementTree import Element, fromstring
 from xml.sax.saxutils import escape
 
 from modemgw.dialects.smsgate import DIALECT, tables
-
 from tests.unit.dialects.adapters import Adapter, Sent
 
 if TYPE_CHECKING:

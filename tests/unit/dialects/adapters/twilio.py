@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from modemgw.dialects.twilio import DIALECT
 from modemgw.dialects.twilio.wire import account_sid
 from modemgw.domain.states import State
-
 from tests.unit.dialects.adapters import Adapter, Sent
 
 if TYPE_CHECKING:

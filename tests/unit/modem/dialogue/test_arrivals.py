@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+
 from modemgw.at.errors import CmeError, CmsError, CommandFailed
 from modemgw.at.policy import ErrorAction, ErrorScope, ExplainedError, explained, policy_for, policy_of
 from modemgw.modem.dialogue import driver_at
@@ -16,7 +17,6 @@ from modemgw.modem.dialogue.report_path import SILENT_S, ReportPath, preference
 from modemgw.modem.dialogue.urc_port import UrcPort
 from modemgw.modem.quirks.learned import Learned, LearnedStore
 from modemgw.modem.quirks.profile import Profile
-
 from tests.unit.modem import driver_rig
 from tests.unit.modem.driver_rig import Rig, Turns, rig
 from tests.unit.modem.peer import OK, Answer, said

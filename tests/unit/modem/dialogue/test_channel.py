@@ -8,6 +8,7 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
+
 from modemgw.at import commands
 from modemgw.at.commands import Command
 from modemgw.at.errors import CmsError
@@ -16,7 +17,6 @@ from modemgw.modem.dialogue import channel as channel_module
 from modemgw.modem.dialogue.channel import Channel, CommandTimeout, ModemSilent
 from modemgw.modem.dialogue.driver import SendAborted, SendInDoubt, SendRejected, TpduHex
 from modemgw.modem.ports.transport import PortLost, open_transport
-
 from tests.unit.modem.peer import ALIVE, OK, Answer, Peer, over, said
 
 PDU = TpduHex.of(bytes.fromhex("01000B919710325476F8000005C8329BFD06"))

@@ -7,13 +7,13 @@ import contextlib
 from collections.abc import AsyncIterator
 
 import pytest
+
 from modemgw.at import commands
 from modemgw.at.parser import Urc
 from modemgw.modem.dialogue import channel as channel_module
 from modemgw.modem.dialogue.channel import Channel, ModemSilent
 from modemgw.modem.dialogue.driver import SendAborted, TpduHex
 from modemgw.modem.ports.transport import open_transport
-
 from tests.unit.modem.peer import ALIVE, OK, Answer, Peer, over, said
 
 PDU = TpduHex.of(bytes.fromhex("01000B919710325476F8000005C8329BFD06"))

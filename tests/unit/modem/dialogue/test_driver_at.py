@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from modemgw.modem.dialogue.driver import (
     DriverSettings,
     InitialiseFailed,
@@ -15,7 +16,6 @@ from modemgw.modem.dialogue.driver import (
 )
 from modemgw.modem.dialogue.init_sim import RefusedPins
 from modemgw.modem.quirks.profile import Profile
-
 from tests.unit.modem import driver_rig
 from tests.unit.modem.driver_rig import Turns, rig
 from tests.unit.modem.peer import OK, Answer, said

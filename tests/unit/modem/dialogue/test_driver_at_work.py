@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from modemgw.at.errors import CommandFailed
 from modemgw.at.parser import Urc
 from modemgw.modem.dialogue.driver import (
@@ -30,7 +31,6 @@ from modemgw.modem.dialogue.driver import (
 from modemgw.modem.dialogue.driver_events import event_of
 from modemgw.modem.dialogue.driver_registration import RegistrationWatch
 from modemgw.modem.quirks.profile import Profile
-
 from tests.unit.modem import driver_rig
 from tests.unit.modem.driver_rig import Turns, rig
 from tests.unit.modem.peer import OK, Answer, said

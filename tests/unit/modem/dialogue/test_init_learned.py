@@ -6,10 +6,10 @@ import asyncio
 from pathlib import Path
 
 import pytest
+
 from modemgw.modem.dialogue.driver import DriverSettings, SimProblem
 from modemgw.modem.quirks.learned import LearnedStore
 from modemgw.modem.quirks.profile import Profile
-
 from tests.unit.modem import driver_rig
 from tests.unit.modem.driver_rig import Turns, rig
 from tests.unit.modem.peer import OK, Answer, said

@@ -7,10 +7,10 @@ import stat
 from pathlib import Path
 
 import pytest
+
 from modemgw.modem.dialogue.driver import DriverSettings, SimProblem, SimReason
 from modemgw.modem.dialogue.init_sim import ANY_PIN, RefusedPins
 from modemgw.modem.quirks.profile import Profile
-
 from tests.unit.modem import driver_rig
 from tests.unit.modem.driver_rig import Turns, rig
 from tests.unit.modem.peer import OK, Answer, said

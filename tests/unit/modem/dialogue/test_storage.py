@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from modemgw.at import commands
 from modemgw.at.errors import CommandFailed
 from modemgw.modem.dialogue import storage as storage_module
@@ -12,7 +13,6 @@ from modemgw.modem.dialogue.channel import CommandTimeout
 from modemgw.modem.dialogue.driver import DriverSettings, StoredPdu
 from modemgw.modem.quirks.learned import LearnedStore
 from modemgw.modem.quirks.profile import Profile
-
 from tests.unit.modem import driver_rig
 from tests.unit.modem.driver_rig import Turns, rig
 from tests.unit.modem.peer import OK, Answer, said

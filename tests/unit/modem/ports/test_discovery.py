@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
 from modemgw.modem.ports import discovery
 from modemgw.modem.ports.discovery import (
     PortRole,

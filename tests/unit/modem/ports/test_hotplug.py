@@ -12,6 +12,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+
 from modemgw.modem.ports import hotplug
 from modemgw.modem.ports.hotplug import HotPlug, PlugEvent, read_uevent
 

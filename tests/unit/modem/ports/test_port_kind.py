@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from modemgw.modem.ports import discovery
 from modemgw.modem.ports.discovery import port_kind
 

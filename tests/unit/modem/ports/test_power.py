@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from modemgw.modem.ports import discovery, power
 from modemgw.modem.ports.power import PowerError, power_cycle, usb_device, usb_reset, why_no_usb_reset
 

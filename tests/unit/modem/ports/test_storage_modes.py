@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from modemgw.modem.ports.storage_modes import (
     network_only_devices,
     network_stick,

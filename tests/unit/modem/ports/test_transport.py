@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from modemgw.modem.ports import transport as transport_module
 from modemgw.modem.ports.transport import (
     PortBusy,
@@ -21,7 +22,6 @@ from modemgw.modem.ports.transport import (
     holders,
     open_transport,
 )
-
 from tests.unit.modem.peer import OK, Peer
 
 

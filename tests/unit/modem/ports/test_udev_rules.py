@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+
 from modemgw.modem.ports.discovery import PortRole, usb_roles
 from modemgw.modem.ports.udev_rules import NAME, rules
 

@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from dataclasses import fields, replace
 from pathlib import Path
 
-import modemgw
 import pytest
+
+import modemgw
 from modemgw.at.policy import ErrorAction, ErrorScope
 from modemgw.modem.quirks.profile import Profile
 from modemgw.modem.quirks.profile_file import LAYOUT, ProfileError, read_profile

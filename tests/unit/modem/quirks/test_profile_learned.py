@@ -9,10 +9,10 @@ import stat
 from pathlib import Path
 
 import pytest
+
 from modemgw.modem.dialogue.driver import DriverSettings
 from modemgw.modem.quirks import learned as learned_module
 from modemgw.modem.quirks.learned import Learned, LearnedStore, learned_path
-
 from tests.unit.modem import driver_rig
 from tests.unit.modem.driver_rig import rig
 

@@ -10,11 +10,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from modemgw.modem.ports.transport import Transport, open_transport
 from modemgw.modem.tracing import trace as trace_module
 from modemgw.modem.tracing.trace import Tracer, TraceRefused
 from modemgw.modem.tracing.trace_format import HEADER, Mark, TraceLine, parse_trace
-
 from tests.unit.modem.peer import ALIVE, OK, Peer
 
 

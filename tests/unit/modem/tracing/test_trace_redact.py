@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from modemgw.modem.tracing.pdu_redact import Redactor
 from modemgw.modem.tracing.trace_format import Mark, escape, parse_trace
 from modemgw.modem.tracing.trace_redact import redact_trace

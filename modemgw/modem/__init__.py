@@ -1,1 +1,1 @@
-"""Hardware: the port, the channel, the driver, profiles, and the worker that keeps a modem going."""
+"""Hardware. Here is the life of a line: finder, worker, session, receiver, ladder; below it, what it is made of."""

@@ -503,7 +503,11 @@ class Session:
     # -- small things -------------------------------------------------------------------------------------
 
     async def _adopt(self, line: LineRecord, mr: int) -> None:
-        part = await self._ports.repository.adopt_late_cmgs(line, mr)
+        try:
+            part = await self._ports.repository.adopt_late_cmgs(line, mr)
+        except ModemgwError as error:  # the part stays in doubt: a report may yet end it
+            log.warning("%s: a late +CMGS: %d could not be kept: %s", self._settings.name, mr, error)
+            return
         if part is not None:
             log.info("%s: message %d, part %d went out after all", self._settings.name, *part)
             self._ports.dispatcher.refresh()

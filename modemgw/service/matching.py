@@ -59,11 +59,11 @@ def choose(candidates: Sequence[Candidate], mr: int, at: int) -> Verdict:
 
     A part that was sent with `mr` and waits for its last word comes first. One whose reference nobody read (its
     attempt is in doubt) may have any but those given out around it. A part that has had its last word gets another
-    report only if nothing else fits: it is a repeated one.
+    report only if no other waits: it is a repeated one, or, where a part is in doubt besides, nobody can tell.
     """
     # no lower bound: a part is here because it was sent before, whatever the clock has been set to since
     timely = [c for c in candidates if at <= c.sent_at + c.validity_ms + REPORT_SLACK_MS]
     known = [c for c in timely if c.mr == mr]
     doubtful = [c for c in timely if c.mr is None and all(abs(c.attempt - k.attempt) >= WRAP_ATTEMPTS for k in known)]
     waiting = [c for c in known if c.state == "sent"]
-    return Verdict(tuple(waiting + doubtful or known))
+    return Verdict(tuple((waiting or known) + doubtful))

@@ -178,9 +178,10 @@ async def probe(transport: Transport, patience_s: Sequence[float]) -> Probe:
                 return Probe(Heard.MODEM, took_s, sample)
         if number > 1 and _kind(bytes(heard)) is Heard.WORDS:
             break
+    said = bytes(heard)  # without the echo of what is asked next
     if len(patience_s) > 1 and await _mute(transport, heard, came):
         return Probe(Heard.MODEM, loop.time() - began, bytes(heard[:200]))
-    return Probe(_kind(bytes(heard)), loop.time() - began, bytes(heard[:200]))
+    return Probe(_kind(said), loop.time() - began, said[:200])
 
 
 async def _mute(transport: Transport, heard: bytearray, came: asyncio.Event) -> bool:

@@ -445,10 +445,12 @@ async def test_reports_of_every_plan_find_their_part(tmp_path: Path) -> None:
 
 # ---------------------------------------------------------------- everything at once
 
+# reply_cut: a reference that has lost its last digits is a reference like any other, and nobody can tell
 MIX: list[tuple[str, dict[str, Any]]] = [
     row
     for row in ((kind, params) for kind, params, _, _ in SENDS)
-    if row[0] not in ("cmgs_lost", "failed_ok", "sim", "pin", "bad_pdu", "full", "echo_stuck", "mr_sick", "signal")
+    if row[0]
+    not in ("cmgs_lost", "failed_ok", "sim", "pin", "bad_pdu", "full", "echo_stuck", "mr_sick", "signal", "reply_cut")
     and row[1].get("code") != 28
 ]
 

@@ -233,7 +233,7 @@ async def test_quarantine_and_the_way_back(tmp_path: Path, monkeypatch: pytest.M
         assert "Nothing helped" in view["reason"]
         told = await event(rig, "line.quarantined")
         assert told["data"]["seconds"] == 0.5
-        assert await rungs(rig) == ["reopen", "reinit"]
+        assert (await rungs(rig))[-2:] == ["reopen", "reinit"]  # a resync in place may come before
         await event(rig, "line.released")
         await event(rig, "line.quarantined", seconds=1.0)  # the second stay is longer
         rig.sim.clear_faults()

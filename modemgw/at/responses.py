@@ -476,16 +476,6 @@ def read_direct_length(text: str) -> int | None:
     return _length(fields(value_of(text)) or [""])
 
 
-def read_service(text: str) -> tuple[int | None, tuple[int, ...]]:
-    """`+CSMS: <service>,<mt>,<mo>,<bm>` of `?` and `+CSMS: <mt>,<mo>,<bm>` of a setting (TS 27.005 3.2.1)."""
-    values = tuple(_number(v, "message service", text) for v in fields(value_of(text)) if v)
-    if len(values) == 4:
-        return values[0], values[1:]
-    if len(values) == 3:
-        return None, values
-    raise AtResponseError("message service", text)
-
-
 # ---------------------------------------------------------------- USSD, calls
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
 from modemgw.smpp.errors import PduRefused
-from modemgw.smpp.names import RESPONSE, Status
+from modemgw.smpp.names import Status
 
 HEADER: Final = struct.Struct(">IIII")
 HEADER_OCTETS: Final = 16
@@ -341,8 +341,3 @@ class Replace(NamedTuple):
         validity = reader.cstring(_TIME, Status.ESME_RINVEXPIRY)
         registered, _ = reader.octet(), reader.octet()
         return Replace(message_id, source, schedule, validity, registered, reader.octets(reader.octet()), reader.tlvs())
-
-
-def response_to(command: int) -> int:
-    """command_id of the response to a request."""
-    return command | RESPONSE

@@ -19,7 +19,7 @@ READERS: list[Callable[[str], Any]] = [
     r.fields, r.groups_of, r.numbers_of, r.read_imei, r.read_imsi, r.read_iccid, r.read_name, r.read_own_number,
     r.read_pin_state, r.read_pin_tries, r.read_registration, r.read_signal, r.read_operator, r.read_smsc,
     r.read_submit_reference, r.read_memory_range, r.read_memory_fill, r.read_indication_range, r.read_indications,
-    r.read_index_list, r.read_stored_indication, r.read_direct_length, r.read_service, r.read_ussd, r.read_caller,
+    r.read_index_list, r.read_stored_indication, r.read_direct_length, r.read_ussd, r.read_caller,
     r.read_function, lambda text: r.read_registration(text, unsolicited=True),
 ]  # fmt: skip
 NAMES = [

@@ -98,8 +98,6 @@ VALUES: list[tuple[Callable[[str], Any], str, Any]] = [
     (r.read_direct_length, "+CDS: 25", 25),
     (r.read_direct_length, '+CMT: "a",', None),
     (r.read_direct_length, "+CMT:", None),
-    (r.read_service, "+CSMS: 1,1,1", (None, (1, 1, 1))),
-    (r.read_service, "+CSMS: 1,1,1,0", (1, (1, 1, 0))),
     (r.read_ussd, '+CUSD: 0,"Balance: 5",15', r.UssdText(0, "Balance: 5", 15)),
     (r.read_ussd, '+CUSD: 1,"a "b" \nc",72', r.UssdText(1, 'a "b" \nc', 72)),
     (r.read_ussd, '+CUSD: 0,"x"', r.UssdText(0, "x", None)),
@@ -156,7 +154,6 @@ UNREADABLE: list[tuple[Callable[[str], Any], str]] = [
     (r.read_index_list, "+CMGD: (a)"),
     (r.read_stored_indication, '+CMTI: "SM"'),
     (r.read_stored_indication, '+CMTI: "SM",x'),
-    (r.read_service, "+CSMS: 1"),
     (r.read_ussd, "+CUSD: x"),
     (r.read_function, "+CFUN:"),
 ]

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 # !2, !4 and !5 are a bare +CUSD of that number, ! alone is no answer ever.
 DEFAULT_CODES = {
     "*100#": "Balance: {balance} RUB",
+    "*102#": "Balance: {balance} RUB",  # what the operator of the simulated network is asked
     "*101#": "Баланс: {balance} руб.",
     "*105#": "?1 Balance\n2 Own number",
     "*106#": "?1 Баланс\n2 Услуги\n0 Выход",

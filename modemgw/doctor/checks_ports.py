@@ -19,6 +19,7 @@ from modemgw.doctor.host import GRABBERS, Holder, Host, is_modemgw
 from modemgw.doctor.usb import UsbDevice
 from modemgw.doctor.wanted import Wanted
 from modemgw.modem.ports.discovery import HUAWEI, FoundPort, PortRole
+from modemgw.modem.ports.storage_modes import network_stick
 
 _WORDS = {
     PortRole.DIAG: "the diagnostics port",
@@ -289,8 +290,8 @@ def check_usb(devices: Sequence[UsbDevice]) -> Iterator[Finding]:
         elif device.network_only:
             yield Finding(
                 "usb.hilink", Area.USB, Verdict.PROBLEM,
-                f"{title} (USB {device.usb} at {device.place}) is a network stick (HiLink): it has a web page "
-                "and no AT port, so modemgw cannot use it.",
+                network_stick(device.usb)
+                or f"{title} (USB {device.usb} at {device.place}) is a network card and has no AT port.",
                 "use a stick with an AT port, or put the stick firmware (\"stick\" instead of \"HiLink\") on it",
             )  # fmt: skip
         elif device.undriven and device.maker_of_modems:

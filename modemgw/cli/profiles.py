@@ -6,6 +6,7 @@ Reads files only; the service may run beside it or not.
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -76,6 +77,8 @@ def show(context: click.Context, name: str, as_json: bool) -> None:
 @click.pass_context
 def match(context: click.Context, manufacturer: str, model: str, firmware: str, usb: str | None, as_json: bool) -> None:
     """Tell which profile a modem gets, and why; below it those that fit as well, but less closely."""
+    if usb is not None and not re.fullmatch(r"[0-9A-Fa-f]{4}:[0-9A-Fa-f]{4}", usb):
+        fail(Exit.USAGE, f'--usb {usb}: it is no USB id; lsusb shows it, such as "12d1:1506".')
     registry = _registry(context.obj)
     found = registry.matches(manufacturer, model, firmware, usb)
     if as_json:

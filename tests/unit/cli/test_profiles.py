@@ -65,6 +65,12 @@ def test_show_of_nothing() -> None:
     )  # fmt: skip
 
 
+def test_match_refuses_what_is_no_usb_id() -> None:
+    result = invoke("match", "--usb", "zz")
+    assert result.exit_code == 2
+    assert "it is no USB id; lsusb shows it" in result.stderr
+
+
 def test_match_tells_why() -> None:
     result = invoke("match", "--manufacturer", "Quectel", "--model", "EC200U", "--usb", "2C7C:0901")
     assert result.stdout.startswith("quectel-ec200 (Quectel EC200, EG912, EG915, EG916), from modemgw\n")

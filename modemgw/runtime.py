@@ -389,9 +389,13 @@ async def demo(options: DemoOptions, *, announce: Callable[[str, str, str, str, 
         except SimError as error:
             raise ModemgwError(str(error)) from error
         account = AccountSettings(
-            login="demo", password=secrets.token_hex(4), api_key=f"demo-{secrets.token_hex(8)}", price="1.00",
-            balance="100.00", ussd=True,
-        )  # fmt: skip
+            login="demo",
+            password=secrets.token_hex(4),
+            api_key=f"demo-{secrets.token_hex(8)}",
+            price="1.00",
+            balance="100.00",
+            ussd=True,
+        )
         config = Config(
             http=HttpSettings(listen=options.listen),
             store=StoreSettings(path=str(directory / "modemgw.db")),

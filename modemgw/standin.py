@@ -20,18 +20,40 @@ if TYPE_CHECKING:
 #: Hosts of the providers that clients have built in.
 PROVIDERS: dict[str, tuple[str, ...]] = {
     "smsc.ru": (
-        "smsc.ru", "www.smsc.ru", "www2.smsc.ru", "www3.smsc.ru", "www4.smsc.ru", "www5.smsc.ru", "m.smsc.ru",
-        "smpp.smsc.ru", "smpp2.smsc.ru", "send.smsc.ru", "smsc.kz", "www.smsc.kz", "www2.smsc.kz", "smsc.ua",
-        "www.smsc.ua", "www2.smsc.ua", "smsc.tj", "www.smsc.tj", "smscentre.com", "www.smscentre.com",
+        "smsc.ru",
+        "www.smsc.ru",
+        "www2.smsc.ru",
+        "www3.smsc.ru",
+        "www4.smsc.ru",
+        "www5.smsc.ru",
+        "m.smsc.ru",
+        "smpp.smsc.ru",
+        "smpp2.smsc.ru",
+        "send.smsc.ru",
+        "smsc.kz",
+        "www.smsc.kz",
+        "www2.smsc.kz",
+        "smsc.ua",
+        "www.smsc.ua",
+        "www2.smsc.ua",
+        "smsc.tj",
+        "www.smsc.tj",
+        "smscentre.com",
+        "www.smscentre.com",
         "www2.smscentre.com",
     ),
     "devino": (
-        "integrationapi.net", "www.integrationapi.net", "ws.devinosms.com", "gw1.devinosms.com",
-        "webservice.devinosms.com", "ws.devinotele.com", "xmlapi.devinotele.com",
+        "integrationapi.net",
+        "www.integrationapi.net",
+        "ws.devinosms.com",
+        "gw1.devinosms.com",
+        "webservice.devinosms.com",
+        "ws.devinotele.com",
+        "xmlapi.devinotele.com",
     ),
     "bsg.world": ("app.bsg.hk", "app.bsg.world", "api.bsg.hk", "api.bsg.world", "one-api.bsg.world"),
     "gatesms.ru": ("gatesms.ru", "www.gatesms.ru", "www2.gatesms.ru"),
-}  # fmt: skip
+}
 
 #: Browsers and libraries refuse longer ones.
 LEAF_DAYS, CA_DAYS = 397, 3_650
@@ -133,15 +155,21 @@ def _authority(directory: Path) -> tuple[EllipticCurvePrivateKey, x509.Certifica
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(
             x509.KeyUsage(
-                digital_signature=True, key_cert_sign=True, crl_sign=True, content_commitment=False,
-                key_encipherment=False, data_encipherment=False, key_agreement=False, encipher_only=False,
+                digital_signature=True,
+                key_cert_sign=True,
+                crl_sign=True,
+                content_commitment=False,
+                key_encipherment=False,
+                data_encipherment=False,
+                key_agreement=False,
+                encipher_only=False,
                 decipher_only=False,
             ),
             critical=True,
         )
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .sign(key, hashes.SHA256())
-    )  # fmt: skip
+    )
     pem = serialization.Encoding.PEM
     _write(key_path, key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
     _write(path, ca.public_bytes(pem))

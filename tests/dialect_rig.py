@@ -73,11 +73,27 @@ api_key = "key-of-other"
 def modem_view(name: str, **changes: object) -> ModemView:
     """A modem that is ready."""
     fields: dict[str, object] = {
-        "name": name, "port": f"/dev/tty{name}", "state": LineState.READY, "reason": None, "imei": "356938035643809",
-        "imsi": f"25001{name}", "iccid": None, "number": LINES.get(name), "manufacturer": None, "model": None,
-        "firmware": None, "operator": "MTS RUS", "registration": "home", "signal_dbm": -71, "smsc": "+79168999100",
-        "storage": (), "since": NOW_MS, "sent": 0, "received": 0, "in_air": False,
-    }  # fmt: skip
+        "name": name,
+        "port": f"/dev/tty{name}",
+        "state": LineState.READY,
+        "reason": None,
+        "imei": "356938035643809",
+        "imsi": f"25001{name}",
+        "iccid": None,
+        "number": LINES.get(name),
+        "manufacturer": None,
+        "model": None,
+        "firmware": None,
+        "operator": "MTS RUS",
+        "registration": "home",
+        "signal_dbm": -71,
+        "smsc": "+79168999100",
+        "storage": (),
+        "since": NOW_MS,
+        "sent": 0,
+        "received": 0,
+        "in_air": False,
+    }
     return ModemView(**{**fields, **changes})  # type: ignore[arg-type]
 
 

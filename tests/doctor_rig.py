@@ -79,9 +79,16 @@ async def modemgw(*arguments: str, before: Sequence[str] = (), text: str = "") -
     """Status, output and complaints of the command, run from outside; `before` goes before it."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith("MODEMGW_")}
     process = await asyncio.create_subprocess_exec(
-        *before, sys.executable, "-c", "from modemgw.cli import main; main()", *arguments,
-        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, env=environment,
-    )  # fmt: skip
+        *before,
+        sys.executable,
+        "-c",
+        "from modemgw.cli import main; main()",
+        *arguments,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env=environment,
+    )
     try:
         out, err = await asyncio.wait_for(process.communicate(text.encode()), 90)
     except TimeoutError:

@@ -52,13 +52,16 @@ LAYOUTS = {
         "2c7c:0125",
         "EC25",
         {
-            0: ((255, 255, 255), 2, "diag"), 1: ((255, 0, 0), 3, "gps"), 2: ((255, 0, 0), 3, "at"),
-            3: ((255, 0, 0), 3, "at2"), 4: ((255, 255, 255), 3, "net"),
+            0: ((255, 255, 255), 2, "diag"),
+            1: ((255, 0, 0), 3, "gps"),
+            2: ((255, 0, 0), 3, "at"),
+            3: ((255, 0, 0), 3, "at2"),
+            4: ((255, 255, 255), 3, "net"),
         },
     ),
     # nobody's table has it: the maker is known, the model is not
     "unknown": Layout("2c7c:7777", "Module", {0: ((255, 255, 0x30), 2, "diag"), 4: ((255, 0, 0), 3, "at")}),
-}  # fmt: skip
+}
 
 
 def preload() -> str | None:
@@ -314,7 +317,7 @@ async def bench(directory: Path, **simulation: Any) -> AsyncIterator[Bench]:
     environment = {**os.environ, "LD_PRELOAD": library, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "tests.umockdev_bench", stdin=-1, stdout=-1, cwd=ROOT, env=environment
-    )  # fmt: skip
+    )
     try:
         answer = await _talk(process, {"dir": str(directory), **simulation})
         yield Bench(process, {**environment, "UMOCKDEV_DIR": answer["root"]})

@@ -28,9 +28,13 @@ TIMEOUT_S = 30.0
 PAGE = 1000
 
 _EXITS = {
-    401: Exit.UNAUTHORISED, 403: Exit.UNAUTHORISED, 404: Exit.NOT_FOUND, 409: Exit.FAILED, 424: Exit.FAILED,
+    401: Exit.UNAUTHORISED,
+    403: Exit.UNAUTHORISED,
+    404: Exit.NOT_FOUND,
+    409: Exit.FAILED,
+    424: Exit.FAILED,
     504: Exit.UNKNOWN,
-}  # fmt: skip
+}
 
 F = TypeVar("F", bound=Callable[..., Any])
 

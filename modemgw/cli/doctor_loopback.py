@@ -63,12 +63,16 @@ def run_loopback(request: Request, modem: str | None, number: str | None, *, yes
 def _print(verdicts: Verdicts) -> None:
     rows = [
         [
-            outcome.trial.name, str(outcome.parts), _seconds(outcome.sent_s), _seconds(outcome.arrived_s),
-            _seconds(outcome.report_s), "never" if outcome.text is None else "exact" if outcome.exact else "CHANGED",
+            outcome.trial.name,
+            str(outcome.parts),
+            _seconds(outcome.sent_s),
+            _seconds(outcome.arrived_s),
+            _seconds(outcome.report_s),
+            "never" if outcome.text is None else "exact" if outcome.exact else "CHANGED",
             outcome.state + (f": {outcome.error}" if outcome.error else ""),
         ]
         for outcome in verdicts.outcomes
-    ]  # fmt: skip
+    ]
     click.echo(f"{verdicts.modem} to itself ({verdicts.number}):")
     heads = ["message", "parts", "sent after", "arrived after", "report after", "text", "state"]
     print_table(heads, rows, empty="Nothing was sent.")

@@ -19,8 +19,16 @@ from modemgw.cli.story import headline, summary, timeline
 from modemgw.cli.table import local_time, print_json, print_table
 
 STATES = (
-    "queued", "sending", "sent", "delivered", "undeliverable", "expired", "rejected", "cancelled", "unknown",
-)  # fmt: skip
+    "queued",
+    "sending",
+    "sent",
+    "delivered",
+    "undeliverable",
+    "expired",
+    "rejected",
+    "cancelled",
+    "unknown",
+)
 
 _FAILED = frozenset({"undeliverable", "expired", "rejected", "cancelled"})
 _SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
@@ -43,9 +51,19 @@ _SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 @click.option("--on-doubt", type=click.Choice(["hold", "resend"]), help="What to do if it may have gone out.")
 @connected
 def send(
-    *, client: Client, as_json: bool, to: str, text: str, wait: bool, until: str, timeout: float, no_report: bool,
-    validity: int | None, flash: bool, **options: Any,
-) -> None:  # fmt: skip
+    *,
+    client: Client,
+    as_json: bool,
+    to: str,
+    text: str,
+    wait: bool,
+    until: str,
+    timeout: float,
+    no_report: bool,
+    validity: int | None,
+    flash: bool,
+    **options: Any,
+) -> None:
     """Send TEXT to the number TO; a TEXT of - is read from standard input."""
     if text == "-":
         text = sys.stdin.read().removesuffix("\n")
@@ -238,8 +256,18 @@ def modems(*, client: Client, as_json: bool) -> None:
         for item in items
     ]
     heads = (
-        "NAME", "STATE", "OPERATOR", "SIGNAL", "NUMBER", "BALANCE", "STORAGE", "SENT", "RECEIVED", "PORT", "REASON",
-    )  # fmt: skip
+        "NAME",
+        "STATE",
+        "OPERATOR",
+        "SIGNAL",
+        "NUMBER",
+        "BALANCE",
+        "STORAGE",
+        "SENT",
+        "RECEIVED",
+        "PORT",
+        "REASON",
+    )
     shown = [at for at, head in enumerate(heads) if head != "BALANCE" or any(row[at] for row in rows)]
     table = [[row[at] for at in shown] for row in rows]
     print_table([heads[at] for at in shown], table, empty="There are no modems.")

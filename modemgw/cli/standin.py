@@ -16,9 +16,13 @@ from modemgw.places import DEFAULT_LISTEN
 @click.option("--listen", default="127.0.0.1:443", show_default=True, help="Address of the TLS door.")
 @click.option("--to", "target", default=f"http://{DEFAULT_LISTEN}", show_default=True, help="The running modemgw.")
 @click.option(
-    "--dir", "directory", type=click.Path(path_type=Path, file_okay=False), default=Path("modemgw-standin"),
-    show_default=True, help="Where the CA and the certificate are kept (0600).",
-)  # fmt: skip
+    "--dir",
+    "directory",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("modemgw-standin"),
+    show_default=True,
+    help="Where the CA and the certificate are kept (0600).",
+)
 @click.option("--files-only", is_flag=True, help="Make the files, print what to do, and end.")
 def stand_in(provider: str, listen: str, target: str, directory: Path, files_only: bool) -> None:
     """Serve TLS as PROVIDER (smsc.ru, devino, bsg.world, gatesms.ru, or a host name) before a running modemgw.

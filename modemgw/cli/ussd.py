@@ -42,9 +42,16 @@ _MORE_S = 10.0
 )
 @connected
 def ussd(
-    *, client: Client, as_json: bool, line: str, code: str | None, answer: str | None, cancel_: bool, timeout: float,
+    *,
+    client: Client,
+    as_json: bool,
+    line: str,
+    code: str | None,
+    answer: str | None,
+    cancel_: bool,
+    timeout: float,
     interactive: bool | None,
-) -> None:  # fmt: skip
+) -> None:
     """Send the USSD CODE, such as *100#, through the modem LINE and show what the network says."""
     if sum((code is not None, answer is not None, cancel_)) != 1:
         fail(Exit.USAGE, "give a CODE, or --answer TEXT, or --cancel")

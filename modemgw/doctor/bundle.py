@@ -37,9 +37,20 @@ TRACE_BYTES = 4 << 20
 JOURNAL_S = 10
 
 _PACKAGES = (
-    "aiohttp", "click", "pydantic", "pyserial", "sqlite-utils", "jinja2", "defusedxml", "pyudev", "aiosmtpd",
-    "prometheus-client", "phonenumbers", "cryptography", "python-gsmmodem-new",
-)  # fmt: skip
+    "aiohttp",
+    "click",
+    "pydantic",
+    "pyserial",
+    "sqlite-utils",
+    "jinja2",
+    "defusedxml",
+    "pyudev",
+    "aiosmtpd",
+    "prometheus-client",
+    "phonenumbers",
+    "cryptography",
+    "python-gsmmodem-new",
+)
 
 _README = """\
 Made by `modemgw doctor --bundle` (modemgw {version}, {at}), for a bug report.
@@ -111,9 +122,15 @@ def _files(report: Report, scrubber: Scrubber, log: Path | None) -> Iterator[tup
     learned = LearnedStore(learned_path(report.setup.store_path)).devices()
     if learned:
         known = [
-            {"imei": scrubber.identity(d.imei), "model": d.model, "firmware": d.firmware, "at": d.at,
-             "values": scrubber.value(d.values)} for d in learned
-        ]  # fmt: skip
+            {
+                "imei": scrubber.identity(d.imei),
+                "model": d.model,
+                "firmware": d.firmware,
+                "at": d.at,
+                "values": scrubber.value(d.values),
+            }
+            for d in learned
+        ]
         yield "learned.json", "what modems have taught", _json(known)
     events = list(_events(report.setup.store_path, scrubber))
     if events:
@@ -169,8 +186,9 @@ def _events(store: Path, scrubber: Scrubber) -> Iterator[dict[str, Any]]:
         with contextlib.closing(read_only(store, lock_holder(store))) as db:
             rows = db.execute(
                 "SELECT e.id, e.at, e.kind, e.message_id, e.part, l.name, e.inbox_id, e.data FROM events e"
-                " LEFT JOIN lines l ON l.id = e.line_id ORDER BY e.id DESC LIMIT ?", (EVENTS,),
-            ).fetchall()  # fmt: skip
+                " LEFT JOIN lines l ON l.id = e.line_id ORDER BY e.id DESC LIMIT ?",
+                (EVENTS,),
+            ).fetchall()
     except sqlite3.Error:
         return
     for row in reversed(rows):
@@ -178,10 +196,15 @@ def _events(store: Path, scrubber: Scrubber) -> Iterator[dict[str, Any]]:
         with contextlib.suppress(ValueError):
             data = json.loads(row[7]) if row[7] else {}
         yield {
-            "id": row[0], "at": row[1], "kind": row[2], "message": row[3], "part": row[4],
-            "line": scrubber.text(row[5]) if row[5] else None, "inbox": row[6],
+            "id": row[0],
+            "at": row[1],
+            "kind": row[2],
+            "message": row[3],
+            "part": row[4],
+            "line": scrubber.text(row[5]) if row[5] else None,
+            "inbox": row[6],
             "data": scrubber.value(data, str(row[2])),
-        }  # fmt: skip
+        }
 
 
 def _log(named: Path | None, scrubber: Scrubber) -> list[str]:
@@ -198,8 +221,10 @@ def _log(named: Path | None, scrubber: Scrubber) -> list[str]:
         with contextlib.suppress(OSError, subprocess.SubprocessError):
             text = subprocess.run(  # noqa: S603 (found on the PATH, no words of others)
                 [journal, "-u", "modemgw", "-n", "1000", "-o", "cat", "--no-pager", "-q"],
-                capture_output=True, timeout=JOURNAL_S, check=False,
-            ).stdout.decode("utf-8", "replace")  # fmt: skip
+                capture_output=True,
+                timeout=JOURNAL_S,
+                check=False,
+            ).stdout.decode("utf-8", "replace")
     kept = [line for raw in text.splitlines() if (line := scrubber.log_line(raw)) is not None]
     return kept[-LOG_LINES:]
 

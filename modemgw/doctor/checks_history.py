@@ -20,22 +20,26 @@ def check_waiting(facts: StoreFacts, now_ms: int, lines: str | None, *, running:
             why = f" Its last try: {queue.error.rstrip('.')}." if queue.error else ""
             states = f" {lines}" if lines else ""
             yield Finding(
-                "queue.stuck", Area.MESSAGES, Verdict.PROBLEM,
+                "queue.stuck",
+                Area.MESSAGES,
+                Verdict.PROBLEM,
                 f"{_messages(queue.waiting)} to be sent, the oldest (number {queue.oldest_id}) since "
                 f"{span(waits_s)}.{why}{states}",
                 f"modemgw explain {queue.oldest_id} tells what it waits for" if running else "start it: modemgw run",
-            )  # fmt: skip
+            )
         else:
             yield ok("queue.moves", Area.MESSAGES, f"{_messages(queue.waiting)} to be sent.")
     bad = facts.failed_callbacks + facts.waiting_callbacks
     if bad and facts.callback_error:
         host = (facts.callback_url or "").partition("://")[2].partition("/")[0].rpartition("@")[2]
         yield Finding(
-            "callbacks.failing", Area.SERVICE, Verdict.PROBLEM if facts.failed_callbacks else Verdict.WARNING,
+            "callbacks.failing",
+            Area.SERVICE,
+            Verdict.PROBLEM if facts.failed_callbacks else Verdict.WARNING,
             f"Callbacks to {host or 'the account'} fail ({facts.failed_callbacks} given up since yesterday, "
             f"{facts.waiting_callbacks} tried again and again): {facts.callback_error.rstrip('.')}.",
             "see to the receiver (modemgw callbacks --state waiting), then modemgw callbacks replay --all-failed",
-        )  # fmt: skip
+        )
 
 
 def check_history(facts: StoreFacts) -> Iterator[Finding]:
@@ -44,26 +48,34 @@ def check_history(facts: StoreFacts) -> Iterator[Finding]:
         times = "once" if event.count == 1 else f"{event.count} times"
         if event.kind == "line.recovering":
             yield Finding(
-                "announce.reset", Area.MESSAGES, Verdict.PROBLEM,
+                "announce.reset",
+                Area.MESSAGES,
+                Verdict.PROBLEM,
                 f"Another program resets the modem's AT+CNMI: since yesterday it had forgotten {times} to announce "
                 "what arrives, and was set up anew.",
                 "stop the other program (ModemManager, gammu, a second modemgw) on this modem's other ports: "
                 "sudo fuser -v /dev/ttyUSB* /dev/ttyACM*; sudo modemgw udev install --reload keeps ModemManager away. "
-                "If there is none, the modem reboots by itself: look at its power", event.line,
-            )  # fmt: skip
+                "If there is none, the modem reboots by itself: look at its power",
+                event.line,
+            )
         elif event.kind == "line.power":
             yield Finding(
-                "modem.supply", Area.MODEM, Verdict.WARNING,
+                "modem.supply",
+                Area.MODEM,
+                Verdict.WARNING,
                 f"The modem complained {times} of its power since yesterday: {event.words.rstrip('.')}.",
-                "give it a supply that bears peaks of 2 A (a powered hub, a thicker cable)", event.line,
-            )  # fmt: skip
+                "give it a supply that bears peaks of 2 A (a powered hub, a thicker cable)",
+                event.line,
+            )
         else:
             yield Finding(
-                "line.deaf", Area.MESSAGES, Verdict.WARNING,
+                "line.deaf",
+                Area.MESSAGES,
+                Verdict.WARNING,
                 f"It did not hear what it had sent to itself, {times} since yesterday: {event.words.rstrip('.')}.",
                 "see to the antenna; ask the operator whether the SIM may receive; try modemgw doctor --loopback",
                 event.line,
-            )  # fmt: skip
+            )
 
 
 def _messages(count: int) -> str:

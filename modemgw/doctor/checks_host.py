@@ -33,42 +33,55 @@ def check_config(path: Path | None, config: Config | None, complaints: Sequence[
     """The configuration file."""
     if path is None:
         yield Finding(
-            "configuration.none", Area.CONFIGURATION, Verdict.NOTE,
+            "configuration.none",
+            Area.CONFIGURATION,
+            Verdict.NOTE,
             "There is no configuration file: modemgw uses every modem it finds, and an account that it makes itself.",
-        )  # fmt: skip
+        )
         return
     for complaint in complaints:
         yield Finding(
-            "config.error", Area.CONFIGURATION, Verdict.PROBLEM, f"{path}: {complaint}.",
+            "config.error",
+            Area.CONFIGURATION,
+            Verdict.PROBLEM,
+            f"{path}: {complaint}.",
             f"correct {path}{f', line {complaint.line}' if complaint.line else ''}; modemgw config check {path} "
-            "looks at it again" if not complaint.reason.startswith("cannot be read")
+            "looks at it again"
+            if not complaint.reason.startswith("cannot be read")
             else f"name another file with --config, or make it readable: sudo chown $USER {path}",
-        )  # fmt: skip
+        )
     if config is None:
         return
     yield ok("configuration.valid", Area.CONFIGURATION, f"{path} is in order.")
     for sentence in warnings(config):
         if "chmod" in sentence:
             yield Finding(
-                "config.mode", Area.CONFIGURATION, Verdict.WARNING, f"{path} {sentence.partition(';')[0]}.",
+                "config.mode",
+                Area.CONFIGURATION,
+                Verdict.WARNING,
+                f"{path} {sentence.partition(';')[0]}.",
                 f"chmod 600 {path}",
-            )  # fmt: skip
+            )
 
 
 def check_extras(config: Config | None) -> Iterator[Finding]:
     """Packages that are imported only where they are used."""
     if config is not None and config.smtp is not None and not _has("aiosmtpd"):
         yield Finding(
-            "extras.aiosmtpd", Area.MACHINE, Verdict.PROBLEM,
+            "extras.aiosmtpd",
+            Area.MACHINE,
+            Verdict.PROBLEM,
             "[smtp] is configured, and the package aiosmtpd is missing.",
             "pip install 'modemgw[smtp]'",
-        )  # fmt: skip
+        )
     if not _has("pyudev"):
         yield Finding(
-            "extras.pyudev", Area.MACHINE, Verdict.NOTE,
+            "extras.pyudev",
+            Area.MACHINE,
+            Verdict.NOTE,
             "The package pyudev is not there: that a modem comes or goes is told by the kernel, or seen by looking.",
             "pip install 'modemgw[udev]'",
-        )  # fmt: skip
+        )
 
 
 def check_sqlite() -> Iterator[Finding]:
@@ -76,11 +89,13 @@ def check_sqlite() -> Iterator[Finding]:
     version = sqlite3.sqlite_version
     if sqlite3.sqlite_version_info < SAFE_SQLITE:
         yield Finding(
-            "sqlite.old", Area.MACHINE, Verdict.NOTE,
+            "sqlite.old",
+            Area.MACHINE,
+            Verdict.NOTE,
             f"SQLite {version} is older than {'.'.join(map(str, SAFE_SQLITE))}: several programs that write to one "
             "database could damage it. modemgw lets only one.",
             "do not open modemgw.db for writing with other programs while modemgw runs; update when you can",
-        )  # fmt: skip
+        )
     else:
         yield ok("sqlite.version", Area.MACHINE, f"SQLite {version}.")
 
@@ -89,10 +104,12 @@ def check_clock(host: Host, now: datetime) -> Iterator[Finding]:
     """The machine's clock on its own evidence."""
     if now < BUILT:
         yield Finding(
-            "clock.old", Area.MACHINE, Verdict.PROBLEM,
+            "clock.old",
+            Area.MACHINE,
+            Verdict.PROBLEM,
             f"This machine's clock says {now:%Y-%m-%d}: it was never set.",
             "sudo timedatectl set-ntp true (or install chrony); without internet set it by hand: sudo date -s …",
-        )  # fmt: skip
+        )
         return
     synchronised = host.path("/run/systemd/timesync/synchronized").exists()
     if not synchronised and any(host.running(name) for name in ("chronyd", "ntpd", "ntpsec", "systemd-timesyn")):
@@ -101,10 +118,12 @@ def check_clock(host: Host, now: datetime) -> Iterator[Finding]:
         yield ok("clock.ntp", Area.MACHINE, "The clock is kept by NTP.")
     elif _kernel_unsynchronised():
         yield Finding(
-            "clock.unsynchronised", Area.MACHINE, Verdict.NOTE,
+            "clock.unsynchronised",
+            Area.MACHINE,
+            Verdict.NOTE,
             f"Nothing keeps the clock right; it says {now:%F %H:%M}Z.",
             "sudo timedatectl set-ntp true",
-        )  # fmt: skip
+        )
 
 
 def check_system_files(host: Host, unit_problem: UnitProblem | None) -> Iterator[Finding]:
@@ -130,16 +149,22 @@ def _rules(host: Host) -> Iterator[Finding]:
             yield ok("udev.current", Area.MACHINE, "The udev rules are installed and up to date.")
         else:
             yield Finding(
-                "udev.old", Area.MACHINE, Verdict.WARNING,
-                f"{folder}/{RULES_NAME} is not that of this version: new modems may be left to ModemManager.", INSTALL,
-            )  # fmt: skip
+                "udev.old",
+                Area.MACHINE,
+                Verdict.WARNING,
+                f"{folder}/{RULES_NAME} is not that of this version: new modems may be left to ModemManager.",
+                INSTALL,
+            )
         return
     grabber = host.running("ModemManager")
     taken = f" {grabber} runs and takes every modem that is plugged in." if grabber is not None else ""
     yield Finding(
-        "udev.none", Area.MACHINE, Verdict.NOTE if grabber is None else Verdict.WARNING,
-        f"The udev rules are not installed: ports change their names, and ModemManager may take them.{taken}", INSTALL,
-    )  # fmt: skip
+        "udev.none",
+        Area.MACHINE,
+        Verdict.NOTE if grabber is None else Verdict.WARNING,
+        f"The udev rules are not installed: ports change their names, and ModemManager may take them.{taken}",
+        INSTALL,
+    )
 
 
 def _has(package: str) -> bool:

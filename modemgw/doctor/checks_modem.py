@@ -43,10 +43,13 @@ def check_answers(answers: Answers, wanted: Wanted, now: datetime) -> Iterator[F
     name = wanted.name
     if answers.trouble and answers.probe.after_s <= SLOW_S:
         yield Finding(
-            "modem.stalls", Area.MODEM, Verdict.WARNING,
+            "modem.stalls",
+            Area.MODEM,
+            Verdict.WARNING,
             f"It answers, but not always. {answers.trouble}",
-            "unplug the modem and plug it in; if it comes back, try another cable, hub or power supply", name,
-        )  # fmt: skip
+            "unplug the modem and plug it in; if it comes back, try another cable, hub or power supply",
+            name,
+        )
     yield from _identity(answers, wanted)
     yield from _supply(answers, wanted)
     sim = list(_sim(answers, wanted))
@@ -79,17 +82,22 @@ def _spoke(answers: Answers, wanted: Wanted) -> Iterator[Finding]:
     name, port, probe = wanted.name, wanted.port, answers.probe
     if answers.right_speed is not None:
         yield Finding(
-            "modem.speed", Area.MODEM, Verdict.PROBLEM,
+            "modem.speed",
+            Area.MODEM,
+            Verdict.PROBLEM,
             f"It answers at {answers.right_speed} baud, not at {wanted.baudrate}.",
-            f"set baudrate = {answers.right_speed} for this modem in the configuration", name,
-        )  # fmt: skip
+            f"set baudrate = {answers.right_speed} for this modem in the configuration",
+            name,
+        )
     elif probe.heard is Heard.MODEM and probe.after_s > SLOW_S:
         yield Finding(
-            "modem.slow", Area.MODEM, Verdict.WARNING,
+            "modem.slow",
+            Area.MODEM,
+            Verdict.WARNING,
             f"It speaks AT at {port}, but took {probe.after_s:.1f} s to answer the first AT.",
             "see whether another program uses the modem, and whether its power supply is strong enough (2 A peaks)",
             name,
-        )  # fmt: skip
+        )
     elif probe.heard is Heard.MODEM:
         yield ok("modem.answers", Area.MODEM, f"It answers AT at {port}.", name)
     else:
@@ -100,46 +108,60 @@ def _silent(answers: Answers, wanted: Wanted) -> Finding:
     speeds = "" if "://" in wanted.port else ", at no usual speed"
     lost = f" {answers.trouble}" if answers.trouble else ""
     return Finding(
-        "modem.silent", Area.MODEM, Verdict.PROBLEM,
+        "modem.silent",
+        Area.MODEM,
+        Verdict.PROBLEM,
         f"Nothing answers AT at {wanted.port}{speeds}.{lost}",
         "check that this is the modem's AT port (modemgw doctor without --port lists them) and that the modem is "
-        "switched on; unplug it and plug it in", wanted.name,
-    )  # fmt: skip
+        "switched on; unplug it and plug it in",
+        wanted.name,
+    )
 
 
 def _echo(answers: Answers, wanted: Wanted) -> Finding:
     return Finding(
-        "modem.echo", Area.MODEM, Verdict.PROBLEM,
+        "modem.echo",
+        Area.MODEM,
+        Verdict.PROBLEM,
         f"{wanted.port} gives back what is written to it and nothing else: there is a loop (TX to RX) and no modem.",
         "take the loopback plug off or connect the modem's TX and RX to the right lines; it may also be the wrong port",
         wanted.name,
-    )  # fmt: skip
+    )
 
 
 def _nmea(answers: Answers, wanted: Wanted) -> Finding:
     return Finding(
-        "port.role", Area.PORTS, Verdict.PROBLEM,
+        "port.role",
+        Area.PORTS,
+        Verdict.PROBLEM,
         f"{wanted.port} is the port of a GPS receiver (it says {_shown(answers.probe.sample)}), not an AT port.",
-        "name another port of this device; modemgw doctor without --port lists them", wanted.name,
-    )  # fmt: skip
+        "name another port of this device; modemgw doctor without --port lists them",
+        wanted.name,
+    )
 
 
 def _words(answers: Answers, wanted: Wanted) -> Finding:
     return Finding(
-        "modem.no_modem", Area.MODEM, Verdict.PROBLEM,
+        "modem.no_modem",
+        Area.MODEM,
+        Verdict.PROBLEM,
         f"What is at {wanted.port} does not speak AT: it says {_shown(answers.probe.sample)}. It is no modem, "
         "or not its AT port.",
-        "name the modem's AT port in the configuration; modemgw doctor without --port lists the ports", wanted.name,
-    )  # fmt: skip
+        "name the modem's AT port in the configuration; modemgw doctor without --port lists the ports",
+        wanted.name,
+    )
 
 
 def _noise(answers: Answers, wanted: Wanted) -> Finding:
     return Finding(
-        "modem.noise", Area.MODEM, Verdict.PROBLEM,
+        "modem.noise",
+        Area.MODEM,
+        Verdict.PROBLEM,
         f"What comes from {wanted.port} has no meaning ({answers.probe.sample[:8].hex(' ')} …), at no usual speed: "
         "a diagnostics port, an unusual speed or a bad cable.",
-        "name the modem's AT port, or set its speed (baudrate) in the configuration", wanted.name,
-    )  # fmt: skip
+        "name the modem's AT port, or set its speed (baudrate) in the configuration",
+        wanted.name,
+    )
 
 
 _SILENCE: dict[Heard, Callable[[Answers, Wanted], Finding]] = {
@@ -169,10 +191,13 @@ def _identity(answers: Answers, wanted: Wanted) -> Iterator[Finding]:
     yield ok("modem.identity", Area.MODEM, f"{known}, IMEI {imei or 'not told'}.", wanted.name)
     if wanted.imei and imei and imei[:14] != wanted.imei[:14]:
         yield Finding(
-            "modem.other", Area.MODEM, Verdict.PROBLEM,
+            "modem.other",
+            Area.MODEM,
+            Verdict.PROBLEM,
             f"The modem at {wanted.port} has the IMEI {imei}, not {wanted.imei}.",
-            f'set imei = "{imei}" for this modem, or plug in the other one', wanted.name,
-        )  # fmt: skip
+            f'set imei = "{imei}" for this modem, or plug in the other one',
+            wanted.name,
+        )
 
 
 def _supply(answers: Answers, wanted: Wanted) -> Iterator[Finding]:
@@ -186,10 +211,13 @@ def _supply(answers: Answers, wanted: Wanted) -> Iterator[Finding]:
             continue
         if 2_500 <= millivolts < LOW_MV:
             yield Finding(
-                "modem.supply", Area.MODEM, Verdict.WARNING,
+                "modem.supply",
+                Area.MODEM,
+                Verdict.WARNING,
                 f"Its supply is down at {millivolts / 1000:.2f} V; it will switch itself off while it sends.",
-                "give it a supply that bears peaks of 2 A (a powered hub, a thicker cable)", wanted.name,
-            )  # fmt: skip
+                "give it a supply that bears peaks of 2 A (a powered hub, a thicker cable)",
+                wanted.name,
+            )
 
 
 # ---------------------------------------------------------------- SIM
@@ -206,22 +234,31 @@ def _sim(answers: Answers, wanted: Wanted) -> Iterator[Finding]:
         yield _pin(answers, wanted)
     elif (state is not None and "PUK" in state) or reason is SimReason.PUK_REQUIRED:
         yield Finding(
-            "sim.puk", Area.SIM, Verdict.PROBLEM,
+            "sim.puk",
+            Area.SIM,
+            Verdict.PROBLEM,
             "The SIM is blocked: the PIN was wrong too often and it asks for its PUK.",
-            "put the SIM into a phone and enter the PUK there (modemgw never does), then set pin for this modem", name,
-        )  # fmt: skip
+            "put the SIM into a phone and enter the PUK there (modemgw never does), then set pin for this modem",
+            name,
+        )
     elif (state is not None and state.startswith("PH-")) or reason is SimReason.LOCKED:
         yield Finding(
-            "sim.locked", Area.SIM, Verdict.PROBLEM,
+            "sim.locked",
+            Area.SIM,
+            Verdict.PROBLEM,
             f"The modem is locked to another network or SIM ({state or error}).",
-            "use a SIM of the operator it was sold by, or have it unlocked by its seller", name,
-        )  # fmt: skip
+            "use a SIM of the operator it was sold by, or have it unlocked by its seller",
+            name,
+        )
     elif reason is SimReason.BUSY:
         yield Finding(
-            "sim.busy", Area.SIM, Verdict.WARNING, "The SIM is busy: it does not say yet whether it is ready.",
+            "sim.busy",
+            Area.SIM,
+            Verdict.WARNING,
+            "The SIM is busy: it does not say yet whether it is ready.",
             "wait half a minute and run modemgw doctor again; if it stays so, take the SIM out and insert it again",
             name,
-        )  # fmt: skip
+        )
     elif read(answers, FUNCTION, read_function, "function") not in (None, 1):
         yield Finding(
             "sim.radio_off",
@@ -233,22 +270,36 @@ def _sim(answers: Answers, wanted: Wanted) -> Iterator[Finding]:
         )
     elif reason is SimReason.FAILURE:
         yield Finding(
-            "sim.failure", Area.SIM, Verdict.PROBLEM, "The modem cannot read the SIM.",
-            "take it out, clean its contacts and insert it again; try the SIM in a phone", name,
-        )  # fmt: skip
+            "sim.failure",
+            Area.SIM,
+            Verdict.PROBLEM,
+            "The modem cannot read the SIM.",
+            "take it out, clean its contacts and insert it again; try the SIM in a phone",
+            name,
+        )
     elif reason is SimReason.NOT_INSERTED or _no_card(answers):
-        sure = "No SIM is in the modem." if reason is SimReason.NOT_INSERTED else (
-            "The modem does not know of a SIM: none is in it, or it is not seated."
-        )  # fmt: skip
+        sure = (
+            "No SIM is in the modem."
+            if reason is SimReason.NOT_INSERTED
+            else ("The modem does not know of a SIM: none is in it, or it is not seated.")
+        )
         yield Finding(
-            "sim.missing", Area.SIM, Verdict.PROBLEM, sure,
-            "insert a SIM, the right way round, and plug the modem in again: some see it only at power-on", name,
-        )  # fmt: skip
+            "sim.missing",
+            Area.SIM,
+            Verdict.PROBLEM,
+            sure,
+            "insert a SIM, the right way round, and plug the modem in again: some see it only at power-on",
+            name,
+        )
     elif answers.trouble is None:
         yield Finding(
-            "sim.unknown", Area.SIM, Verdict.NOTE,
-            f"The modem does not tell the state of the SIM ({error.result if error else 'no answer'}).", None, name,
-        )  # fmt: skip
+            "sim.unknown",
+            Area.SIM,
+            Verdict.NOTE,
+            f"The modem does not tell the state of the SIM ({error.result if error else 'no answer'}).",
+            None,
+            name,
+        )
 
 
 def _pin(answers: Answers, wanted: Wanted) -> Finding:
@@ -257,26 +308,39 @@ def _pin(answers: Answers, wanted: Wanted) -> Finding:
     tries = f" Tries left: {left}." if left is not None else ""
     if not wanted.pin:
         return Finding(
-            "sim.pin_required", Area.SIM, Verdict.PROBLEM,
+            "sim.pin_required",
+            Area.SIM,
+            Verdict.PROBLEM,
             f"The SIM asks for its PIN and none is configured.{tries}",
-            f'set pin = "…" for the modem {name} in the configuration, or switch the PIN off in a phone', name,
-        )  # fmt: skip
+            f'set pin = "…" for the modem {name} in the configuration, or switch the PIN off in a phone',
+            name,
+        )
     if wanted.pin_refused is not None and wanted.pin_refused(_sim_name(answers, wanted)):
         return Finding(
-            "sim.pin_refused", Area.SIM, Verdict.PROBLEM,
+            "sim.pin_refused",
+            Area.SIM,
+            Verdict.PROBLEM,
             f"The SIM asks for its PIN, and it has refused the configured one before; it is not tried again.{tries}",
-            f"correct pin of the modem {name} in the configuration", name,
-        )  # fmt: skip
+            f"correct pin of the modem {name} in the configuration",
+            name,
+        )
     if left is not None and left < LEAST_TRIES:
         return Finding(
-            "sim.pin_last_try", Area.SIM, Verdict.PROBLEM,
+            "sim.pin_last_try",
+            Area.SIM,
+            Verdict.PROBLEM,
             f"The SIM asks for its PIN and has {left} tries left: modemgw does not risk the last one.",
-            "put the SIM into a phone, enter the right PIN there, and correct pin in the configuration", name,
-        )  # fmt: skip
+            "put the SIM into a phone, enter the right PIN there, and correct pin in the configuration",
+            name,
+        )
     return Finding(
-        "sim.pin_waits", Area.SIM, Verdict.NOTE,
-        f"The SIM asks for its PIN; one is configured, and modemgw enters it when it starts.{tries}", None, name,
-    )  # fmt: skip
+        "sim.pin_waits",
+        Area.SIM,
+        Verdict.NOTE,
+        f"The SIM asks for its PIN; one is configured, and modemgw enters it when it starts.{tries}",
+        None,
+        name,
+    )
 
 
 def _sim_name(answers: Answers, wanted: Wanted) -> str:
@@ -338,8 +402,11 @@ def _clock(answers: Answers, wanted: Wanted, now: datetime) -> Iterator[Finding]
         yield ok("clock.modem", Area.MACHINE, "The machine's clock agrees with the network's time.", wanted.name)
         return
     yield Finding(
-        "clock.off", Area.MACHINE, Verdict.WARNING,
+        "clock.off",
+        Area.MACHINE,
+        Verdict.WARNING,
         f"This machine's clock says {local:%Y-%m-%d %H:%M}, the modem's (set by the network) {then:%Y-%m-%d %H:%M}: "
         "validity, reports and waiting times go by the machine's.",
-        "set the clock: sudo timedatectl set-ntp true (or install chrony); date tells the time", wanted.name,
-    )  # fmt: skip
+        "set the clock: sudo timedatectl set-ntp true (or install chrony); date tells the time",
+        wanted.name,
+    )

@@ -71,16 +71,24 @@ def _check(wanted: Wanted, ground: Ground) -> Iterator[Finding]:
         return
     except OSError as error:
         yield Finding(
-            "port.denied", Area.PORTS, Verdict.PROBLEM, f"{_user()} may not look at {port}: {error.strerror}.",
-            "run modemgw doctor as the user that modemgw runs as; check the folder's owner and mode", name,
-        )  # fmt: skip
+            "port.denied",
+            Area.PORTS,
+            Verdict.PROBLEM,
+            f"{_user()} may not look at {port}: {error.strerror}.",
+            "run modemgw doctor as the user that modemgw runs as; check the folder's owner and mode",
+            name,
+        )
         return
     if not stat.S_ISCHR(status.st_mode):
         kind = "a directory" if stat.S_ISDIR(status.st_mode) else "a file"
         yield Finding(
-            "port.no_port", Area.PORTS, Verdict.PROBLEM, f"{port} is {kind}, not a serial port.",
-            _offer(ground) or "set port of this modem to its AT port, such as /dev/serial/by-id/…", name,
-        )  # fmt: skip
+            "port.no_port",
+            Area.PORTS,
+            Verdict.PROBLEM,
+            f"{port} is {kind}, not a serial port.",
+            _offer(ground) or "set port of this modem to its AT port, such as /dev/serial/by-id/…",
+            name,
+        )
         return
     if not os.access(path, os.R_OK | os.W_OK):
         yield denied(wanted, status, host)
@@ -97,12 +105,16 @@ def _wrong_role(wanted: Wanted, ground: Ground, found: FoundPort) -> Finding:
     better = next(iter(ground.siblings(found)), None)
     use = f"; its AT port is {better.url}" if better is not None else ""
     return Finding(
-        "port.role", Area.PORTS, Verdict.PROBLEM,
+        "port.role",
+        Area.PORTS,
+        Verdict.PROBLEM,
         f"{wanted.port} is {_WORDS[found.role]} of {found.description} ({found.usb}, interface {found.interface}), "
         f"not an AT port{use}. It was not opened.",
-        f'set port = "{better.url}" for the modem {wanted.name} (or its imei, which stays)' if better is not None
-        else f"set imei of the modem {wanted.name} instead of port: modemgw finds the AT port itself", wanted.name,
-    )  # fmt: skip
+        f'set port = "{better.url}" for the modem {wanted.name} (or its imei, which stays)'
+        if better is not None
+        else f"set imei of the modem {wanted.name} instead of port: modemgw finds the AT port itself",
+        wanted.name,
+    )
 
 
 def _missing(wanted: Wanted, ground: Ground) -> Finding:
@@ -117,21 +129,32 @@ def _missing(wanted: Wanted, ground: Ground) -> Finding:
         )
         if known:
             return Finding(
-                "container.no_device", Area.PORTS, Verdict.PROBLEM,
+                "container.no_device",
+                Area.PORTS,
+                Verdict.PROBLEM,
                 f"There is no {port} in this {host.container} container, but the machine has it: the container was "
-                "not given the device.", give, wanted.name,
-            )  # fmt: skip
+                "not given the device.",
+                give,
+                wanted.name,
+            )
         return Finding(
-            "port.missing", Area.PORTS, Verdict.PROBLEM,
+            "port.missing",
+            Area.PORTS,
+            Verdict.PROBLEM,
             f"There is no port {port}: the modem is not plugged in, or this {host.container} container was not given "
             "it.",
-            f"plug the modem in (lsusb on the machine must show it), and {give}", wanted.name,
-        )  # fmt: skip
+            f"plug the modem in (lsusb on the machine must show it), and {give}",
+            wanted.name,
+        )
     where = "" if offer is None else " There are other ports, however."
     return Finding(
-        "port.missing", Area.PORTS, Verdict.PROBLEM, f"There is no port {port}.{where}",
-        offer or "plug the modem in, and look at lsusb and dmesg: it must show up there", wanted.name,
-    )  # fmt: skip
+        "port.missing",
+        Area.PORTS,
+        Verdict.PROBLEM,
+        f"There is no port {port}.{where}",
+        offer or "plug the modem in, and look at lsusb and dmesg: it must show up there",
+        wanted.name,
+    )
 
 
 def _offer(ground: Ground) -> str | None:
@@ -153,10 +176,13 @@ def denied(wanted: Wanted, status: os.stat_result, host: Host, *, refused: bool 
     if _mode_allows(status) and (refused or host.container):
         kind = os.major(status.st_rdev)
         return Finding(
-            "port.denied", Area.PORTS, Verdict.PROBLEM,
+            "port.denied",
+            Area.PORTS,
+            Verdict.PROBLEM,
             f"{_user()} may not open {port}, though the file's mode allows it: the container's device rules forbid it.",
-            f"start the container with --device {port} or --device-cgroup-rule 'c {kind}:* rmw'", name,
-        )  # fmt: skip
+            f"start the container with --device {port} or --device-cgroup-rule 'c {kind}:* rmw'",
+            name,
+        )
     try:
         group = grp.getgrgid(status.st_gid).gr_name
     except KeyError:
@@ -178,18 +204,24 @@ def _busy(wanted: Wanted, ground: Ground) -> Iterator[Finding]:
     lock = host.lock_of(port)
     if lock is not None and lock.owner is not None:
         yield Finding(
-            "port.lock", Area.PORTS, Verdict.PROBLEM,
+            "port.lock",
+            Area.PORTS,
+            Verdict.PROBLEM,
             f"{port} is reserved by {lock.owner}, which left the lock file {lock.path}.",
-            _release(lock.owner), name,
-        )  # fmt: skip
+            _release(lock.owner),
+            name,
+        )
         return
     if lock is not None:
         yield Finding(
-            "port.stale_lock", Area.PORTS, Verdict.NOTE,
+            "port.stale_lock",
+            Area.PORTS,
+            Verdict.NOTE,
             f"The lock file {lock.path} is stale: its process {lock.pid} is gone. modemgw takes no notice of it, "
             "other programs may.",
-            f"sudo rm {lock.path}", name,
-        )  # fmt: skip
+            f"sudo rm {lock.path}",
+            name,
+        )
     held = host.holders(port)
     for holder in held:
         yield held_by(wanted, holder)
@@ -213,10 +245,13 @@ def held_by(wanted: Wanted, holder: Holder) -> Finding:
 def shared(name: str, port: str, holder: Holder) -> Finding:
     """Another program has another port of the same modem open: it can change the modem's settings under us."""
     return Finding(
-        "port.shared", Area.PORTS, Verdict.WARNING,
+        "port.shared",
+        Area.PORTS,
+        Verdict.WARNING,
         f"{holder} uses {port}, another port of the same modem, and may change its settings (AT+CNMI, AT+CPMS).",
-        _release(holder), name,
-    )  # fmt: skip
+        _release(holder),
+        name,
+    )
 
 
 def in_use_unseen(wanted: Wanted, host: Host) -> Finding:
@@ -225,15 +260,21 @@ def in_use_unseen(wanted: Wanted, host: Host) -> Finding:
         running = host.running(name)
         if running is not None:
             return Finding(
-                "port.held", Area.PORTS, Verdict.PROBLEM,
+                "port.held",
+                Area.PORTS,
+                Verdict.PROBLEM,
                 f"{wanted.port} is in use, most likely by {running}, which is running; this user may not see for sure.",
-                _release(running), wanted.name,
-            )  # fmt: skip
+                _release(running),
+                wanted.name,
+            )
     return Finding(
-        "port.held", Area.PORTS, Verdict.PROBLEM,
+        "port.held",
+        Area.PORTS,
+        Verdict.PROBLEM,
         f"{wanted.port} is in use by a program that this user may not see.",
-        f"sudo fuser -v {wanted.port} names it; stop it, or give the modem another port", wanted.name,
-    )  # fmt: skip
+        f"sudo fuser -v {wanted.port} names it; stop it, or give the modem another port",
+        wanted.name,
+    )
 
 
 def _release(holder: Holder) -> str:
@@ -281,36 +322,48 @@ def check_usb(devices: Sequence[UsbDevice]) -> Iterator[Finding]:
         stick = device.installation_disk
         if stick is not None:
             yield Finding(
-                "usb.storage_mode", Area.USB, Verdict.PROBLEM,
+                "usb.storage_mode",
+                Area.USB,
+                Verdict.PROBLEM,
                 f"{stick} (USB {device.usb} at {device.place}) is still in storage mode: it shows a drive with "
                 "software instead of a modem.",
                 "sudo apt install usb-modeswitch, then plug it in again (by hand: sudo usb_modeswitch "
                 f"-v {device.vid:04x} -p {device.pid:04x} {'-J' if device.vid == HUAWEI else '-K'})",
-            )  # fmt: skip
+            )
         elif device.network_only:
             yield Finding(
-                "usb.hilink", Area.USB, Verdict.PROBLEM,
+                "usb.hilink",
+                Area.USB,
+                Verdict.PROBLEM,
                 network_stick(device.usb)
                 or f"{title} (USB {device.usb} at {device.place}) is a network card and has no AT port.",
-                "use a stick with an AT port, or put the stick firmware (\"stick\" instead of \"HiLink\") on it",
-            )  # fmt: skip
+                'use a stick with an AT port, or put the stick firmware ("stick" instead of "HiLink") on it',
+            )
         elif device.undriven and device.maker_of_modems:
             driver = "cdc_acm" if device.wants_acm else "option"
-            new_id = "" if driver == "cdc_acm" else (
-                f"; if it stays without: echo {device.vid:04x} {device.pid:04x} | "
-                "sudo tee /sys/bus/usb-serial/drivers/option1/new_id"
-            )  # fmt: skip
+            new_id = (
+                ""
+                if driver == "cdc_acm"
+                else (
+                    f"; if it stays without: echo {device.vid:04x} {device.pid:04x} | "
+                    "sudo tee /sys/bus/usb-serial/drivers/option1/new_id"
+                )
+            )
             yield Finding(
-                "usb.no_driver", Area.USB, Verdict.PROBLEM,
+                "usb.no_driver",
+                Area.USB,
+                Verdict.PROBLEM,
                 f"{title} (USB {device.usb} at {device.place}) has {len(device.undriven)} serial interfaces and no "
                 "driver for them: there is no port.",
                 f"sudo modprobe {driver}{new_id}",
-            )  # fmt: skip
+            )
         elif device.maker_of_modems and device.ports:
             yield ok("usb.modem", Area.USB, f"{title} (USB {device.usb} at {device.place}): {', '.join(device.ports)}.")
         elif device.converter and device.ports:
             yield Finding(
-                "usb.converter", Area.USB, Verdict.OK,
+                "usb.converter",
+                Area.USB,
+                Verdict.OK,
                 f"{title} (USB {device.usb}) at /dev/{device.ports[0]}: a serial converter; a modem behind it must be "
                 "named by port.",
-            )  # fmt: skip
+            )

@@ -47,42 +47,56 @@ def check_service(facts: ServiceFacts, holder: int | None, store_path: str, *, i
             yield ok("service.up", area, f"modemgw serves at {facts.url}.")
         case Standing.UP:
             yield Finding(
-                "service.not_ready", area, Verdict.PROBLEM,
+                "service.not_ready",
+                area,
+                Verdict.PROBLEM,
                 f"modemgw serves at {facts.url} and cannot accept messages: {facts.store.rstrip('.')}.",
                 "see the database and the disk; modemgw goes on by itself once it can write",
-            )  # fmt: skip
+            )
         case Standing.UNAUTHORISED:
             wrong = "does not know these credentials" if facts.has_credentials else "wants credentials"
             yield Finding(
-                "service.unauthorised", area, Verdict.PROBLEM,
+                "service.unauthorised",
+                area,
+                Verdict.PROBLEM,
                 f"modemgw serves at {facts.url} and {wrong}: the states of its lines cannot be asked.",
                 "give --config of the running service or --api-key; if an [[account]] was changed, restart modemgw",
-            )  # fmt: skip
+            )
         case Standing.OTHER:
             yield Finding(
-                "service.taken", area, Verdict.PROBLEM,
+                "service.taken",
+                area,
+                Verdict.PROBLEM,
                 f"What answers at {facts.url} is not modemgw: {facts.why}. Another program has that address.",
                 "stop it (sudo ss -ltnp shows it), or give [http] listen another port",
-            )  # fmt: skip
+            )
         case Standing.SILENT:
             yield Finding(
-                "service.hangs", area, Verdict.PROBLEM, f"What listens at {facts.url} does not answer: {facts.why}.",
+                "service.hangs",
+                area,
+                Verdict.PROBLEM,
+                f"What listens at {facts.url} does not answer: {facts.why}.",
                 "see its log (journalctl -u modemgw) and restart it: sudo systemctl restart modemgw",
-            )  # fmt: skip
+            )
         case Standing.DOWN if holder:
             yield Finding(
-                "service.elsewhere", area, Verdict.PROBLEM,
+                "service.elsewhere",
+                area,
+                Verdict.PROBLEM,
                 f"A modemgw (process {holder}) has the database {store_path}, but nothing answers at {facts.url}.",
                 "it was started with another configuration (give that with --config or --url), or it hangs: "
                 f"kill {holder} and start it again",
-            )  # fmt: skip
+            )
         case _:
             yield Finding(
-                "service.down", area, Verdict.WARNING,
+                "service.down",
+                area,
+                Verdict.WARNING,
                 f"modemgw is not running: nothing answers at {facts.url} ({facts.why}).",
-                "start it: sudo systemctl start modemgw (journalctl -u modemgw tells why it stopped)" if installed
+                "start it: sudo systemctl start modemgw (journalctl -u modemgw tells why it stopped)"
+                if installed
                 else "start it: modemgw run",
-            )  # fmt: skip
+            )
 
 
 def check_doors(config: Config, facts: ServiceFacts) -> Iterator[Finding]:
@@ -99,10 +113,12 @@ def check_doors(config: Config, facts: ServiceFacts) -> Iterator[Finding]:
             yield ok("service.door", Area.SERVICE, f"{name} listens at {listen}.")
         else:
             yield Finding(
-                "service.door", Area.SERVICE, Verdict.PROBLEM,
+                "service.door",
+                Area.SERVICE,
+                Verdict.PROBLEM,
                 f"{name} is configured, and nothing listens at {listen}.",
                 "restart modemgw: the running one was started with another configuration",
-            )  # fmt: skip
+            )
 
 
 def check_lines(facts: ServiceFacts, config: Config | None, now: datetime) -> Iterator[Finding]:
@@ -118,9 +134,12 @@ def check_lines(facts: ServiceFacts, config: Config | None, now: datetime) -> It
         yield from _line(view, now, None if modem is None else modem.smsc)
     if not facts.modems and facts.standing is Standing.UP:
         yield Finding(
-            "modem.none", Area.MODEM, Verdict.PROBLEM, "modemgw runs and has found no modem.",
+            "modem.none",
+            Area.MODEM,
+            Verdict.PROBLEM,
+            "modemgw runs and has found no modem.",
             "plug one in (lsusb must show it); a modem behind a serial converter must be named: [[modem]] port = …",
-        )  # fmt: skip
+        )
 
 
 def _line(view: dict[str, Any], now: datetime, configured_smsc: str | None) -> Iterator[Finding]:
@@ -135,34 +154,51 @@ def _line(view: dict[str, Any], now: datetime, configured_smsc: str | None) -> I
         yield _blocked(name, port, reason)
     elif state == "absent":
         yield Finding(
-            "port.missing" if "port" in reason else "line.absent", Area.PORTS, Verdict.PROBLEM,
-            f"The modem is not there{why}.", "plug it in; modemgw goes on by itself once it is there", name,
-        )  # fmt: skip
+            "port.missing" if "port" in reason else "line.absent",
+            Area.PORTS,
+            Verdict.PROBLEM,
+            f"The modem is not there{why}.",
+            "plug it in; modemgw goes on by itself once it is there",
+            name,
+        )
     elif state == "quarantined":
         yield Finding(
-            "line.quarantined", Area.MODEM, Verdict.PROBLEM,
+            "line.quarantined",
+            Area.MODEM,
+            Verdict.PROBLEM,
             f"The modem did not get well by anything that modemgw could do, and is left alone for a while{why}.",
-            f"unplug it and plug it in, see to its power and cable; then modemgw resume {name}", name,
-        )  # fmt: skip
+            f"unplug it and plug it in, see to its power and cable; then modemgw resume {name}",
+            name,
+        )
     elif state == "paused":
         by_hand = bool(view.get("paused"))
         yield Finding(
-            "line.paused" if by_hand else "line.error_run", Area.MODEM, Verdict.WARNING if by_hand else Verdict.PROBLEM,
-            f"Nothing is sent through it{why}." if by_hand
+            "line.paused" if by_hand else "line.error_run",
+            Area.MODEM,
+            Verdict.WARNING if by_hand else Verdict.PROBLEM,
+            f"Nothing is sent through it{why}."
+            if by_hand
             else f"Sending rests after one message after the other was refused{why}.",
-            f"modemgw resume {name}" if by_hand
-            else f"see to credit, plan and barring of the SIM (ask the operator); then modemgw resume {name}", name,
-        )  # fmt: skip
+            f"modemgw resume {name}"
+            if by_hand
+            else f"see to credit, plan and barring of the SIM (ask the operator); then modemgw resume {name}",
+            name,
+        )
     elif state == "searching":
         yield from _searching(view, name, now - since)
     elif state == "recovering" or now - since > ON_ITS_WAY:
         silent = "did not answer" in reason
         yield Finding(
-            "modem.silent" if silent else f"line.{state}", Area.MODEM, Verdict.PROBLEM,
+            "modem.silent" if silent else f"line.{state}",
+            Area.MODEM,
+            Verdict.PROBLEM,
             f"The modem is {state}{why}.",
             f"check that {port} is its AT port and that it has power; stop modemgw and run modemgw doctor --port "
-            f"{port} to have it asked" if silent else "wait a minute; then unplug it and plug it in", name,
-        )  # fmt: skip
+            f"{port} to have it asked"
+            if silent
+            else "wait a minute; then unplug it and plug it in",
+            name,
+        )
     else:
         yield Finding(f"line.{state}", Area.MODEM, Verdict.NOTE, f"The modem is {state}{why}.", None, name)
     yield from _radio_and_storage(view, state, name, configured_smsc)
@@ -197,20 +233,33 @@ def _blocked(name: str, port: str, reason: str) -> Finding:
     if "in use" in reason:
         grabbed = "ModemManager" in reason
         return Finding(
-            "port.held", Area.PORTS, Verdict.PROBLEM, f"{reason}.",
+            "port.held",
+            Area.PORTS,
+            Verdict.PROBLEM,
+            f"{reason}.",
             "sudo modemgw udev install --reload (it tells ModemManager to leave modems alone), or "
-            "sudo systemctl disable --now ModemManager" if grabbed else f"stop that program (sudo fuser -v {port})",
+            "sudo systemctl disable --now ModemManager"
+            if grabbed
+            else f"stop that program (sudo fuser -v {port})",
             name,
-        )  # fmt: skip
+        )
     if "may not" in reason:
         return Finding(
-            "port.denied", Area.PORTS, Verdict.PROBLEM, f"{reason}.",
-            reason.partition("Run: ")[2] or "sudo modemgw udev install --reload, then plug the modem in again", name,
-        )  # fmt: skip
+            "port.denied",
+            Area.PORTS,
+            Verdict.PROBLEM,
+            f"{reason}.",
+            reason.partition("Run: ")[2] or "sudo modemgw udev install --reload, then plug the modem in again",
+            name,
+        )
     return Finding(
-        "line.blocked", Area.MODEM, Verdict.PROBLEM, f"The line waits for a person: {reason}.",
-        f"see to it, then modemgw resume {name}", name,
-    )  # fmt: skip
+        "line.blocked",
+        Area.MODEM,
+        Verdict.PROBLEM,
+        f"The line waits for a person: {reason}.",
+        f"see to it, then modemgw resume {name}",
+        name,
+    )
 
 
 def lines_in_words(modems: Sequence[dict[str, Any]]) -> str | None:

@@ -134,11 +134,13 @@ def lock_holder(path: Path) -> int | None:
 def _denied(path: Path, what: str) -> Finding:
     status = path.stat()
     return Finding(
-        "database.denied", Area.DATABASE, Verdict.PROBLEM,
+        "database.denied",
+        Area.DATABASE,
+        Verdict.PROBLEM,
         f"This user may not {what} {path} ({stat.filemode(status.st_mode)}, owner {status.st_uid}).",
         "run modemgw doctor as the user that modemgw runs as, or give that user the file: "
         f"sudo chown -R modemgw {path if path.is_dir() else path.parent}",
-    )  # fmt: skip
+    )
 
 
 def _room(path: Path) -> Iterator[Finding]:
@@ -147,21 +149,28 @@ def _room(path: Path) -> Iterator[Finding]:
     inodes = os.statvfs(path.parent)
     if free < LEAST_FREE:
         yield Finding(
-            "disk.full", Area.DATABASE, Verdict.PROBLEM,
+            "disk.full",
+            Area.DATABASE,
+            Verdict.PROBLEM,
             f"The disk of {path.parent} is full ({shown} free): nothing can be accepted or received.",
             f"make room there (df -h {path.parent}), or put the database elsewhere ([store] path)",
-        )  # fmt: skip
+        )
     elif inodes.f_files and inodes.f_favail == 0:
         yield Finding(
-            "disk.full", Area.DATABASE, Verdict.PROBLEM,
+            "disk.full",
+            Area.DATABASE,
+            Verdict.PROBLEM,
             f"The disk of {path.parent} takes no more files (no inodes are left).",
             f"delete files there (df -i {path.parent})",
-        )  # fmt: skip
+        )
     elif free < LITTLE_FREE:
         yield Finding(
-            "disk.little", Area.DATABASE, Verdict.WARNING, f"Only {shown} are free on the disk of {path.parent}.",
+            "disk.little",
+            Area.DATABASE,
+            Verdict.WARNING,
+            f"Only {shown} are free on the disk of {path.parent}.",
             f"make room there (df -h {path.parent})",
-        )  # fmt: skip
+        )
     else:
         yield ok("disk.room", Area.DATABASE, f"{shown} are free on the disk of {path.parent}.")
     wal = path.with_name(path.name + "-wal")
@@ -169,10 +178,12 @@ def _room(path: Path) -> Iterator[Finding]:
         size = wal.stat().st_size
         if size > BIG_WAL:
             yield Finding(
-                "database.wal", Area.DATABASE, Verdict.WARNING,
+                "database.wal",
+                Area.DATABASE,
+                Verdict.WARNING,
                 f"The write-ahead log {wal} has grown to {size >> 20} MiB: something reads the database without end.",
                 f"find who has it open (sudo fuser -v {path}), end that, and restart modemgw",
-            )  # fmt: skip
+            )
 
 
 def _file_system(path: Path, host: Host) -> Iterator[Finding]:
@@ -182,17 +193,21 @@ def _file_system(path: Path, host: Host) -> Iterator[Finding]:
     kind, point = found
     if kind in _REMOTE or kind.startswith("fuse."):
         yield Finding(
-            "database.remote", Area.DATABASE, Verdict.PROBLEM,
+            "database.remote",
+            Area.DATABASE,
+            Verdict.PROBLEM,
             f"The database lies on {point}, a {kind} file system: SQLite cannot keep it safe there (locks and shared "
             "memory do not work reliably).",
             "put the database on a local disk ([store] path)",
-        )  # fmt: skip
+        )
     elif kind in _POOR:
         yield Finding(
-            "database.poor_disk", Area.DATABASE, Verdict.WARNING,
+            "database.poor_disk",
+            Area.DATABASE,
+            Verdict.WARNING,
             f"The database lies on {point}, a {kind} file system: it has no owners and survives power cuts badly.",
             "put the database on an ext4, xfs or btrfs disk ([store] path)",
-        )  # fmt: skip
+        )
 
 
 def _locked(path: Path, holder: int | None) -> Iterator[Finding]:
@@ -211,9 +226,12 @@ def _modes(path: Path) -> Iterator[Finding]:
             if mode & (stat.S_IRGRP | stat.S_IROTH):
                 who = "everybody" if mode & stat.S_IROTH else "its group"
                 yield Finding(
-                    "database.mode", Area.DATABASE, Verdict.WARNING, f"{file} holds {what} and {who} can read it.",
+                    "database.mode",
+                    Area.DATABASE,
+                    Verdict.WARNING,
+                    f"{file} holds {what} and {who} can read it.",
                     f"chmod 600 {file}",
-                )  # fmt: skip
+                )
 
 
 # ---------------------------------------------------------------- what is in it
@@ -286,9 +304,12 @@ def _quick_check(db: sqlite3.Connection, path: Path) -> str | None:
 def _corrupt(path: Path, problem: str) -> Finding:
     problem = " ".join(problem.replace("*** in database main ***", "").split())
     return Finding(
-        "database.corrupt", Area.DATABASE, Verdict.PROBLEM, f"{path} is damaged or no database of modemgw: {problem}.",
+        "database.corrupt",
+        Area.DATABASE,
+        Verdict.PROBLEM,
+        f"{path} is damaged or no database of modemgw: {problem}.",
         f"stop modemgw, keep a copy of the file, and bring back a backup: modemgw db restore COPY --database {path}",
-    )  # fmt: skip
+    )
 
 
 def _facts(db: sqlite3.Connection, path: Path, holder: int | None, now_ms: int) -> StoreFacts:
@@ -301,8 +322,9 @@ def _facts(db: sqlite3.Connection, path: Path, holder: int | None, now_ms: int) 
     waiting = one("SELECT count(*) FROM messages WHERE queue > 0 AND (send_at IS NULL OR send_at <= ?)", now_ms)
     oldest = one(
         "SELECT id, coalesce(send_at, created_at), line, error FROM messages"
-        " WHERE queue > 0 AND (send_at IS NULL OR send_at <= ?) ORDER BY id LIMIT 1", now_ms,
-    )  # fmt: skip
+        " WHERE queue > 0 AND (send_at IS NULL OR send_at <= ?) ORDER BY id LIMIT 1",
+        now_ms,
+    )
     queue = Queue(_int(waiting) or 0)
     if oldest:
         error = None if oldest[3] is None else str(oldest[3])
@@ -318,8 +340,9 @@ def _facts(db: sqlite3.Connection, path: Path, holder: int | None, now_ms: int) 
         " coalesce(json_extract(e.data, '$.reason'), json_extract(e.data, '$.text'), ''), max(e.id)"
         " FROM events e LEFT JOIN lines l ON l.id = e.line_id"
         " WHERE e.at > ? AND (e.kind IN ('line.power', 'line.deaf')"
-        " OR (e.kind = 'line.recovering' AND e.data LIKE '%AT+CNMI%')) GROUP BY 1, 2", (now_ms - 86_400_000,),
-    ).fetchall()  # fmt: skip
+        " OR (e.kind = 'line.recovering' AND e.data LIKE '%AT+CNMI%')) GROUP BY 1, 2",
+        (now_ms - 86_400_000,),
+    ).fetchall()
     return StoreFacts(
         path,
         holder,

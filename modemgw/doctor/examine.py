@@ -206,10 +206,13 @@ async def _of_ports(
         wanted = _wanted_at(request.port, setup)
         if _node(request.host, request.port) in taken:
             yield Finding(
-                "port.of_service", Area.PORTS, Verdict.OK,
+                "port.of_service",
+                Area.PORTS,
+                Verdict.OK,
                 f"{request.port} belongs to the running modemgw and is not opened; what it says stands above.",
-                None, wanted.name,
-            )  # fmt: skip
+                None,
+                wanted.name,
+            )
             return
         async for found in _port(replace(wanted, imei=None), ground, request):
             yield found
@@ -252,9 +255,13 @@ async def _port(wanted: Wanted, ground: Ground, request: Request) -> AsyncIterat
         others = ", ".join(sibling.url for sibling in ground.siblings(found))
         if others:
             yield Finding(
-                "modem.other_ports", Area.MODEM, Verdict.NOTE, f"The same device has other ports: {others}.",
-                f"modemgw doctor --port {ground.siblings(found)[0].url}", wanted.name,
-            )  # fmt: skip
+                "modem.other_ports",
+                Area.MODEM,
+                Verdict.NOTE,
+                f"The same device has other ports: {others}.",
+                f"modemgw doctor --port {ground.siblings(found)[0].url}",
+                wanted.name,
+            )
 
 
 def _unopened(error: PortError, wanted: Wanted, host: Host) -> Finding:
@@ -265,14 +272,22 @@ def _unopened(error: PortError, wanted: Wanted, host: Host) -> Finding:
     sentence = str(error)
     if isinstance(error, PortMissing) and "://" in wanted.port:
         return Finding(
-            "port.no_answer", Area.PORTS, Verdict.PROBLEM, sentence,
-            "check the address, that the device server is on, and that it serves one client at a time", wanted.name,
-        )  # fmt: skip
+            "port.no_answer",
+            Area.PORTS,
+            Verdict.PROBLEM,
+            sentence,
+            "check the address, that the device server is on, and that it serves one client at a time",
+            wanted.name,
+        )
     head, _, fix = sentence.partition(". ")
     return Finding(
-        "port.unusable", Area.PORTS, Verdict.PROBLEM, f"{head.rstrip('.')}.", fix or "unplug it and plug it in",
+        "port.unusable",
+        Area.PORTS,
+        Verdict.PROBLEM,
+        f"{head.rstrip('.')}.",
+        fix or "unplug it and plug it in",
         wanted.name,
-    )  # fmt: skip
+    )
 
 
 async def _by_imei(modems: list[ModemSettings], ground: Ground, request: Request) -> AsyncIterator[Finding | Answers]:
@@ -302,12 +317,16 @@ async def _by_imei(modems: list[ModemSettings], ground: Ground, request: Request
         for finding in busy:
             yield replace(finding, subject=modem.name)
         yield Finding(
-            "port.missing", Area.PORTS, Verdict.PROBLEM,
+            "port.missing",
+            Area.PORTS,
+            Verdict.PROBLEM,
             f"No port of this machine has the modem with the IMEI {modem.imei}"
             + (f" ({there})." if there else ": none answers."),
-            "plug it in; or correct imei, or name its port" if there
-            else "plug it in; a modem behind a serial converter must be named by port", modem.name,
-        )  # fmt: skip
+            "plug it in; or correct imei, or name its port"
+            if there
+            else "plug it in; a modem behind a serial converter must be named by port",
+            modem.name,
+        )
 
 
 async def _all_found(ground: Ground, request: Request) -> AsyncIterator[Finding | Answers]:
@@ -321,19 +340,27 @@ async def _all_found(ground: Ground, request: Request) -> AsyncIterator[Finding 
             yield found
     if not done:
         yield Finding(
-            "modem.none", Area.MODEM, Verdict.PROBLEM, "No modem is found on this machine, and none is configured.",
+            "modem.none",
+            Area.MODEM,
+            Verdict.PROBLEM,
+            "No modem is found on this machine, and none is configured.",
             "plug one in (lsusb must show it); a modem behind a serial converter or on the network must be named: "
             '[[modem]] name = "a", port = "/dev/ttyUSB0"',
-        )  # fmt: skip
+        )
 
 
 def _wanted(modem: ModemSettings, port: str, setup: Setup) -> Wanted:
     pins, pin = setup.refused_pins(), modem.pin
     return Wanted(
-        modem.name, port, modem.baudrate, pin is not None,
+        modem.name,
+        port,
+        modem.baudrate,
+        pin is not None,
         (lambda sim: pins.was_refused(sim, pin)) if pin is not None else None,
-        modem.smsc, modem.number, modem.imei,
-    )  # fmt: skip
+        modem.smsc,
+        modem.number,
+        modem.imei,
+    )
 
 
 def _wanted_at(port: str, setup: Setup) -> Wanted:

@@ -81,18 +81,55 @@ CAUSES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("callbacks.", ("disk.", "database.")),
     (
         "queue.",
-        ("port.", "usb.", "container.", "modem.", "sim.", "radio.", "network.", "smsc.", "line.", "service.",
-         "database.", "disk.", "config.", "clock."),
+        (
+            "port.",
+            "usb.",
+            "container.",
+            "modem.",
+            "sim.",
+            "radio.",
+            "network.",
+            "smsc.",
+            "line.",
+            "service.",
+            "database.",
+            "disk.",
+            "config.",
+            "clock.",
+        ),
     ),
-)  # fmt: skip
+)
 
 # The most probable root first. What is not named comes after all of it; so does a service that is not started yet.
 _ORDER = (
-    "config.", "disk.", "database.", "extras.", "container.", "usb.", "port.denied", "port.", "port_of_http.",
-    "service.taken", "service.unauthorised", "service.elsewhere", "service.hangs", "service.not_ready", "service.door",
-    "modem.", "sim.", "radio.", "network.no_signal", "network.", "smsc.", "storage.", "line.", "announce.", "clock.",
-    "callbacks.", "queue.",
-)  # fmt: skip
+    "config.",
+    "disk.",
+    "database.",
+    "extras.",
+    "container.",
+    "usb.",
+    "port.denied",
+    "port.",
+    "port_of_http.",
+    "service.taken",
+    "service.unauthorised",
+    "service.elsewhere",
+    "service.hangs",
+    "service.not_ready",
+    "service.door",
+    "modem.",
+    "sim.",
+    "radio.",
+    "network.no_signal",
+    "network.",
+    "smsc.",
+    "storage.",
+    "line.",
+    "announce.",
+    "clock.",
+    "callbacks.",
+    "queue.",
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,10 +77,15 @@ class Outcome:
     def as_json(self) -> dict[str, Any]:
         """For --json."""
         return {
-            "trial": self.trial.name, "parts": self.parts, "state": self.state, "error": self.error,
-            "sent_s": self.sent_s, "arrived_s": self.arrived_s, "report_s": self.report_s,
+            "trial": self.trial.name,
+            "parts": self.parts,
+            "state": self.state,
+            "error": self.error,
+            "sent_s": self.sent_s,
+            "arrived_s": self.arrived_s,
+            "report_s": self.report_s,
             "text": None if self.text is None else "exact" if self.exact else "changed",
-        }  # fmt: skip
+        }
 
 
 @dataclass(slots=True)
@@ -113,9 +118,14 @@ class Verdicts:
     def as_json(self) -> dict[str, Any]:
         """For --json."""
         return {
-            "modem": self.modem, "number": self.number, "works": self.works, "well": self.well,
-            "trials": [outcome.as_json() for outcome in self.outcomes], "learned": self.learned, "kept": self.kept,
-        }  # fmt: skip
+            "modem": self.modem,
+            "number": self.number,
+            "works": self.works,
+            "well": self.well,
+            "trials": [outcome.as_json() for outcome in self.outcomes],
+            "learned": self.learned,
+            "kept": self.kept,
+        }
 
 
 def trials(token: str) -> tuple[Trial, ...]:
@@ -164,9 +174,10 @@ async def until_ready(url: str, authorization: str | None, modem: str) -> dict[s
     if not view:
         raise LoopbackError(f"The service has no modem named {modem}; modemgw modems lists them.")
     raise LoopbackError(
-        f"{modem} is {view['state']}" + (f": {view['reason']}" if view.get("reason") else "")
+        f"{modem} is {view['state']}"
+        + (f": {view['reason']}" if view.get("reason") else "")
         + " See modemgw doctor without --loopback."
-    )  # fmt: skip
+    )
 
 
 def note_learned(store_path: Path, view: dict[str, Any], verdicts: Verdicts) -> None:
@@ -194,9 +205,15 @@ def note_learned(store_path: Path, view: dict[str, Any], verdicts: Verdicts) -> 
 async def _submit(asker: Asker, outcome: Outcome, modem: str, number: str, token: str) -> None:
     trial = outcome.trial
     body = {
-        "to": number, "text": trial.text, "modem": modem, "flash": trial.flash, "report": True, "on_doubt": "hold",
-        "validity_s": 600, "client_ref": f"loopback-{token}-{trial.name}",
-    }  # fmt: skip
+        "to": number,
+        "text": trial.text,
+        "modem": modem,
+        "flash": trial.flash,
+        "report": True,
+        "on_doubt": "hold",
+        "validity_s": 600,
+        "client_ref": f"loopback-{token}-{trial.name}",
+    }
     status, answer = await asyncio.to_thread(asker.call, "POST", "/v1/messages", body)
     if status not in (200, 202) or not isinstance(answer, dict):
         detail = answer.get("detail") if isinstance(answer, dict) else None

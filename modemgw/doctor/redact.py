@@ -16,10 +16,31 @@ REMOVED = "<removed>"
 #: Whole values that are people's, by the name of their key.
 _GONE = frozenset(
     {
-        "text", "data", "pdus", "pdu", "hex", "body", "headers", "extra", "client_ref", "url", "callback_url", "login",
-        "password", "api_key", "callback_secret", "secret", "pin", "account", "raw", "udh", "reply", "answer", "code",
+        "text",
+        "data",
+        "pdus",
+        "pdu",
+        "hex",
+        "body",
+        "headers",
+        "extra",
+        "client_ref",
+        "url",
+        "callback_url",
+        "login",
+        "password",
+        "api_key",
+        "callback_secret",
+        "secret",
+        "pin",
+        "account",
+        "raw",
+        "udh",
+        "reply",
+        "answer",
+        "code",
     }
-)  # fmt: skip
+)
 _NUMBERS = frozenset({"to", "from", "number", "recipient", "sender", "caller", "called", "smsc", "tail"})
 _IDENTITIES = {"imei": KEPT_OF_IMEI, "imsi": KEPT_OF_IMSI, "iccid": KEPT_OF_ICCID}
 #: Kinds of events whose `text` is the modem's or the network's own word.
@@ -30,20 +51,77 @@ _SECRET_KEY = re.compile(r"pass|secret|token|key|pin|credential", re.IGNORECASE)
 #: Settings whose strings tell nothing of anybody.
 _SAFE_SETTINGS = frozenset(
     {
-        "listen", "tls_listen", "driver", "profile", "cnmi", "name", "imei", "port", "on_doubt", "hlr", "long_inbound",
-        "callback_format", "balance_mode", "currency", "country", "default", "mode", "calls",
+        "listen",
+        "tls_listen",
+        "driver",
+        "profile",
+        "cnmi",
+        "name",
+        "imei",
+        "port",
+        "on_doubt",
+        "hlr",
+        "long_inbound",
+        "callback_format",
+        "balance_mode",
+        "currency",
+        "country",
+        "default",
+        "mode",
+        "calls",
     }
-)  # fmt: skip
+)
 
 # Calling codes of one and two digits (ITU-T E.164); all others have three.
 _ONE = frozenset("17")
 _TWO = frozenset(
     {
-        "20", "27", "30", "31", "32", "33", "34", "36", "39", "40", "41", "43", "44", "45", "46", "47", "48", "49",
-        "51", "52", "53", "54", "55", "56", "57", "58", "60", "61", "62", "63", "64", "65", "66", "81", "82", "84",
-        "86", "90", "91", "92", "93", "94", "95", "98",
+        "20",
+        "27",
+        "30",
+        "31",
+        "32",
+        "33",
+        "34",
+        "36",
+        "39",
+        "40",
+        "41",
+        "43",
+        "44",
+        "45",
+        "46",
+        "47",
+        "48",
+        "49",
+        "51",
+        "52",
+        "53",
+        "54",
+        "55",
+        "56",
+        "57",
+        "58",
+        "60",
+        "61",
+        "62",
+        "63",
+        "64",
+        "65",
+        "66",
+        "81",
+        "82",
+        "84",
+        "86",
+        "90",
+        "91",
+        "92",
+        "93",
+        "94",
+        "95",
+        "98",
     }
-)  # fmt: skip
+)
 
 #: Also as people write them: +7 (999) 123-45-67, 8 999 123-45-67, (999) 123 45 67.
 _LONG = re.compile(

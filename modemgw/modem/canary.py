@@ -73,11 +73,29 @@ class Canary:
         token = secrets.token_hex(8)
         limit_s = self._settings.canary_limit_s
         message = NewMessage(
-            account_id=account, recipient=number, text=canary_text(token), data=None, udh=None, encoding="gsm7",
-            locking=0, single=0, flash=False, pid=0, dcs=None, priority=PRIORITY, line=self._line.name,
-            report=False, on_doubt="hold", client_ref=token, ref=None, dialect=DIALECT, extra=None, parts=1,
-            send_at=None, validity_s=max(60, int(limit_s)),
-        )  # fmt: skip
+            account_id=account,
+            recipient=number,
+            text=canary_text(token),
+            data=None,
+            udh=None,
+            encoding="gsm7",
+            locking=0,
+            single=0,
+            flash=False,
+            pid=0,
+            dcs=None,
+            priority=PRIORITY,
+            line=self._line.name,
+            report=False,
+            on_doubt="hold",
+            client_ref=token,
+            ref=None,
+            dialect=DIALECT,
+            extra=None,
+            parts=1,
+            send_at=None,
+            validity_s=max(60, int(limit_s)),
+        )
         try:
             accepted = await self._ports.repository.accept(message)
         except ModemgwError as error:

@@ -207,9 +207,15 @@ class Session:
         for mr in self._late:
             await self._adopt(line, mr)
         self._sender = LineSender(
-            line, DriverRadio(self._driver, self._turn), ports.repository, ports.dispatcher, ports.timers,
-            ports.clock, self._settings.sending, self._pacing,
-        )  # fmt: skip
+            line,
+            DriverRadio(self._driver, self._turn),
+            ports.repository,
+            ports.dispatcher,
+            ports.timers,
+            ports.clock,
+            self._settings.sending,
+            self._pacing,
+        )
         stopping: asyncio.Future[Any] = asyncio.ensure_future(stop.wait())
         sender: asyncio.Future[Any] = asyncio.ensure_future(self._send(self._sender))
         others: list[asyncio.Future[Any]] = [

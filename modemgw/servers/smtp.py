@@ -105,9 +105,15 @@ async def start_smtp(address: str, answer: Answer, *, max_bytes: int = MAX_BYTES
 
     def connection() -> Any:
         return Connection(
-            mailbox, data_size_limit=max_bytes, enable_SMTPUTF8=True, decode_data=False, hostname="modemgw",
-            ident="modemgw", timeout=IDLE_S, loop=loop,
-        )  # fmt: skip
+            mailbox,
+            data_size_limit=max_bytes,
+            enable_SMTPUTF8=True,
+            decode_data=False,
+            hostname="modemgw",
+            ident="modemgw",
+            timeout=IDLE_S,
+            loop=loop,
+        )
 
     sock = listen(address)
     try:

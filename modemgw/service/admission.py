@@ -115,9 +115,15 @@ def outline_of(account: Account, submission: Submission) -> Plan:
             if fits_whole(header, s.data):
                 room = MAX_UD_OCTETS - header.octets
                 return Plan(
-                    PduEncoding.DATA8, 1, LockingShift.DEFAULT, SingleShift.DEFAULT, len(s.data), room,
-                    room - len(s.data), header=header,
-                )  # fmt: skip
+                    PduEncoding.DATA8,
+                    1,
+                    LockingShift.DEFAULT,
+                    SingleShift.DEFAULT,
+                    len(s.data),
+                    room,
+                    room - len(s.data),
+                    header=header,
+                )
             return plan_data(len(s.data), header=header)
         if not text and s.pid == 0:
             raise Refusal(RefusalKind.EMPTY_TEXT, "The text is empty; there is nothing to send.", field="text")

@@ -93,9 +93,14 @@ class CallbackFeed:
     def _render(self, item: FeedItem, batch: _Batch) -> None:
         if item.inbox is not None or item.call is not None:
             event = Occurrence(
-                kind="inbox" if item.inbox is not None else "call", event=item.kind, event_id=item.event_id,
-                at=item.at, inbox=item.inbox, call=item.call, secret=self._secret(),
-            )  # fmt: skip
+                kind="inbox" if item.inbox is not None else "call",
+                event=item.kind,
+                event_id=item.event_id,
+                at=item.at,
+                inbox=item.inbox,
+                call=item.call,
+                secret=self._secret(),
+            )
             for account in self._accounts.values():
                 if account.callback_url and self._wants(account, item):
                     self._ask(account, account.callback_format, event, batch)
@@ -104,9 +109,13 @@ class CallbackFeed:
         if item.message is None or account_of is None or not self._wants(account_of, item):
             return
         event = Occurrence(
-            kind="status", event=item.kind, event_id=item.event_id, at=item.at, message=_as_of(item, item.message),
+            kind="status",
+            event=item.kind,
+            event_id=item.event_id,
+            at=item.at,
+            message=_as_of(item, item.message),
             secret=self._secret(),
-        )  # fmt: skip
+        )
         if account_of.callback_url:
             self._ask(account_of, account_of.callback_format, event, batch)
         if item.message.extra.get("callback"):

@@ -26,11 +26,22 @@ CACHE = 10_000
 
 #: Where most people of a country with several time zones live; its mobile numbers tell no more than the country.
 _MAIN_ZONE = {
-    "RU": "Europe/Moscow", "KZ": "Asia/Almaty", "US": "America/New_York", "CA": "America/Toronto",
-    "AU": "Australia/Sydney", "BR": "America/Sao_Paulo", "MX": "America/Mexico_City", "ID": "Asia/Jakarta",
-    "MN": "Asia/Ulaanbaatar", "ES": "Europe/Madrid", "PT": "Europe/Lisbon", "CL": "America/Santiago",
-    "CD": "Africa/Kinshasa", "NZ": "Pacific/Auckland", "EC": "America/Guayaquil",
-}  # fmt: skip
+    "RU": "Europe/Moscow",
+    "KZ": "Asia/Almaty",
+    "US": "America/New_York",
+    "CA": "America/Toronto",
+    "AU": "Australia/Sydney",
+    "BR": "America/Sao_Paulo",
+    "MX": "America/Mexico_City",
+    "ID": "Asia/Jakarta",
+    "MN": "Asia/Ulaanbaatar",
+    "ES": "Europe/Madrid",
+    "PT": "Europe/Lisbon",
+    "CL": "America/Santiago",
+    "CD": "Africa/Kinshasa",
+    "NZ": "Pacific/Auckland",
+    "EC": "America/Guayaquil",
+}
 
 _ODD = re.compile(r"[^0-9+]")
 

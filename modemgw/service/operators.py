@@ -27,11 +27,15 @@ def operators() -> tuple[Operator, ...]:
     text = resources.files("modemgw.service").joinpath("data/balance.toml").read_text(encoding="utf-8")
     return tuple(
         Operator(
-            row["name"], tuple(row["plmn"]), row["code"], row["currency"], row["source"],
+            row["name"],
+            tuple(row["plmn"]),
+            row["code"],
+            row["currency"],
+            row["source"],
             re.compile(row["pattern"], re.IGNORECASE) if "pattern" in row else None,
         )
         for row in tomllib.loads(text)["operator"]
-    )  # fmt: skip
+    )
 
 
 def operator_of(imsi: str | None) -> Operator | None:

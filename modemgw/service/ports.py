@@ -93,13 +93,29 @@ class LineRecord:
 def job_of(message: NewMessage, message_id: int, expires_at: int) -> Job:
     """The job of a message that was accepted just now."""
     return Job(
-        id=message_id, account_id=message.account_id, recipient=message.recipient, text=message.text,
-        data=message.data, udh=message.udh or b"", encoding=message.encoding, locking=message.locking,
-        single=message.single, flash=message.flash, pid=message.pid, dcs=message.dcs, line=message.line,
-        report=message.report, on_doubt=message.on_doubt, parts=message.parts, priority=message.priority,
-        expires_at=expires_at, validity_s=message.validity_s, tries=0,
-        queued=(1,) if message.parts == 1 else tuple(range(1, message.parts + 1)), resend=frozenset(),
-    )  # fmt: skip
+        id=message_id,
+        account_id=message.account_id,
+        recipient=message.recipient,
+        text=message.text,
+        data=message.data,
+        udh=message.udh or b"",
+        encoding=message.encoding,
+        locking=message.locking,
+        single=message.single,
+        flash=message.flash,
+        pid=message.pid,
+        dcs=message.dcs,
+        line=message.line,
+        report=message.report,
+        on_doubt=message.on_doubt,
+        parts=message.parts,
+        priority=message.priority,
+        expires_at=expires_at,
+        validity_s=message.validity_s,
+        tries=0,
+        queued=(1,) if message.parts == 1 else tuple(range(1, message.parts + 1)),
+        resend=frozenset(),
+    )
 
 
 class RecordRepository(Protocol):

@@ -389,10 +389,17 @@ class LineSender:
         """Record an outcome and wait for the COMMIT; a cancelled caller does not lose it."""
         future = self._track(
             self._repository.end_attempt(
-                attempt, job, seq, self._line, outcome, error=error, error_code=error_code, due_at=due_at,
+                attempt,
+                job,
+                seq,
+                self._line,
+                outcome,
+                error=error,
+                error_code=error_code,
+                due_at=due_at,
                 doubt_at=doubt_at,
             )
-        )  # fmt: skip
+        )
         await asyncio.shield(future)
 
 

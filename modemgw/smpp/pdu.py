@@ -156,9 +156,12 @@ class Bind(NamedTuple):
 
     def encode(self) -> bytes:
         return (
-            cstring(self.system_id) + cstring(self.password, 257) + cstring(self.system_type)
-            + bytes((self.interface_version, self.ton, self.npi)) + cstring(self.address_range)
-        )  # fmt: skip
+            cstring(self.system_id)
+            + cstring(self.password, 257)
+            + cstring(self.system_type)
+            + bytes((self.interface_version, self.ton, self.npi))
+            + cstring(self.address_range)
+        )
 
 
 _FLAGS: Final = struct.Struct("BBBB")
@@ -213,9 +216,20 @@ class ShortMessage(NamedTuple):
         if end > len(body):
             raise PduRefused(Status.ESME_RINVMSGLEN, f"sm_length promises {length} octets, {len(body) - at} are there")
         return ShortMessage(
-            service_type, source, destination, esm_class, protocol_id, priority, schedule, validity, registered,
-            replace, coding, body[at:end], read_tlvs(body, end) if end < len(body) else _NO_TLVS,
-        )  # fmt: skip
+            service_type,
+            source,
+            destination,
+            esm_class,
+            protocol_id,
+            priority,
+            schedule,
+            validity,
+            registered,
+            replace,
+            coding,
+            body[at:end],
+            read_tlvs(body, end) if end < len(body) else _NO_TLVS,
+        )
 
     @staticmethod
     def _decode_slowly(body: bytes) -> ShortMessage:
@@ -230,9 +244,20 @@ class ShortMessage(NamedTuple):
         registered, replace, coding, _ = reader.octet(), reader.octet(), reader.octet(), reader.octet()
         message = reader.octets(reader.octet())
         return ShortMessage(
-            service_type, source, destination, esm_class, protocol_id, priority, schedule, validity, registered,
-            replace, coding, message, reader.tlvs(),
-        )  # fmt: skip
+            service_type,
+            source,
+            destination,
+            esm_class,
+            protocol_id,
+            priority,
+            schedule,
+            validity,
+            registered,
+            replace,
+            coding,
+            message,
+            reader.tlvs(),
+        )
 
     @staticmethod
     def decode_data_sm(body: bytes) -> ShortMessage:
@@ -243,9 +268,14 @@ class ShortMessage(NamedTuple):
         destination = _address(reader, Status.ESME_RINVDSTADR)
         esm_class, registered, coding = reader.octet(), reader.octet(), reader.octet()
         return ShortMessage(
-            service_type, source, destination, esm_class, registered_delivery=registered, data_coding=coding,
+            service_type,
+            source,
+            destination,
+            esm_class,
+            registered_delivery=registered,
+            data_coding=coding,
             tlvs=reader.tlvs(),
-        )  # fmt: skip
+        )
 
     def encode(self) -> bytes:
         """The body of submit_sm or deliver_sm; short_message must have at most 255 octets."""

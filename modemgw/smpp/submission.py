@@ -54,9 +54,7 @@ def read_submit(message: ShortMessage, conventions: Conventions, now_ms: int) ->
     if message.tlvs:
         content, flash, concat = _with_tlvs(message, conventions)
     else:
-        content = read_content(
-            message.data_coding, message.esm_class, message.short_message, iso=conventions.iso
-        )  # fmt: skip
+        content = read_content(message.data_coding, message.esm_class, message.short_message, iso=conventions.iso)
         flash, concat = content.flash, content.concat
     template = _template(message, conventions, now_ms, flash)
     if concat is not None and concat.total > 1:
@@ -113,9 +111,7 @@ def _template(message: ShortMessage, conventions: Conventions, now_ms: int, flas
     source, destination = message.source, message.destination
     send_at, validity_s = None, None
     if message.schedule_delivery_time or message.validity_period:
-        send_at, validity_s = read_times(
-            message.schedule_delivery_time, message.validity_period, conventions, now_ms
-        )  # fmt: skip
+        send_at, validity_s = read_times(message.schedule_delivery_time, message.validity_period, conventions, now_ms)
     kept: dict[str, Any] = {"src": list(source), "dst": list(destination)}
     if message.registered_delivery:
         kept["reg"] = message.registered_delivery
@@ -192,9 +188,13 @@ def fill(template: Submission, content: Content, conventions: Conventions) -> Su
         encoding = Encoding.GSM7
     national = True if content.locking or content.single else None
     return replace(
-        template, text=text, encoding=encoding, national=national,
-        dcs=content.dcs if content.alphabet != DATA8 else None, extra=extra,
-    )  # fmt: skip
+        template,
+        text=text,
+        encoding=encoding,
+        national=national,
+        dcs=content.dcs if content.alphabet != DATA8 else None,
+        extra=extra,
+    )
 
 
 def _command(
@@ -238,10 +238,21 @@ def piece_to_json(piece: Piece) -> dict[str, Any]:
     """What must be kept of a piece until its fellows have come."""
     s, c = piece.submission, piece.content
     return {
-        "to": s.to, "flash": s.flash, "pid": s.pid, "validity_s": s.validity_s, "send_at": s.send_at,
-        "priority": s.priority, "line": s.line, "extra": s.extra, "alphabet": c.alphabet, "octets": c.octets.hex(),
-        "dcs": c.dcs, "locking": c.locking, "single": c.single, "udh": c.udh.hex(),
-    }  # fmt: skip
+        "to": s.to,
+        "flash": s.flash,
+        "pid": s.pid,
+        "validity_s": s.validity_s,
+        "send_at": s.send_at,
+        "priority": s.priority,
+        "line": s.line,
+        "extra": s.extra,
+        "alphabet": c.alphabet,
+        "octets": c.octets.hex(),
+        "dcs": c.dcs,
+        "locking": c.locking,
+        "single": c.single,
+        "udh": c.udh.hex(),
+    }
 
 
 def join_pieces(pieces: Mapping[int, tuple[int | None, Mapping[str, Any]]], conventions: Conventions) -> Submission:
@@ -265,14 +276,25 @@ def join_pieces(pieces: Mapping[int, tuple[int | None, Mapping[str, Any]]], conv
         else:
             own["pieces"].append([piece_id, registered])
     template = Submission(
-        to=first["to"], flash=first["flash"], pid=first["pid"], validity_s=first["validity_s"],
-        send_at=first["send_at"], priority=first["priority"], line=first["line"], dialect=KEY, extra=extra,
-    )  # fmt: skip
+        to=first["to"],
+        flash=first["flash"],
+        pid=first["pid"],
+        validity_s=first["validity_s"],
+        send_at=first["send_at"],
+        priority=first["priority"],
+        line=first["line"],
+        dialect=KEY,
+        extra=extra,
+    )
     return fill(template, contents[0].join(contents[1:]), conventions)
 
 
 def _content(data: Mapping[str, Any]) -> Content:
     return Content(
-        data["alphabet"], bytes.fromhex(data["octets"]), data["dcs"],
-        locking=data["locking"], single=data["single"], udh=bytes.fromhex(data["udh"]),
-    )  # fmt: skip
+        data["alphabet"],
+        bytes.fromhex(data["octets"]),
+        data["dcs"],
+        locking=data["locking"],
+        single=data["single"],
+        udh=bytes.fromhex(data["udh"]),
+    )

@@ -33,8 +33,12 @@ CURSOR, SINCE = "callbacks.cursor", "callbacks.since"
 #: Events that may be told. That a message was accepted its client knows; that it waits again is no outcome.
 KINDS = (
     *(f"message.{state}" for state in State if state is not State.QUEUED),
-    "inbox.received", "inbox.partial", "inbox.completed", "inbox.undecodable", "call.incoming",
-)  # fmt: skip
+    "inbox.received",
+    "inbox.partial",
+    "inbox.completed",
+    "inbox.undecodable",
+    "call.incoming",
+)
 
 #: Rows changed by one write operation at the most.
 BATCH = 2_000
@@ -270,13 +274,22 @@ class Feed:
             tx.execute(
                 _INSERT,
                 {
-                    "account_id": item.account_id, "dialect": item.dialect, "stream": item.stream,
-                    "host": item.host, "follows": item.follows, "event_id": item.event_id,
-                    "message_id": item.message_id, "inbox_id": item.inbox_id, "method": request.method,
-                    "url": request.url, "headers": json.dumps(dict(request.headers)), "body": request.body,
-                    "context": json.dumps(dict(request.context)), "now": tx.now,
+                    "account_id": item.account_id,
+                    "dialect": item.dialect,
+                    "stream": item.stream,
+                    "host": item.host,
+                    "follows": item.follows,
+                    "event_id": item.event_id,
+                    "message_id": item.message_id,
+                    "inbox_id": item.inbox_id,
+                    "method": request.method,
+                    "url": request.url,
+                    "headers": json.dumps(dict(request.headers)),
+                    "body": request.body,
+                    "context": json.dumps(dict(request.context)),
+                    "now": tx.now,
                 },
-            )  # fmt: skip
+            )
         for note in self.notes:
             tx.event(note.kind, account=note.account_id, message=note.message_id, inbox=note.inbox_id, data=note.data)
         _set_meta(tx, CURSOR, str(self.cursor))
@@ -296,9 +309,15 @@ class Settle:
         again = self.state is CallbackState.WAITING
         row = tx.execute(
             _SETTLE,
-            {"state": self.state, "status": self.status, "error": self.error, "due_at": self.due_at, "now": tx.now,
-             "id": self.id},
-        ).fetchall()  # fmt: skip
+            {
+                "state": self.state,
+                "status": self.status,
+                "error": self.error,
+                "due_at": self.due_at,
+                "now": tx.now,
+                "id": self.id,
+            },
+        ).fetchall()
         if not row or again:
             return
         account, stream, message, inbox, url, tries = row[0]

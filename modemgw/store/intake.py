@@ -119,9 +119,17 @@ class TakeIn:
 
     def _whole(self, tx: Transaction, pdu_id: int, deliver: SmsDeliver) -> None:
         inbox_id = insert_inbox(
-            tx, self.line_id, self.recipient, deliver, kind_of(deliver), deliver.text,
-            deliver.data if deliver.text is None else None, tx.now, 1, (),
-        )  # fmt: skip
+            tx,
+            self.line_id,
+            self.recipient,
+            deliver,
+            kind_of(deliver),
+            deliver.text,
+            deliver.data if deliver.text is None else None,
+            tx.now,
+            1,
+            (),
+        )
         tx.execute("UPDATE pdus SET inbox_id = ? WHERE id = ?", (inbox_id, pdu_id))
         tx.event("inbox.received", line=self.line_id, inbox=inbox_id)
 
@@ -166,16 +174,29 @@ def show_group(tx: Transaction, group_id: int) -> int:
     recipient = tx.execute("SELECT number FROM lines WHERE id = ?", (line_id,)).fetchone()[0]
     if inbox_id is None:
         inbox_id = insert_inbox(
-            tx, line_id, recipient, first, kind_of(first), whole.text,
-            whole.data if whole.text is None else None, first_at, total, whole.missing,
-        )  # fmt: skip
+            tx,
+            line_id,
+            recipient,
+            first,
+            kind_of(first),
+            whole.text,
+            whole.data if whole.text is None else None,
+            first_at,
+            total,
+            whole.missing,
+        )
         tx.event("inbox.received" if whole.complete else "inbox.partial", line=line_id, inbox=inbox_id)
     else:
         tx.execute(
             "UPDATE inbox SET text = ?, data = ?, missing = ?, complete = ? WHERE id = ?",
-            (whole.text, whole.data if whole.text is None else None, json.dumps(whole.missing), whole.complete,
-             inbox_id),
-        )  # fmt: skip
+            (
+                whole.text,
+                whole.data if whole.text is None else None,
+                json.dumps(whole.missing),
+                whole.complete,
+                inbox_id,
+            ),
+        )
         tx.event("inbox.completed" if whole.complete else "inbox.part_added", line=line_id, inbox=inbox_id)
     tx.execute("UPDATE groups SET inbox_id = ?, complete = ? WHERE id = ?", (inbox_id, whole.complete, group_id))
     tx.execute("UPDATE pdus SET inbox_id = ? WHERE group_id = ?", (inbox_id, group_id))
@@ -200,11 +221,22 @@ def insert_inbox(
         "INSERT INTO inbox (line_id, sender, recipient, text, kind, data, received_at, scts, scts_offset_s, "
         "parts, missing, complete, port_to, port_from) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
-            line_id, sender_of(deliver), recipient, text, kind, data, received_at, time_ms(deliver.scts.time),
-            offset_s(deliver.scts.time), parts, json.dumps(list(missing)), not missing,
-            ports[0] if ports else None, ports[1] if ports else None,
+            line_id,
+            sender_of(deliver),
+            recipient,
+            text,
+            kind,
+            data,
+            received_at,
+            time_ms(deliver.scts.time),
+            offset_s(deliver.scts.time),
+            parts,
+            json.dumps(list(missing)),
+            not missing,
+            ports[0] if ports else None,
+            ports[1] if ports else None,
         ),
-    ).lastrowid  # fmt: skip
+    ).lastrowid
     assert inbox_id is not None
     return inbox_id
 
@@ -227,6 +259,10 @@ class ShowPartials:
 def _report(report: SmsStatusReport) -> receipts.Report:
     recipient = str(report.ra)
     return receipts.Report(
-        mr=report.mr, recipient=recipient, tail=tail(recipient), st=report.st,
-        scts=time_ms(report.scts.time), done_at=time_ms(report.dt.time),
-    )  # fmt: skip
+        mr=report.mr,
+        recipient=recipient,
+        tail=tail(recipient),
+        st=report.st,
+        scts=time_ms(report.scts.time),
+        done_at=time_ms(report.dt.time),
+    )

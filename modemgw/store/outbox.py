@@ -67,13 +67,39 @@ class Accept:
             start = m.send_at if later and m.send_at is not None else now
             messages.append(
                 (
-                    next_id, m.account_id, m.recipient, m.text, m.data, m.udh, m.encoding, m.locking, m.single,
-                    m.flash, m.pid, m.dcs, m.priority, m.line, m.report, m.on_doubt, m.client_ref, m.ref,
-                    m.dialect, m.extra, m.parts, "queued", 2 if later else 1, start if later else None,
-                    start + m.validity_s * 1000, m.send_at, m.validity_s, now, now, m.cost,
+                    next_id,
+                    m.account_id,
+                    m.recipient,
+                    m.text,
+                    m.data,
+                    m.udh,
+                    m.encoding,
+                    m.locking,
+                    m.single,
+                    m.flash,
+                    m.pid,
+                    m.dcs,
+                    m.priority,
+                    m.line,
+                    m.report,
+                    m.on_doubt,
+                    m.client_ref,
+                    m.ref,
+                    m.dialect,
+                    m.extra,
+                    m.parts,
+                    "queued",
+                    2 if later else 1,
+                    start if later else None,
+                    start + m.validity_s * 1000,
+                    m.send_at,
+                    m.validity_s,
+                    now,
+                    now,
+                    m.cost,
                     0 if m.funds is None else m.cost,
                 )
-            )  # fmt: skip
+            )
             if m.parts == 1:
                 parts.append((next_id, 1, "queued"))
             else:
@@ -139,9 +165,13 @@ class BeginAttempt:
             (self.message_id, self.seq, self.line_id, now, self.resend, self.message_id, self.seq),
         ).lastrowid
         tx.event(
-            "part.sending", account=row[3], message=self.message_id, part=self.seq, line=self.line_id,
+            "part.sending",
+            account=row[3],
+            message=self.message_id,
+            part=self.seq,
+            line=self.line_id,
             data={"resend": True} if self.resend else None,
-        )  # fmt: skip
+        )
         return attempt
 
 
@@ -201,16 +231,27 @@ class EndAttempt:
             )
         data = {"mr": self.mr, "error": self.error, "code": self.error_code, "due_at": self.due_at}
         tx.event(
-            f"part.{self.outcome}", account=account, message=self.message_id, part=self.seq, line=self.line_id,
+            f"part.{self.outcome}",
+            account=account,
+            message=self.message_id,
+            part=self.seq,
+            line=self.line_id,
             data={key: value for key, value in data.items() if value is not None},
-        )  # fmt: skip
+        )
         if part == "queued":
             execute(
                 "UPDATE messages SET queue = ?, due_at = ?, tries = tries + ?, updated_at = ?, "
                 "error = ?, error_code = ? WHERE id = ?",
-                (2 if self.due_at else 1, self.due_at, self.outcome == "refused", now,
-                 self.error, self.error_code, self.message_id),
-            )  # fmt: skip
+                (
+                    2 if self.due_at else 1,
+                    self.due_at,
+                    self.outcome == "refused",
+                    now,
+                    self.error,
+                    self.error_code,
+                    self.message_id,
+                ),
+            )
         elif part == "unknown":
             execute("UPDATE messages SET doubt_at = ? WHERE id = ?", (self.doubt_at, self.message_id))
         state = settle(tx, self.message_id)
@@ -291,10 +332,12 @@ class Mark:
         tx.execute(
             "UPDATE messages SET extra = ?, ref = ?, hidden = ? WHERE id = ?",
             (
-                json.dumps(extra), None if ref is None else str(ref),
-                bool(extra.get("deleted")), self.message_id,
+                json.dumps(extra),
+                None if ref is None else str(ref),
+                bool(extra.get("deleted")),
+                self.message_id,
             ),
-        )  # fmt: skip
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -430,9 +473,13 @@ class AdoptLateCmgs:
         tx.execute("UPDATE attempts SET outcome = 'sent', mr = ? WHERE id = ?", (self.mr, attempt))
         account = tx.execute("SELECT account_id FROM messages WHERE id = ?", (message_id,)).fetchone()[0]
         tx.event(
-            "part.resolved", account=account, message=message_id, part=seq, line=self.line_id,
+            "part.resolved",
+            account=account,
+            message=message_id,
+            part=seq,
+            line=self.line_id,
             data={"by": "late +CMGS", "mr": self.mr},
-        )  # fmt: skip
+        )
         settle(tx, message_id)
         receipts.match_late(tx, self.line_id, message_id, seq)
         resume_rest(tx, message_id)
@@ -476,10 +523,14 @@ def recover(tx: Transaction, doubt_window_ms: int) -> tuple[int, int]:
     ).fetchall()
     for attempt, message_id, seq, line_id in doubtful:
         EndAttempt(
-            attempt, message_id, seq, line_id, "unknown",
+            attempt,
+            message_id,
+            seq,
+            line_id,
+            "unknown",
             error="The service stopped while the message was with the modem.",
             doubt_at=tx.now + doubt_window_ms,
-        )(tx)  # fmt: skip
+        )(tx)
     rows: list[sqlite3.Row] = tx.execute(
         "SELECT id FROM messages m WHERE state = 'sending' AND queue = 0 "
         "AND EXISTS (SELECT 1 FROM parts p WHERE p.message_id = m.id AND p.state = 'queued') "

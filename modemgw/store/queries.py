@@ -67,11 +67,29 @@ def _job(con: sqlite3.Connection, row: Sequence[Any]) -> Job:
     if not row[20]:  # it was tried before
         queued, resend = _open_parts(con, row[0])
     return Job(
-        id=row[0], account_id=row[1], recipient=row[2], text=row[3], data=row[4], udh=row[5] or b"", encoding=row[6],
-        locking=row[7], single=row[8], flash=bool(row[9]), pid=row[10], dcs=row[11], line=row[12],
-        report=bool(row[13]), on_doubt=row[14], parts=row[15], priority=row[16], expires_at=row[17],
-        validity_s=row[18], tries=row[19], queued=queued, resend=resend,
-    )  # fmt: skip
+        id=row[0],
+        account_id=row[1],
+        recipient=row[2],
+        text=row[3],
+        data=row[4],
+        udh=row[5] or b"",
+        encoding=row[6],
+        locking=row[7],
+        single=row[8],
+        flash=bool(row[9]),
+        pid=row[10],
+        dcs=row[11],
+        line=row[12],
+        report=bool(row[13]),
+        on_doubt=row[14],
+        parts=row[15],
+        priority=row[16],
+        expires_at=row[17],
+        validity_s=row[18],
+        tries=row[19],
+        queued=queued,
+        resend=resend,
+    )
 
 
 def _open_parts(con: sqlite3.Connection, message_id: int) -> tuple[tuple[int, ...], frozenset[int]]:
@@ -102,13 +120,34 @@ def next_times(con: sqlite3.Connection) -> tuple[int | None, int | None, int | N
 def message_view(row: Sequence[Any], parts: tuple[PartView, ...] = ()) -> MessageView:
     """A row of MESSAGE."""
     return MessageView(
-        id=row[0], account=row[1], state=State(row[2]), to=row[3], text=row[4], data=row[5], encoding=row[6],
-        part_count=row[7], flash=bool(row[8]), priority=row[9], client_ref=row[10], line=row[11] or None,
-        report=bool(row[12]), on_doubt=OnDoubt(row[13]), dialect=row[14],
-        extra=json.loads(row[15]) if row[15] else {}, created_at=row[16], updated_at=row[17], send_at=row[18],
-        expires_at=row[19], due_at=row[20], error=row[21], error_code=row[22], st=row[23], parts=parts,
-        cost=money(row[24]), doubt_at=row[25],
-    )  # fmt: skip
+        id=row[0],
+        account=row[1],
+        state=State(row[2]),
+        to=row[3],
+        text=row[4],
+        data=row[5],
+        encoding=row[6],
+        part_count=row[7],
+        flash=bool(row[8]),
+        priority=row[9],
+        client_ref=row[10],
+        line=row[11] or None,
+        report=bool(row[12]),
+        on_doubt=OnDoubt(row[13]),
+        dialect=row[14],
+        extra=json.loads(row[15]) if row[15] else {},
+        created_at=row[16],
+        updated_at=row[17],
+        send_at=row[18],
+        expires_at=row[19],
+        due_at=row[20],
+        error=row[21],
+        error_code=row[22],
+        st=row[23],
+        parts=parts,
+        cost=money(row[24]),
+        doubt_at=row[25],
+    )
 
 
 def message(con: sqlite3.Connection, account_id: int, message_id: int) -> MessageView | None:
@@ -208,11 +247,19 @@ def parts_of(con: sqlite3.Connection, message_ids: Sequence[int]) -> dict[int, t
         key = (row[0], row[1])
         parts[row[0]].append(
             PartView(
-                seq=row[1], state=State(row[2]), line=row[3], mr=row[4], sent_at=row[5], done_at=row[6], error=row[7],
-                error_code=row[8], st=row[9], attempts=tuple(attempts.get(key, ())),
+                seq=row[1],
+                state=State(row[2]),
+                line=row[3],
+                mr=row[4],
+                sent_at=row[5],
+                done_at=row[6],
+                error=row[7],
+                error_code=row[8],
+                st=row[9],
+                attempts=tuple(attempts.get(key, ())),
                 receipts=tuple(receipts.get(key, ())),
             )
-        )  # fmt: skip
+        )
     return {message_id: tuple(found) for message_id, found in parts.items()}
 
 
@@ -248,9 +295,12 @@ def call(con: sqlite3.Connection, event_id: int) -> CallView | None:
     for event in _events(con.execute(_EVENT + "WHERE e.id = ?", (event_id,))):
         number = event.data.get("number")
         return CallView(
-            event.id, event.line or str(event.data.get("modem", "")), None if number is None else str(number),
-            event.at, bool(event.data.get("rejected")),
-        )  # fmt: skip
+            event.id,
+            event.line or str(event.data.get("modem", "")),
+            None if number is None else str(number),
+            event.at,
+            bool(event.data.get("rejected")),
+        )
     return None
 
 
@@ -270,11 +320,22 @@ def inbox_view(con: sqlite3.Connection, row: Sequence[Any]) -> InboxView:
     """A row of INBOX."""
     pdus = con.execute("SELECT hex FROM pdus WHERE inbox_id = ? ORDER BY seq, id", (row[0],))
     return InboxView(
-        id=row[0], line=row[1], sender=row[2], recipient=row[3], text=row[4], kind=InboxKind(row[5]), data=row[6],
-        received_at=row[7], scts=row[8], scts_offset_s=row[9], parts=row[10], missing=tuple(json.loads(row[11])),
-        complete=bool(row[12]), ports=(row[13], row[14]) if row[13] is not None else None,
+        id=row[0],
+        line=row[1],
+        sender=row[2],
+        recipient=row[3],
+        text=row[4],
+        kind=InboxKind(row[5]),
+        data=row[6],
+        received_at=row[7],
+        scts=row[8],
+        scts_offset_s=row[9],
+        parts=row[10],
+        missing=tuple(json.loads(row[11])),
+        complete=bool(row[12]),
+        ports=(row[13], row[14]) if row[13] is not None else None,
         pdus=tuple(text for (text,) in pdus),
-    )  # fmt: skip
+    )
 
 
 _AHEAD = "SELECT count(*) FROM (SELECT 1 FROM messages WHERE queue = 1 AND line = ? AND priority > ? LIMIT ?)"

@@ -114,9 +114,13 @@ def _match(tx: Transaction, line_id: int, receipt_id: int, tail: str, mr: int, s
         if verdict.ambiguous:
             account = _account(tx, candidate.message_id)
             tx.event(
-                "receipt.ambiguous", account=account, message=candidate.message_id, part=candidate.seq,
-                line=line_id, data={"mr": mr, "st": st, "fits": len(verdict.candidates)},
-            )  # fmt: skip
+                "receipt.ambiguous",
+                account=account,
+                message=candidate.message_id,
+                part=candidate.seq,
+                line=line_id,
+                data={"mr": mr, "st": st, "fits": len(verdict.candidates)},
+            )
     if not verdict.ambiguous:
         _apply(tx, line_id, verdict.candidates[0], mr, st)
     return True
@@ -147,9 +151,13 @@ def _apply(tx: Transaction, line_id: int, part: Candidate, mr: int, st: int) -> 
         new = State.SENT  # the centre is trying: so it has the message
     account = _account(tx, part.message_id)
     tx.event(
-        "receipt.matched", account=account, message=part.message_id, part=part.seq, line=line_id,
+        "receipt.matched",
+        account=account,
+        message=part.message_id,
+        part=part.seq,
+        line=line_id,
         data={"mr": mr, "st": st, "meaning": meaning.name.lower()},
-    )  # fmt: skip
+    )
     if doubtful and not part.earlier:
         tx.execute("UPDATE parts SET mr = ? WHERE message_id = ? AND seq = ?", (mr, part.message_id, part.seq))
         tx.execute(

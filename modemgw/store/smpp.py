@@ -104,11 +104,27 @@ class Replace:
             "pid = ?, dcs = ?, extra = ?, parts = ?, queue = ?, due_at = ?, send_at = ?, validity_s = ?, "
             "expires_at = ?, cost = ?, updated_at = ? WHERE id = ?",
             (
-                m.text, m.data, m.udh, m.encoding, m.locking, m.single, m.flash, m.pid, m.dcs,
-                json.dumps(extra, ensure_ascii=False), m.parts, 2 if later else 1, start if later else None,
-                m.send_at, m.validity_s, start + m.validity_s * 1000, m.cost, now, self.message_id,
+                m.text,
+                m.data,
+                m.udh,
+                m.encoding,
+                m.locking,
+                m.single,
+                m.flash,
+                m.pid,
+                m.dcs,
+                json.dumps(extra, ensure_ascii=False),
+                m.parts,
+                2 if later else 1,
+                start if later else None,
+                m.send_at,
+                m.validity_s,
+                start + m.validity_s * 1000,
+                m.cost,
+                now,
+                self.message_id,
             ),
-        )  # fmt: skip
+        )
         tx.execute("DELETE FROM parts WHERE message_id = ?", (self.message_id,))
         tx.insert_many(
             "INSERT INTO parts (message_id, seq, state) VALUES ",
@@ -185,9 +201,14 @@ HEAD = (
 
 #: Events that a client may be told of; "held" is a doubt that nobody resolves any more.
 _CHANGES = (
-    "message.sent", "message.delivered", "message.undeliverable", "message.expired", "message.rejected",
-    "message.cancelled", "message.held",
-)  # fmt: skip
+    "message.sent",
+    "message.delivered",
+    "message.undeliverable",
+    "message.expired",
+    "message.rejected",
+    "message.cancelled",
+    "message.held",
+)
 _ARRIVALS = ("inbox.received", "inbox.partial", "inbox.completed")
 
 

@@ -95,9 +95,15 @@ class Run:
         await self._look()
         status = await self.gateway.end(SIGTERM)
         verdict = judge(
-            self.gateway.database, self.orders, self.entries, self.inbound, on_doubt=self.plan.on_doubt,
-            modems=self.plan.modems, kills=self.kills, plans=PLANS,
-        )  # fmt: skip
+            self.gateway.database,
+            self.orders,
+            self.entries,
+            self.inbound,
+            on_doubt=self.plan.on_doubt,
+            modems=self.plan.modems,
+            kills=self.kills,
+            plans=PLANS,
+        )
         if status != 0:
             verdict.lies.append(f"the service ended with status {status} on SIGTERM:\n{self.gateway.tail()}")
         wal = self.gateway.database.with_name(self.gateway.database.name + "-wal")
@@ -225,9 +231,17 @@ async def prepared(plan: Plan, directory: Path) -> AsyncIterator[Run]:
         directory, modems, port, extra="[sending]\ndoubt_window_s = 2\n[receiving]\nsweep_interval_s = 5\n"
     )
     arguments = [
-        "--modems", str(plan.modems), "--seed", str(plan.seed), "--latency", str(plan.latency_s),
-        "--report-delay", "0.05", "--personality", plan.personality,
-    ]  # fmt: skip
+        "--modems",
+        str(plan.modems),
+        "--seed",
+        str(plan.seed),
+        "--latency",
+        str(plan.latency_s),
+        "--report-delay",
+        "0.05",
+        "--personality",
+        plan.personality,
+    ]
     zygote = Zygote()
     try:
         async with Simulator(directory, *arguments) as sim, Gateway(directory, config, port, zygote) as gateway:

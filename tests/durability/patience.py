@@ -20,21 +20,21 @@ from modemgw.service import sending, timers
 LIMIT_S = 0.6
 
 SPANS: list[tuple[Any, str, Any]] = [
-    (channel,  "RESYNC_PROBE_S",     (0.3, 0.3, 0.5)),
-    (channel,  "HOLD_S",             0.3),
-    (worker,   "MISSING_S",          0.05),
-    (worker,   "TROUBLE_S",          (0.05, 0.1, 0.2)),
-    (worker,   "RESET_GRACE_S",      0.3),
-    (worker,   "SIM_S",              0.3),
-    (session,  "NETWORK_PAUSES_S",   (0.0, 0.1, 0.2)),
-    (session,  "REGISTRATION_S",     0.3),
-    (session,  "REBOOTED_SEND_S",    0.3),
-    (sending,  "QUICK_RETRIES_S",    (0.05, 0.1)),
-    (sending,  "BACKOFF_FIRST_S",    0.2),
-    (sending,  "STORE_RETRY_S",      0.2),
-    (ladder,   "QUARANTINE_S",       0.5),
-    (timers,   "LONGEST_SLEEP_MS",   1_000),
-]  # fmt: skip
+    (channel, "RESYNC_PROBE_S", (0.3, 0.3, 0.5)),
+    (channel, "HOLD_S", 0.3),
+    (worker, "MISSING_S", 0.05),
+    (worker, "TROUBLE_S", (0.05, 0.1, 0.2)),
+    (worker, "RESET_GRACE_S", 0.3),
+    (worker, "SIM_S", 0.3),
+    (session, "NETWORK_PAUSES_S", (0.0, 0.1, 0.2)),
+    (session, "REGISTRATION_S", 0.3),
+    (session, "REBOOTED_SEND_S", 0.3),
+    (sending, "QUICK_RETRIES_S", (0.05, 0.1)),
+    (sending, "BACKOFF_FIRST_S", 0.2),
+    (sending, "STORE_RETRY_S", 0.2),
+    (ladder, "QUARANTINE_S", 0.5),
+    (timers, "LONGEST_SLEEP_MS", 1_000),
+]
 
 
 def shorten(monkeypatch: pytest.MonkeyPatch, *, health_s: float = 0.5) -> None:

@@ -68,9 +68,12 @@ async def scene(
     async with Simulation(dir=directory, **simulation) as sim:
         sim.network.config.rules.insert(0, Rule("+7902*", plan="never"))
         config = config_text(
-            directory, {"m0": sim.modems[0].port}, port, on_doubt=on_doubt,
+            directory,
+            {"m0": sim.modems[0].port},
+            port,
+            on_doubt=on_doubt,
             extra=f"[sending]\ndoubt_window_s = {window_s}\n{sending}\n",
-        )  # fmt: skip
+        )
         async with Gateway(directory, config, port, zygote) as gateway:
             await gateway.start()
             await (gateway.until_ready() if ready else gateway.until_up())

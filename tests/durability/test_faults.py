@@ -74,80 +74,85 @@ class Books:
         entries = [entry.as_dict() for entry in self.rig.sim.ledger]
         database = self.rig.runtime.config.store_path
         return judge(
-            database, self.orders, entries, self.inbound,
-            on_doubt=on_doubt, modems=len(self.rig.sim.modems), plans=plans,
-        )  # fmt: skip
+            database,
+            self.orders,
+            entries,
+            self.inbound,
+            on_doubt=on_doubt,
+            modems=len(self.rig.sim.modems),
+            plans=plans,
+        )
 
 
 DELIVERED, DOUBT, REFUSED = ("delivered",), ("unknown",), ("rejected",)
 
 # fault, its parameters, states the message it hits may be in at the end, how often the network took it
 SENDS: list[tuple[str, dict[str, Any], tuple[str, ...], int]] = [
-    ("cms_error",       {"code": 38},                                  DELIVERED, 1),
-    ("cms_error",       {"code": 500, "count": 2},                     DELIVERED, 1),
-    ("cms_error",       {"code": 500, "when": "instead_of_prompt"},    DELIVERED, 1),
-    ("cms_error",       {"code": 28},                                  REFUSED,   0),
-    ("cme_error",       {"code": 14, "match": "CMGS"},                 DELIVERED, 1),
-    ("cme_error",       {"code": 515, "match": "CMGS"},                DELIVERED, 1),
-    ("error",           {"match": "CMGS"},                             DELIVERED, 1),
-    ("no_answer",       {"match": "CMGS"},                             DELIVERED, 1),
-    ("send_silent",     {"accepted": True},                            DELIVERED, 1),  # the report tells
-    ("send_silent",     {"accepted": False},                           DOUBT,     0),
-    ("late_result",     {"seconds": 0.3},                              DELIVERED, 1),
-    ("late_result",     {"seconds": 1.2},                              DELIVERED, 1),  # later than is waited for
-    ("cmgs_lost",       {},                                            REFUSED,   1),  # OK alone is a failure
-    ("ok_lost",         {},                                            DELIVERED, 1),
-    ("failed_ok",       {},                                            REFUSED,   0),
-    ("prompt_late",     {"seconds": 0.3},                              DELIVERED, 1),
-    ("prompt_late",     {"seconds": 1.5},                              DELIVERED, 1),
-    ("prompt_no_space", {},                                            DELIVERED, 1),
-    ("prompt_lost",     {},                                            DELIVERED, 1),
-    ("slow",            {"seconds": 0.3, "match": "CMGS"},             DELIVERED, 1),
-    ("slow",            {"seconds": 1.5, "match": "CMGS"},             DELIVERED, 1),
-    ("garbage",         {"when": "before", "match": "CMGS"},           DELIVERED, 1),
-    ("garbage",         {"when": "mid_reply", "match": "CMGS"},        DELIVERED, 1),
-    ("garbage",         {"when": "after", "match": "CMGS"},            DELIVERED, 1),
-    ("garbage",         {"random": 300},                               DELIVERED, 1),
-    ("urc",             {"text": "^RSSI: 20", "when": "mid_reply", "position": 2, "match": "CMGS"}, DELIVERED, 1),
-    ("urc",             {"text": "RING"},                              DELIVERED, 1),
-    ("urc",             {"text": "RDY"},                               DELIVERED, 1),
-    ("split_reply",     {"match": "CMGS", "seconds": 0.1},             DELIVERED, 1),
-    ("unplug",          {"back_s": 0.3},                               DELIVERED, 1),
-    ("reboot",          {},                                            DELIVERED, 1),
-    ("reboot",          {"silent": True},                              DELIVERED, 1),
-    ("hang",            {},                                            DELIVERED, 1),
-    ("echo_stuck",      {},                                            DELIVERED, 1),
-    ("lost_bytes",      {"bytes": 3},                                  DELIVERED, 1),
-    ("registration",    {"stat": 2, "seconds": 0.5},                   DELIVERED, 1),
-    ("registration",    {"stat": 0, "seconds": 0.5},                   DELIVERED, 1),
-    ("registration",    {"stat": 3, "seconds": 0.5},                   DELIVERED, 1),
-    ("signal",          {"rssi": 99},                                  DELIVERED, 1),
-    ("mr_sick",         {"count": 1},                                  DELIVERED, 1),
-    ("urc_lost",        {"match": "CDS"},                              ("sent", "delivered"), 1),
-    ("urc_late",        {"seconds": 0.3, "match": "CDS"},              DELIVERED, 1),
-    ("urc_doubled",     {"match": "CDS"},                              DELIVERED, 1),
-    ("full",            {},                                            DELIVERED, 1),
-    ("bad_pdu",         {},                                            DELIVERED, 1),
-    ("bad_pdu",         {"announce": True},                            DELIVERED, 1),
-    ("redeliver",       {},                                            DELIVERED, 1),
-    ("urc_bare",        {},                                            DELIVERED, 1),
-    ("urc_split",       {"seconds": 0.2, "match": "CDS"},              DELIVERED, 1),
-    ("urc_moved",       {"role": "all"},                               DELIVERED, 1),
-    ("cmti_wrong",      {"memory": "ME"},                              DELIVERED, 1),
-    ("stored_too",      {},                                            DELIVERED, 1),
-    ("bad_scts",        {},                                            DELIVERED, 1),
-    ("reply_cut",       {"match": "CMGS"},                             DELIVERED, 1),
-    ("flap",            {"times": 2, "every_s": 0.2},                  DELIVERED, 1),
-    ("storage_mode",    {"back_s": 0.3},                               DELIVERED, 1),
-    ("circuit",         {"stat": 0},                                   DELIVERED, 1),
-    ("deaf",            {"until": "send"},                             DELIVERED, 1),
-    ("sim_busy",        {"seconds": 0.5},                              DELIVERED, 1),
-    ("smsc",            {"address": "+79000009998"},                   DELIVERED, 1),
-    ("mem3",            {"memory": "SM"},                              DELIVERED, 1),
-    ("ussd",            {},                                            DELIVERED, 1),
-    ("sim",             {"removed": True},                             DELIVERED, 1),  # and put back in
-    ("pin",             {"pin": "1234"},                               DELIVERED, 1),  # and unlocked
-]  # fmt: skip
+    ("cms_error", {"code": 38}, DELIVERED, 1),
+    ("cms_error", {"code": 500, "count": 2}, DELIVERED, 1),
+    ("cms_error", {"code": 500, "when": "instead_of_prompt"}, DELIVERED, 1),
+    ("cms_error", {"code": 28}, REFUSED, 0),
+    ("cme_error", {"code": 14, "match": "CMGS"}, DELIVERED, 1),
+    ("cme_error", {"code": 515, "match": "CMGS"}, DELIVERED, 1),
+    ("error", {"match": "CMGS"}, DELIVERED, 1),
+    ("no_answer", {"match": "CMGS"}, DELIVERED, 1),
+    ("send_silent", {"accepted": True}, DELIVERED, 1),  # the report tells
+    ("send_silent", {"accepted": False}, DOUBT, 0),
+    ("late_result", {"seconds": 0.3}, DELIVERED, 1),
+    ("late_result", {"seconds": 1.2}, DELIVERED, 1),  # later than is waited for
+    ("cmgs_lost", {}, REFUSED, 1),  # OK alone is a failure
+    ("ok_lost", {}, DELIVERED, 1),
+    ("failed_ok", {}, REFUSED, 0),
+    ("prompt_late", {"seconds": 0.3}, DELIVERED, 1),
+    ("prompt_late", {"seconds": 1.5}, DELIVERED, 1),
+    ("prompt_no_space", {}, DELIVERED, 1),
+    ("prompt_lost", {}, DELIVERED, 1),
+    ("slow", {"seconds": 0.3, "match": "CMGS"}, DELIVERED, 1),
+    ("slow", {"seconds": 1.5, "match": "CMGS"}, DELIVERED, 1),
+    ("garbage", {"when": "before", "match": "CMGS"}, DELIVERED, 1),
+    ("garbage", {"when": "mid_reply", "match": "CMGS"}, DELIVERED, 1),
+    ("garbage", {"when": "after", "match": "CMGS"}, DELIVERED, 1),
+    ("garbage", {"random": 300}, DELIVERED, 1),
+    ("urc", {"text": "^RSSI: 20", "when": "mid_reply", "position": 2, "match": "CMGS"}, DELIVERED, 1),
+    ("urc", {"text": "RING"}, DELIVERED, 1),
+    ("urc", {"text": "RDY"}, DELIVERED, 1),
+    ("split_reply", {"match": "CMGS", "seconds": 0.1}, DELIVERED, 1),
+    ("unplug", {"back_s": 0.3}, DELIVERED, 1),
+    ("reboot", {}, DELIVERED, 1),
+    ("reboot", {"silent": True}, DELIVERED, 1),
+    ("hang", {}, DELIVERED, 1),
+    ("echo_stuck", {}, DELIVERED, 1),
+    ("lost_bytes", {"bytes": 3}, DELIVERED, 1),
+    ("registration", {"stat": 2, "seconds": 0.5}, DELIVERED, 1),
+    ("registration", {"stat": 0, "seconds": 0.5}, DELIVERED, 1),
+    ("registration", {"stat": 3, "seconds": 0.5}, DELIVERED, 1),
+    ("signal", {"rssi": 99}, DELIVERED, 1),
+    ("mr_sick", {"count": 1}, DELIVERED, 1),
+    ("urc_lost", {"match": "CDS"}, ("sent", "delivered"), 1),
+    ("urc_late", {"seconds": 0.3, "match": "CDS"}, DELIVERED, 1),
+    ("urc_doubled", {"match": "CDS"}, DELIVERED, 1),
+    ("full", {}, DELIVERED, 1),
+    ("bad_pdu", {}, DELIVERED, 1),
+    ("bad_pdu", {"announce": True}, DELIVERED, 1),
+    ("redeliver", {}, DELIVERED, 1),
+    ("urc_bare", {}, DELIVERED, 1),
+    ("urc_split", {"seconds": 0.2, "match": "CDS"}, DELIVERED, 1),
+    ("urc_moved", {"role": "all"}, DELIVERED, 1),
+    ("cmti_wrong", {"memory": "ME"}, DELIVERED, 1),
+    ("stored_too", {}, DELIVERED, 1),
+    ("bad_scts", {}, DELIVERED, 1),
+    ("reply_cut", {"match": "CMGS"}, DELIVERED, 1),
+    ("flap", {"times": 2, "every_s": 0.2}, DELIVERED, 1),
+    ("storage_mode", {"back_s": 0.3}, DELIVERED, 1),
+    ("circuit", {"stat": 0}, DELIVERED, 1),
+    ("deaf", {"until": "send"}, DELIVERED, 1),
+    ("sim_busy", {"seconds": 0.5}, DELIVERED, 1),
+    ("smsc", {"address": "+79000009998"}, DELIVERED, 1),
+    ("mem3", {"memory": "SM"}, DELIVERED, 1),
+    ("ussd", {}, DELIVERED, 1),
+    ("sim", {"removed": True}, DELIVERED, 1),  # and put back in
+    ("pin", {"pin": "1234"}, DELIVERED, 1),  # and unlocked
+]
 
 
 def _name(row: tuple[str, dict[str, Any], tuple[str, ...], int]) -> str:
@@ -209,16 +214,16 @@ async def test_one_fault(
 # point of a send, what the message ends as, how often the network took it. A modem that loses its power forgets that
 # it should hand over reports, and drops those that come before it is set up again: then the doubt stays.
 POINTS_OF_A_SEND = [
-    ("command",       DELIVERED, 1),  # nothing was sent: it goes again
+    ("command", DELIVERED, 1),  # nothing was sent: it goes again
     ("before_prompt", DELIVERED, 1),
-    ("after_prompt",  DOUBT,     0),
-    ("mid_payload",   DOUBT,     0),
-    ("not_accepted",  DOUBT,     0),
+    ("after_prompt", DOUBT, 0),
+    ("mid_payload", DOUBT, 0),
+    ("not_accepted", DOUBT, 0),
     ("after_payload", DELIVERED, 1),
     ("before_result", DELIVERED, 1),
-    ("mid_reply",     DELIVERED, 1),
-    ("after_result",  DELIVERED, 1),
-]  # fmt: skip
+    ("mid_reply", DELIVERED, 1),
+    ("after_result", DELIVERED, 1),
+]
 
 
 @pytest.mark.parametrize("kind", ["unplug", "reboot", "hang"])
@@ -247,8 +252,17 @@ async def test_a_send_broken_off(tmp_path: Path, kind: str, at: str, states: tup
 
 # commands of the set-up and of receiving at which the cable is pulled, the power goes, the modem falls silent
 COMMANDS = [
-    "E0", r"\+CPIN", r"\+CMGF=", r"\+CPMS=", r"\+CNMI=", r"\+CREG", r"\+CMGL", r"\+CMGR", r"\+CMGD=\d", r"\+CNMA",
-]  # fmt: skip
+    "E0",
+    r"\+CPIN",
+    r"\+CMGF=",
+    r"\+CPMS=",
+    r"\+CNMI=",
+    r"\+CREG",
+    r"\+CMGL",
+    r"\+CMGR",
+    r"\+CMGD=\d",
+    r"\+CNMA",
+]
 
 
 @pytest.mark.slow
@@ -317,8 +331,10 @@ async def test_a_bad_message_never_stops_the_line(tmp_path: Path) -> None:
             rig.sim.fault("cms_error", code=code)
             message = await rig.until_state(await books.submit(f"+7916555{code:04d}"), "rejected", "delivered")
             assert (message["state"], message["error_code"], len(message["parts"][0]["attempts"])) == (
-                "rejected", code, 1,
-            )  # fmt: skip
+                "rejected",
+                code,
+                1,
+            )
         await rig.until_state(await books.submit(), "delivered", limit_s=2)
         assert await _events(rig, "line.paused") == 0
 
@@ -347,12 +363,47 @@ async def test_a_run_of_refusals_pauses_the_line_and_single_ones_do_not(tmp_path
 
 # codes after which the same message goes out on the same line, without a person
 PASSING = [
-    17, 27, 38, 41, 42, 47, 111, 127, 192, 194, 331, 332, 350, 615, 616,  # network
-    208, 211, 322,  # storage full
-    302, 303,  # modem state
-    314, 300, 320, 500, 512, 513, 514, 515, 516, 521, 522, 527, 535,  # busy, collision, whatever
-    310, 311, 313, 315, 316, 317, 318,  # the SIM: the line is looked at again
-]  # fmt: skip
+    17,
+    27,
+    38,
+    41,
+    42,
+    47,
+    111,
+    127,
+    192,
+    194,
+    331,
+    332,
+    350,
+    615,
+    616,  # network
+    208,
+    211,
+    322,  # storage full
+    302,
+    303,  # modem state
+    314,
+    300,
+    320,
+    500,
+    512,
+    513,
+    514,
+    515,
+    516,
+    521,
+    522,
+    527,
+    535,  # busy, collision, whatever
+    310,
+    311,
+    313,
+    315,
+    316,
+    317,
+    318,  # the SIM: the line is looked at again
+]
 
 
 @pytest.mark.parametrize("codes", [PASSING[n::4] for n in range(4)])
@@ -416,10 +467,16 @@ async def test_nothing_that_comes_in_is_lost_or_doubled(tmp_path: Path, kind: st
 
 # plan of the network, what the message ends as
 REPORTS = [
-    ("delivered", "delivered"), ("doubled", "delivered"), ("out_of_order", "delivered"), ("trying", "delivered"),
-    ("failed", "undeliverable"), ("expired", "expired"), ("gave_up", "undeliverable"), ("never", "sent"),
+    ("delivered", "delivered"),
+    ("doubled", "delivered"),
+    ("out_of_order", "delivered"),
+    ("trying", "delivered"),
+    ("failed", "undeliverable"),
+    ("expired", "expired"),
+    ("gave_up", "undeliverable"),
+    ("never", "sent"),
     ("trying_failed", "undeliverable"),
-]  # fmt: skip
+]
 
 
 async def test_reports_of_every_plan_find_their_part(tmp_path: Path) -> None:

@@ -59,15 +59,15 @@ async def test_killed_at_the_prompt_before_the_journal_is_durable(begin: Begin) 
 
 # point at which the modem falls silent, whether the network has the message then
 POINTS = [
-    ("command",       False),  # the journal is durable, the modem has not read AT+CMGS
+    ("command", False),  # the journal is durable, the modem has not read AT+CMGS
     ("before_prompt", False),
-    ("after_prompt",  False),
-    ("mid_payload",   False),
-    ("not_accepted",  False),
+    ("after_prompt", False),
+    ("mid_payload", False),
+    ("not_accepted", False),
     ("after_payload", True),
     ("before_result", True),
-    ("mid_reply",     True),
-]  # fmt: skip
+    ("mid_reply", True),
+]
 
 
 @pytest.mark.parametrize(("at", "accepted"), POINTS)
@@ -183,13 +183,13 @@ async def test_with_resend_the_doubtful_one_goes_again_and_says_so(begin: Begin,
 
 # the command at which the modem falls silent: read or not, durable or not, deleted or not
 READS = [
-    ("command",      "CMGR"),  # announced, not read
-    ("mid_reply",    "CMGR"),  # half of it read
+    ("command", "CMGR"),  # announced, not read
+    ("mid_reply", "CMGR"),  # half of it read
     ("after_result", "CMGR"),  # read
-    ("command",      "CMGD"),  # durable, not deleted
-    ("mid_reply",    "CMGD"),  # deleted, and the answer cut off
+    ("command", "CMGD"),  # durable, not deleted
+    ("mid_reply", "CMGD"),  # deleted, and the answer cut off
     ("after_result", "CMGD"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("at", "command"), READS)

@@ -67,9 +67,14 @@ class Verdict:
         """The figures, aligned, and the lies."""
         names = ("accepted", "lost", "doubled", "doubtful", "inbound", "inbound lost", "inbound doubled")
         values = (
-            self.accepted, self.lost, self.doubled, self.doubtful, self.inbound, self.inbound_lost,
+            self.accepted,
+            self.lost,
+            self.doubled,
+            self.doubtful,
+            self.inbound,
+            self.inbound_lost,
             self.inbound_doubled,
-        )  # fmt: skip
+        )
         rows = [
             " | ".join(names),
             " | ".join(str(value).rjust(len(name)) for name, value in zip(names, values, strict=True)),

@@ -69,8 +69,12 @@ class Zygote:
         if self._process is None:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "tests.durability.zygote"],
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1, cwd=Path(__file__).parents[2],
-            )  # fmt: skip
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+                bufsize=1,
+                cwd=Path(__file__).parents[2],
+            )
         return self._ask(f"start {config} {log}")
 
     def wait(self, pid: int) -> int:

@@ -24,10 +24,28 @@ password = "p4ss with spaces"
 on = true
 """
 PLANTED = (
-    OUT_TEXT, OUT_TEXT.split()[0], IN_TEXT, "Geheim", PEER, PEER[1:], PEER[2:], OTHER, OTHER[1:], "key-of-shop",
-    "callback-s3cret", "hook-user", "hook-word", "tok-123456", "second-login", "p4ss", "90817263", "Bank-Sender",
-    OUT_TEXT.encode("utf-16-be").hex().upper(), "6111213233", "9417102143",
-)  # fmt: skip
+    OUT_TEXT,
+    OUT_TEXT.split()[0],
+    IN_TEXT,
+    "Geheim",
+    PEER,
+    PEER[1:],
+    PEER[2:],
+    OTHER,
+    OTHER[1:],
+    "key-of-shop",
+    "callback-s3cret",
+    "hook-user",
+    "hook-word",
+    "tok-123456",
+    "second-login",
+    "p4ss",
+    "90817263",
+    "Bank-Sender",
+    OUT_TEXT.encode("utf-16-be").hex().upper(),
+    "6111213233",
+    "9417102143",
+)
 
 
 def unpacked(archive: Path) -> dict[str, str]:

@@ -134,8 +134,9 @@ async def test_callbacks_that_fail(tmp_path: Path) -> None:
             "INSERT INTO callbacks (account_id, dialect, stream, host, follows, event_id, method, url, headers, body,"
             " context, state, created_at, since, due_at, ended_at, tries, status, error) VALUES (1, 'native', 's', 'h',"
             " 1, 1, 'POST', 'http://user:word@shop.example/hook?key=abc', '{}', x'', '{}', 'failed', ?, ?, NULL, ?, 9,"
-            " 500, NULL)", (now, now, now),
-        )  # fmt: skip
+            " 500, NULL)",
+            (now, now, now),
+        )
     db.close()
     async with port(tmp_path / "tty", scripted()) as link:
         told = await doctor(write_config(tmp_path, str(link)))

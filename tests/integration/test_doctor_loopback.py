@@ -74,8 +74,13 @@ async def test_reports_that_say_no(tmp_path: Path) -> None:
         status, told = await try_it(write_config(tmp_path, sim.modems[0].port))
     assert status == 1
     assert told["works"] == {
-        "send": True, "receive": False, "reports": False, "flash": False, "concatenation": False, "ucs2": False,
-    }  # fmt: skip
+        "send": True,
+        "receive": False,
+        "reports": False,
+        "flash": False,
+        "concatenation": False,
+        "ucs2": False,
+    }
     assert {trial["state"] for trial in told["trials"]} == {"undeliverable"}
 
 

@@ -15,9 +15,21 @@ from tests.doctor_rig import Answerer, Told, asleep, doctor, modemgw, mute, parr
 
 #: Of every family one, and those that are oddest to ask.
 PERSONALITIES = (
-    "generic", "huawei-e1550", "huawei-e3372", "quectel-ec25", "quectel-rm500q", "quectel-bg95", "simcom-sim7600",
-    "simcom-sim800", "simcom-a7670", "siemens-mc35i", "zte-mf180", "sierra-mc7455", "wavecom-fastrack", "nokia-phone",
-)  # fmt: skip
+    "generic",
+    "huawei-e1550",
+    "huawei-e3372",
+    "quectel-ec25",
+    "quectel-rm500q",
+    "quectel-bg95",
+    "simcom-sim7600",
+    "simcom-sim800",
+    "simcom-a7670",
+    "siemens-mc35i",
+    "zte-mf180",
+    "sierra-mc7455",
+    "wavecom-fastrack",
+    "nokia-phone",
+)
 
 
 async def test_healthy_modems_have_no_problems(tmp_path: Path) -> None:

@@ -77,18 +77,28 @@ async def test_lock_files(tmp_path: Path, machine: Machine) -> None:
 
 async def test_no_port_and_others_are_there(tmp_path: Path, machine: Machine) -> None:
     machine.usb(
-        "1-1", "2c7c:0125", "EC25-EFA", ("ff/ff/ff", "ttyUSB0", "option"), ("ff/00/00", "ttyUSB1", "option"),
-        ("ff/00/00", "ttyUSB2", "option"), ("ff/00/00", "ttyUSB3", "option"),
-    )  # fmt: skip
+        "1-1",
+        "2c7c:0125",
+        "EC25-EFA",
+        ("ff/ff/ff", "ttyUSB0", "option"),
+        ("ff/00/00", "ttyUSB1", "option"),
+        ("ff/00/00", "ttyUSB2", "option"),
+        ("ff/00/00", "ttyUSB3", "option"),
+    )
     told = await doctor(write_config(tmp_path, "/dev/ttyUSB7"), root=machine.root)
     expect(told, "port.missing", "no port /dev/ttyUSB7", 'set port = "/dev/ttyUSB2" (EC25-EFA)')
 
 
 async def test_the_diagnostics_port_is_not_opened(tmp_path: Path, machine: Machine) -> None:
     machine.usb(
-        "1-1", "2c7c:0125", "EC25-EFA", ("ff/ff/ff", "ttyUSB0", "option"), ("ff/00/00", "ttyUSB1", "option"),
-        ("ff/00/00", "ttyUSB2", "option"), ("ff/00/00", "ttyUSB3", "option"),
-    )  # fmt: skip
+        "1-1",
+        "2c7c:0125",
+        "EC25-EFA",
+        ("ff/ff/ff", "ttyUSB0", "option"),
+        ("ff/00/00", "ttyUSB1", "option"),
+        ("ff/00/00", "ttyUSB2", "option"),
+        ("ff/00/00", "ttyUSB3", "option"),
+    )
     heard = []
 
     def diag(data: bytes, _speed: int) -> bytes:
@@ -105,9 +115,14 @@ async def test_the_diagnostics_port_is_not_opened(tmp_path: Path, machine: Machi
 
 async def test_a_found_modem_is_examined_at_its_at_port(tmp_path: Path, machine: Machine) -> None:
     machine.usb(
-        "1-1", "2c7c:0125", "EC25-EFA", ("ff/ff/ff", "ttyUSB0", "option"), ("ff/00/00", "ttyUSB1", "option"),
-        ("ff/00/00", "ttyUSB2", "option"), ("ff/00/00", "ttyUSB3", "option"),
-    )  # fmt: skip
+        "1-1",
+        "2c7c:0125",
+        "EC25-EFA",
+        ("ff/ff/ff", "ttyUSB0", "option"),
+        ("ff/00/00", "ttyUSB1", "option"),
+        ("ff/00/00", "ttyUSB2", "option"),
+        ("ff/00/00", "ttyUSB3", "option"),
+    )
     config = write_config(tmp_path)
     async with port(machine.device("ttyUSB2"), scripted()):
         told = await doctor(config, root=machine.root)

@@ -184,20 +184,39 @@ async def test_a_front_door_that_is_shut(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("view", "key", "seen", "fix"),
     [
-        ({"state": "quarantined", "reason": "It hung. Nothing helped; left alone for 120 s."},
-         "line.quarantined", "did not get well", "modemgw resume a"),
-        ({"state": "paused", "reason": "The operator bars sending. Paused for 30 minutes, or until it is resumed."},
-         "line.error_run", "one message after the other was refused", "credit"),
-        ({"state": "recovering", "reason": "The modem did not answer AT within 10 s."},
-         "modem.silent", "did not answer AT", "doctor --port"),
-        ({"state": "blocked", "reason": "The SIM refused the configured PIN; it will not be tried again. Correct pin "
-          "for this modem. Tries left: 2."}, "sim.pin_refused", "Tries left: 2", "correct pin"),
-        ({"state": "ready", "storage": [{"memory": "SM", "used": 20, "total": 20}]},
-         "storage.full", "20 of 20", "log"),
+        (
+            {"state": "quarantined", "reason": "It hung. Nothing helped; left alone for 120 s."},
+            "line.quarantined",
+            "did not get well",
+            "modemgw resume a",
+        ),
+        (
+            {"state": "paused", "reason": "The operator bars sending. Paused for 30 minutes, or until it is resumed."},
+            "line.error_run",
+            "one message after the other was refused",
+            "credit",
+        ),
+        (
+            {"state": "recovering", "reason": "The modem did not answer AT within 10 s."},
+            "modem.silent",
+            "did not answer AT",
+            "doctor --port",
+        ),
+        (
+            {
+                "state": "blocked",
+                "reason": "The SIM refused the configured PIN; it will not be tried again. Correct pin "
+                "for this modem. Tries left: 2.",
+            },
+            "sim.pin_refused",
+            "Tries left: 2",
+            "correct pin",
+        ),
+        ({"state": "ready", "storage": [{"memory": "SM", "used": 20, "total": 20}]}, "storage.full", "20 of 20", "log"),
         ({"state": "ready", "smsc": None}, "smsc.missing", "SMS centre", "smsc ="),
         ({"state": "ready", "signal_dbm": -111}, "network.weak_signal", "-111 dBm", "antenna"),
     ],
-)  # fmt: skip
+)
 async def test_lines_as_a_service_tells_of_them(
     tmp_path: Path, view: dict[str, Any], key: str, seen: str, fix: str
 ) -> None:
@@ -240,12 +259,30 @@ async def http(handler: Any) -> AsyncIterator[str]:
 async def a_service(changes: dict[str, Any]) -> AsyncIterator[str]:
     """Something that tells of one line as the service does."""
     line = {
-        "name": "a", "port": "/dev/ttyUSB9", "state": "ready", "reason": None, "since": "2026-01-01T00:00:00.000Z",
-        "imei": "864425040000018", "imsi": "250990000000001", "iccid": None, "number": None, "manufacturer": "Quectel",
-        "model": "EC25", "firmware": "1", "operator": "Op", "registration": "registered, home network",
-        "signal_dbm": -71, "smsc": "+79000009999", "storage": [], "sent": 0, "received": 0, "in_air": False,
-        "paused": False, "recoveries": {}, **changes,
-    }  # fmt: skip
+        "name": "a",
+        "port": "/dev/ttyUSB9",
+        "state": "ready",
+        "reason": None,
+        "since": "2026-01-01T00:00:00.000Z",
+        "imei": "864425040000018",
+        "imsi": "250990000000001",
+        "iccid": None,
+        "number": None,
+        "manufacturer": "Quectel",
+        "model": "EC25",
+        "firmware": "1",
+        "operator": "Op",
+        "registration": "registered, home network",
+        "signal_dbm": -71,
+        "smsc": "+79000009999",
+        "storage": [],
+        "sent": 0,
+        "received": 0,
+        "in_air": False,
+        "paused": False,
+        "recoveries": {},
+        **changes,
+    }
     bodies = {
         "/health/live": {"status": "live"},
         "/health/ready": {"ready": True, "store": "ok", "lines": [], "queued": 0},

@@ -81,9 +81,18 @@ async def gateway(sticks: Bench, directory: Path, modems: str = "") -> AsyncIter
     config.write_text(CONFIG.format(directory=directory, modems=modems))
     with log.open("wb") as output:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-c", RUN, "run", "--config", str(config), "-vv",
-            stdout=output, stderr=output, env=sticks.environment, cwd=directory,
-        )  # fmt: skip
+            sys.executable,
+            "-c",
+            RUN,
+            "run",
+            "--config",
+            str(config),
+            "-vv",
+            stdout=output,
+            stderr=output,
+            env=sticks.environment,
+            cwd=directory,
+        )
     try:
         url = await _url(process, log)
         async with aiohttp.ClientSession(headers={"Authorization": "Bearer key"}) as http:

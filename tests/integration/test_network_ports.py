@@ -208,9 +208,17 @@ async def test_ser2net(tmp_path: Path) -> None:
             f"  connector: serialdev,{sim.modems[0].port},9600n81,local\n"
         )
         process = await asyncio.create_subprocess_exec(
-            program, "-n", "-d", "-u", "-P", str(tmp_path / "pid"), "-c", str(config),
-            stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
-        )  # fmt: skip
+            program,
+            "-n",
+            "-d",
+            "-u",
+            "-P",
+            str(tmp_path / "pid"),
+            "-c",
+            str(config),
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
         try:
             async with gateway(tmp_path, sim, f"rfc2217://127.0.0.1:{number}") as rig:
                 await rig.ready(LIMIT_S)

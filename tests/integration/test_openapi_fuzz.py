@@ -19,13 +19,28 @@ pytestmark = pytest.mark.skipif(
 async def test_generated_requests_get_answers_and_the_service_stays_well(tmp_path: Path) -> None:
     async with running(tmp_path) as rig:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "schemathesis.cli", "run", f"{rig.runtime.url}/openapi.json",
-            "--header", f"Authorization: Bearer {API_KEY}",
-            "--checks", "not_a_server_error,status_code_conformance,content_type_conformance",
-            "--exclude-path", "/v1/events",
-            "--max-examples", "15", "--seed", "7", "--no-color", "--request-timeout", "10",
-            cwd=tmp_path, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-        )  # fmt: skip
+            sys.executable,
+            "-m",
+            "schemathesis.cli",
+            "run",
+            f"{rig.runtime.url}/openapi.json",
+            "--header",
+            f"Authorization: Bearer {API_KEY}",
+            "--checks",
+            "not_a_server_error,status_code_conformance,content_type_conformance",
+            "--exclude-path",
+            "/v1/events",
+            "--max-examples",
+            "15",
+            "--seed",
+            "7",
+            "--no-color",
+            "--request-timeout",
+            "10",
+            cwd=tmp_path,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
         output, _ = await process.communicate()
         assert process.returncode == 0, output.decode()[-6000:]
         await rig.call("POST", "/v1/modems/m0/resume")  # it may have been paused

@@ -39,9 +39,13 @@ GENERIC = Registry({"generic": built_in().get("generic") or Profile()})
 @pytest.fixture(autouse=True)
 def _short_spans(monkeypatch: pytest.MonkeyPatch) -> None:
     spans: list[tuple[Any, str, Any]] = [
-        (channel, "QUIET_S", 0.02), (channel, "RESYNC_PROBE_S", (0.5, 0.5, 0.5)), (init_sim, "BUSY_PAUSE_S", 0.05),
-        (worker, "TROUBLE_S", (0.05, 0.1, 0.2)), (worker, "RESET_GRACE_S", 0.2), (session, "REGISTRATION_S", 0.2),
-    ]  # fmt: skip
+        (channel, "QUIET_S", 0.02),
+        (channel, "RESYNC_PROBE_S", (0.5, 0.5, 0.5)),
+        (init_sim, "BUSY_PAUSE_S", 0.05),
+        (worker, "TROUBLE_S", (0.05, 0.1, 0.2)),
+        (worker, "RESET_GRACE_S", 0.2),
+        (session, "REGISTRATION_S", 0.2),
+    ]
     for module, name, value in spans:
         monkeypatch.setattr(module, name, value)
 
@@ -83,8 +87,17 @@ async def work(folder: Path, settings: DriverSettings, personality: str) -> Mode
             await driver.close()
 
 
-STRANGE = ["huawei-e303", "huawei-e3372-325", "quectel-ec25", "quectel-rm500q", "siemens-mc35i", "simcom-a7670",
-           "dlink-dwm156", "nokia-phone", "ublox-sara-r4"]  # fmt: skip
+STRANGE = [
+    "huawei-e303",
+    "huawei-e3372-325",
+    "quectel-ec25",
+    "quectel-rm500q",
+    "siemens-mc35i",
+    "simcom-a7670",
+    "dlink-dwm156",
+    "nokia-phone",
+    "ublox-sara-r4",
+]
 
 
 @pytest.mark.parametrize("registry", [built_in(), GENERIC], ids=["ours", "generic"])

@@ -52,10 +52,27 @@ def manager(tmp_path: Path) -> Iterator[Manager]:
 
 
 VIEW = ModemView(
-    name="a", port="", state=LineState.READY, reason=None, imei=None, imsi=None, iccid=None, number=None,
-    manufacturer=None, model=None, firmware=None, operator=None, registration=None, signal_dbm=None, smsc=None,
-    storage=(), since=0, sent=0, received=0, in_air=False,
-)  # fmt: skip
+    name="a",
+    port="",
+    state=LineState.READY,
+    reason=None,
+    imei=None,
+    imsi=None,
+    iccid=None,
+    number=None,
+    manufacturer=None,
+    model=None,
+    firmware=None,
+    operator=None,
+    registration=None,
+    signal_dbm=None,
+    smsc=None,
+    storage=(),
+    since=0,
+    sent=0,
+    received=0,
+    in_air=False,
+)
 
 STATUSES = [
     ([], "No modem found yet"),
@@ -168,10 +185,15 @@ async def test_the_whole_program(manager: Manager, tmp_path: Path) -> None:
         config = tmp_path / "modemgw.toml"
         config.write_text(config_text(tmp_path, [sim.modems[0].port]))
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-c", RUN, "run", "--config", str(config),
+            sys.executable,
+            "-c",
+            RUN,
+            "run",
+            "--config",
+            str(config),
             stderr=asyncio.subprocess.DEVNULL,
             env={**os.environ, "NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "900000"},
-        )  # fmt: skip
+        )
         try:
             await manager.hears("READY=1")
             await manager.hears("STATUS=1 of 1 modem ready")

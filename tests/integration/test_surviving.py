@@ -21,16 +21,16 @@ from tests.rig import Json, Rig, running, until
 FAR = "+79161234567"
 
 SPANS: list[tuple[Any, str, Any]] = [
-    (channel, "QUIET_S",             0.02),
-    (channel, "RESYNC_PROBE_S",      (0.2, 0.2, 0.2)),
-    (worker,  "TROUBLE_S",           (0.05, 0.1, 0.2)),
-    (worker,  "RESET_GRACE_S",       0.2),
-    (worker,  "SIM_S",               30.0),
-    (session, "REGISTRATION_S",      0.2),
-    (session, "REBOOTED_SEND_S",     0.3),
-    (canary,  "POLL_S",              0.05),
-    (canary,  "SWEPT_S",             0.3),
-]  # fmt: skip
+    (channel, "QUIET_S", 0.02),
+    (channel, "RESYNC_PROBE_S", (0.2, 0.2, 0.2)),
+    (worker, "TROUBLE_S", (0.05, 0.1, 0.2)),
+    (worker, "RESET_GRACE_S", 0.2),
+    (worker, "SIM_S", 30.0),
+    (session, "REGISTRATION_S", 0.2),
+    (session, "REBOOTED_SEND_S", 0.3),
+    (canary, "POLL_S", 0.05),
+    (canary, "SWEPT_S", 0.3),
+]
 
 
 @pytest.fixture(autouse=True)

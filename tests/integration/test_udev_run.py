@@ -52,10 +52,17 @@ async def told(directory: Path, plugged: dict[str, str], text: str) -> dict[str,
                     paths[path] = f"{place}:{number}"
                     tty += 1
         process = await asyncio.create_subprocess_exec(
-            "unshare", "-m", "sh", "-c", SCRIPT, "sh", *paths,
-            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+            "unshare",
+            "-m",
+            "sh",
+            "-c",
+            SCRIPT,
+            "sh",
+            *paths,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
             env={**sticks.environment, "RULES": str(directory / NAME), "UDEVADM": str(UDEVADM)},
-        )  # fmt: skip
+        )
         output = (await process.communicate())[0].decode()
         assert process.returncode == 0, output
     assert "Invalid" not in output, output
@@ -128,10 +135,16 @@ asyncio.run(main())
 async def test_the_events_of_a_real_udevd(tmp_path: Path) -> None:
     pytest.importorskip("pyudev", reason="pyudev (the extra `udev`) is not installed")
     process = await asyncio.create_subprocess_exec(
-        "unshare", "-n", "-m", "sh", "-c", OWN_UDEVD,
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+        "unshare",
+        "-n",
+        "-m",
+        "sh",
+        "-c",
+        OWN_UDEVD,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
         env={**os.environ, "UDEVD": str(UDEVD), "PYTHON": sys.executable, "PROGRAM": LISTEN},
-    )  # fmt: skip
+    )
     output = (await process.communicate())[0].decode()
     assert process.returncode == 0, output
     assert "PlugEvent(action='change', port='/dev/tty9', source='udev')" in output

@@ -46,9 +46,16 @@ async def events(rig: Rig, kind: str, count: int = 1) -> list[Json]:
 async def cli(rig: Rig, *arguments: str, key: str = API_KEY) -> tuple[int, str, str]:
     """Status, output and complaints of the command in a process of its own."""
     process = await asyncio.create_subprocess_exec(
-        MODEMGW, *arguments, "--url", rig.runtime.url, "--api-key", key,
-        stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-    )  # fmt: skip
+        MODEMGW,
+        *arguments,
+        "--url",
+        rig.runtime.url,
+        "--api-key",
+        key,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
     out, err = await process.communicate()
     assert process.returncode is not None
     return process.returncode, out.decode(), err.decode()
@@ -131,9 +138,13 @@ async def test_a_menu_is_walked_left_and_told(tmp_path: Path) -> None:
         assert (await ussd(rig, "*100#"))["text"] == "Balance: 123.45 RUB"
         told = [event["data"] for event in await events(rig, "line.ussd", 5)]
         assert told[0] == {
-            "modem": "m0", "state": "open", "text": "1 Баланс\n2 Услуги\n0 Выход", "coding": "ucs2", "by": "shop",
+            "modem": "m0",
+            "state": "open",
+            "text": "1 Баланс\n2 Услуги\n0 Выход",
+            "coding": "ucs2",
+            "by": "shop",
             "code": "*106#",
-        }  # fmt: skip
+        }
         assert [event["state"] for event in told] == ["open", "open", "open", "cancelled", "done"]
 
 
@@ -145,8 +156,11 @@ async def test_what_the_network_does_not_say(tmp_path: Path) -> None:
         assert (status, problem["type"]) == (504, "/docs#no_answer")
         assert (await ussd(rig, "*100#"))["text"] == "Balance: 123.45 RUB"
         assert [e["data"]["state"] for e in await events(rig, "line.ussd", 4)] == [
-            "not_supported", "timeout", "no_answer", "done",
-        ]  # fmt: skip
+            "not_supported",
+            "timeout",
+            "no_answer",
+            "done",
+        ]
 
 
 async def test_a_code_that_was_taken_is_never_sent_twice(tmp_path: Path) -> None:
@@ -186,8 +200,12 @@ async def test_what_the_network_says_unasked_is_an_event_and_can_be_answered(tmp
         rig.sim.pump()
         (event,) = await events(rig, "line.ussd")
         assert event["data"] == {
-            "modem": "m0", "state": "done", "text": "Ваш долг погашен", "coding": "ucs2", "unasked": True,
-        }  # fmt: skip
+            "modem": "m0",
+            "state": "done",
+            "text": "Ваш долг погашен",
+            "coding": "ucs2",
+            "unasked": True,
+        }
         assert event["modem"] == "m0"
         pushed(modem, "Agree? 1 Yes", reply=True)
         rig.sim.pump()

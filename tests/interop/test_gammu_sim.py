@@ -134,7 +134,7 @@ def test_python_gammu_sends_is_told_and_receives(sim: ModemSim, config: Path) ->
         mrs = [
             machine.SendSMS({**part, "SMSC": {"Location": 1}, "Number": PEER, "Type": "Status_Report"})
             for part in parts
-        ]  # fmt: skip
+        ]
         assert [e["mr"] for e in sim.wait("submit", PARTS)] == mrs
         assert sim.heard() == [RUSSIAN]
 

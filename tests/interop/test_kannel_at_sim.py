@@ -182,9 +182,16 @@ class Kannel:
     def send(self, to: str, text: str) -> int:
         """sendsms with all reports asked for; the HTTP status."""
         query = {
-            "username": "tester", "password": "foobar", "from": "13013", "to": to, "text": text, "coding": 2,
-            "charset": "UTF-8", "dlr-mask": 31, "dlr-url": f"http://127.0.0.1:{self._web.port}/dlr?type=%d&id=%F",
-        }  # fmt: skip
+            "username": "tester",
+            "password": "foobar",
+            "from": "13013",
+            "to": to,
+            "text": text,
+            "coding": 2,
+            "charset": "UTF-8",
+            "dlr-mask": 31,
+            "dlr-url": f"http://127.0.0.1:{self._web.port}/dlr?type=%d&id=%F",
+        }
         url = f"http://127.0.0.1:{self._send}/cgi-bin/sendsms?{urlencode(query)}"
         with urllib.request.urlopen(url, timeout=30) as answer:
             return int(answer.status)

@@ -106,9 +106,16 @@ class Kannel:
         """sendsms; its HTTP status. All receipts are asked for."""
         dlr = f"http://127.0.0.1:{self.web_port}/dlr?type=%d&id=%F&answer=%A"
         query = {
-            "username": "tester", "password": "foobar", "from": "SHOP", "to": NUMBER, "text": text, "coding": coding,
-            "charset": "UTF-8", "dlr-mask": 31, "dlr-url": dlr,
-        }  # fmt: skip
+            "username": "tester",
+            "password": "foobar",
+            "from": "SHOP",
+            "to": NUMBER,
+            "text": text,
+            "coding": coding,
+            "charset": "UTF-8",
+            "dlr-mask": 31,
+            "dlr-url": dlr,
+        }
         url = f"http://127.0.0.1:{self.send_port}/cgi-bin/sendsms?{urlencode(query)}"
         async with aiohttp.ClientSession() as http, http.get(url) as response:
             return response.status

@@ -69,11 +69,17 @@ async def test_texts_arrive_and_each_part_has_its_receipt(rig: Rig, text: str, u
             if len(parts) > 1 and not use_udhi:
                 sar = {"sar_msg_ref_num": 77, "sar_total_segments": len(parts), "sar_segment_seqnum": number}
             client.send_message(
-                source_addr_ton=smpplib_consts.SMPP_TON_ALNUM, source_addr="SHOP",
-                dest_addr_ton=smpplib_consts.SMPP_TON_INTL, dest_addr_npi=smpplib_consts.SMPP_NPI_ISDN,
-                destination_addr=NUMBER, short_message=part, data_coding=encoding, esm_class=esm_class,
-                registered_delivery=True, **sar,
-            )  # fmt: skip
+                source_addr_ton=smpplib_consts.SMPP_TON_ALNUM,
+                source_addr="SHOP",
+                dest_addr_ton=smpplib_consts.SMPP_TON_INTL,
+                dest_addr_npi=smpplib_consts.SMPP_NPI_ISDN,
+                destination_addr=NUMBER,
+                short_message=part,
+                data_coding=encoding,
+                esm_class=esm_class,
+                registered_delivery=True,
+                **sar,
+            )
         poll(client, lambda: len(sent) == len(parts) and len(received) == len(parts))
         return [pdu.message_id.decode() for pdu in sent], received
 

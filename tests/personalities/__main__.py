@@ -42,9 +42,15 @@ async def _all(wanted: Sequence[str], jobs: int, scale: float) -> list[Row]:
     async def run(name: str) -> Row:
         async with turns:
             process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "tests.personalities", "--one", name, "--scale", str(scale_of(name, scale)),
+                sys.executable,
+                "-m",
+                "tests.personalities",
+                "--one",
+                name,
+                "--scale",
+                str(scale_of(name, scale)),
                 stdout=asyncio.subprocess.PIPE,
-            )  # fmt: skip
+            )
             said, _ = await process.communicate()
         row = Row(**json.loads(said.decode().splitlines()[-1]))
         answers = " ".join(f"{column}={getattr(row, column)}" for column in CHECKED)

@@ -37,12 +37,24 @@ LIMIT_S = 30.0  # for a step, and as much again as the model's own times ask for
 
 #: Pauses of the gateway that are waits for real hardware: in a compressed run they are as short as the model's times.
 PAUSES = [
-    (channel, "QUIET_S"), (channel, "LONE_OK_S"), (finder, "BOOTING_S"), (finder, "SILENT_S"),
-    (init_messages, "NOT_READY_PAUSE_S"), (init_sim, "BUSY_PAUSE_S"), (receiver, "STORE_RETRY_S"),
-    (receiver, "UNPROVED_SWEEP_S"), (session, "UNTOLD_SWEEP_S"), (session, "REGISTRATION_S"),
-    (supervisor, "DISCOVERY_S"), (worker, "MISSING_S"), (worker, "LOCATE_S"), (worker, "FOLLOW_S"),
-    (worker, "RESET_GRACE_S"), (worker, "PATIENT_PAUSE_S"), (worker, "TROUBLE_S"),
-]  # fmt: skip
+    (channel, "QUIET_S"),
+    (channel, "LONE_OK_S"),
+    (finder, "BOOTING_S"),
+    (finder, "SILENT_S"),
+    (init_messages, "NOT_READY_PAUSE_S"),
+    (init_sim, "BUSY_PAUSE_S"),
+    (receiver, "STORE_RETRY_S"),
+    (receiver, "UNPROVED_SWEEP_S"),
+    (session, "UNTOLD_SWEEP_S"),
+    (session, "REGISTRATION_S"),
+    (supervisor, "DISCOVERY_S"),
+    (worker, "MISSING_S"),
+    (worker, "LOCATE_S"),
+    (worker, "FOLLOW_S"),
+    (worker, "RESET_GRACE_S"),
+    (worker, "PATIENT_PAUSE_S"),
+    (worker, "TROUBLE_S"),
+]
 
 
 @dataclass(slots=True)
@@ -186,8 +198,11 @@ class Examination:
         row.profile = info.profile
         identity = modem.personality.identity
         right = (info.manufacturer, info.model, info.imei, info.imsi) == (
-            identity.manufacturer, identity.model, modem.imei, modem.sim.imsi,
-        )  # fmt: skip
+            identity.manufacturer,
+            identity.model,
+            modem.imei,
+            modem.sim.imsi,
+        )
         row.identified = _yes(right)
         if not right:
             row.trouble.append(f"identified as {info.manufacturer} {info.model} {info.imei} {info.imsi}")

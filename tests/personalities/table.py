@@ -13,10 +13,21 @@ MODEMS = Path(__file__).parents[2] / "docs" / "modems.md"
 
 #: Columns: the attribute of a row and the head in the document.
 COLUMNS = {
-    "name": "personality", "identified": "identified", "found": "by itself", "send": "sends", "receive": "receives",
-    "reports": "reports", "reset": "reset", "replug": "replug", "renamed": "renamed", "ready_s": "ready",
-    "reset_s": "after reset", "replug_s": "after replug", "profile": "profile", "oddities": "oddities",
-}  # fmt: skip
+    "name": "personality",
+    "identified": "identified",
+    "found": "by itself",
+    "send": "sends",
+    "receive": "receives",
+    "reports": "reports",
+    "reset": "reset",
+    "replug": "replug",
+    "renamed": "renamed",
+    "ready_s": "ready",
+    "reset_s": "after reset",
+    "replug_s": "after replug",
+    "profile": "profile",
+    "oddities": "oddities",
+}
 #: Those that a compressed run must find the same.
 CHECKED = ("identified", "found", "send", "receive", "reports", "reset", "replug", "renamed", "profile")
 

@@ -25,15 +25,43 @@ COMMANDS = [
 ]
 PIECES = st.sampled_from(
     [
-        b"\r\n", b"\r", b"\n", b"OK\r\n", b"ERROR\r\n", b"0\r", b"4\r\n", b"> ", b">", b"+CMGS: 12",
-        b"+CMTI: \"SM\",1\r\n",
-        b"+CMT: ,4\r\n", b"0004000000\r\n", b"00040", b"00000\r\n", b"+CMGL: 1,1,,4\r\n", b"+CUSD: 0,\"a",
-        b"b\",15\r\n",
-        b"\xff\xfe", b"\x00", b"\x1a", b"\x1b", b"AT+CSQ\r", b"+CSQ: 1", b",2\r\n", b"+CREG: 1\r\n", b"+CREG: 0,1\r\n",
+        b"\r\n",
+        b"\r",
+        b"\n",
+        b"OK\r\n",
+        b"ERROR\r\n",
+        b"0\r",
+        b"4\r\n",
+        b"> ",
+        b">",
+        b"+CMGS: 12",
+        b'+CMTI: "SM",1\r\n',
+        b"+CMT: ,4\r\n",
+        b"0004000000\r\n",
+        b"00040",
+        b"00000\r\n",
+        b"+CMGL: 1,1,,4\r\n",
+        b'+CUSD: 0,"a',
+        b'b",15\r\n',
+        b"\xff\xfe",
+        b"\x00",
+        b"\x1a",
+        b"\x1b",
+        b"AT+CSQ\r",
+        b"+CSQ: 1",
+        b",2\r\n",
+        b"+CREG: 1\r\n",
+        b"+CREG: 0,1\r\n",
         b"RDY\r\n",
-        b"hello", b"+CDS: 4\r\n", b"+CMS ERROR: 38\r\n", b" ", b"\t", b"356938030000013\r\n", b"x" * 5000,
+        b"hello",
+        b"+CDS: 4\r\n",
+        b"+CMS ERROR: 38\r\n",
+        b" ",
+        b"\t",
+        b"356938030000013\r\n",
+        b"x" * 5000,
     ]
-)  # fmt: skip
+)
 STREAMS = st.one_of(st.binary(max_size=300), st.lists(PIECES, max_size=30).map(b"".join))
 
 

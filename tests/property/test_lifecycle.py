@@ -85,9 +85,15 @@ class World(RuleBasedStateMachine):
         number = 1 if self.same_recipient else len(self.accepted) + 1
         more: dict[str, Any] = {"text": LONG, "encoding": "ucs2"} if parts == 3 else {}
         message = self.desk.accept(
-            parts=parts, on_doubt=rule_, validity_s=validity_s, recipient=f"+7916{number:07d}", line=line,
-            send_at=self.desk.now + HOUR if later else None, report=wanted, **more,
-        )  # fmt: skip
+            parts=parts,
+            on_doubt=rule_,
+            validity_s=validity_s,
+            recipient=f"+7916{number:07d}",
+            line=line,
+            send_at=self.desk.now + HOUR if later else None,
+            report=wanted,
+            **more,
+        )
         assert message not in self.accepted
         self.accepted[message] = {"parts": parts, "rule": rule_, "recipient": f"+7916{number:07d}"}
 

@@ -129,8 +129,11 @@ def test_a_time_is_a_time_or_a_value_error(text: str, now: int) -> None:
         pass
 
 
-@given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=600), st.booleans(),
-       st.sampled_from(["payload", "udh"]))  # fmt: skip
+@given(
+    st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=600),
+    st.booleans(),
+    st.sampled_from(["payload", "udh"]),
+)
 def test_an_incoming_text_can_be_read_from_its_pdus(text: str, iso: bool, long: str) -> None:
     found = inbound_messages(sender="1", recipient="2", text=text, data=None, iso=iso, long=long)  # type: ignore[arg-type]
     contents = [read_content(m.data_coding, m.esm_class, m.payload, iso=iso) for m in found]

@@ -33,11 +33,17 @@ def price_rows(account: Account) -> list[Mapping[str, Any]]:
     """One for all numbers, then one for each prefix."""
     return [
         {
-            "type": "prefix" if prefix else "default", "country": "", "country_name": "", "mcc": "", "mnc": "",
-            "prefix": prefix, "price": f"{float(cost):.7f}", "currency": account.currency,
+            "type": "prefix" if prefix else "default",
+            "country": "",
+            "country_name": "",
+            "mcc": "",
+            "mnc": "",
+            "prefix": prefix,
+            "price": f"{float(cost):.7f}",
+            "currency": account.currency,
         }
         for prefix, cost in (("", account.price), *account.prices)
-    ]  # fmt: skip
+    ]
 
 
 def common_price(caller: Caller) -> Answer:
@@ -79,9 +85,15 @@ def received(view: InboxView) -> dict[str, Any]:
     to, at = (view.recipient or view.line).removeprefix("+"), clock(view.received_at)
     text = view.text if view.text is not None else (view.data or b"").hex()
     return {
-        "id": str(view.id), "sender": to, "recipient": to, "phone": view.sender.removeprefix("+"),
-        "text": text, "message": text, "date": at, "time_received": at,
-    }  # fmt: skip
+        "id": str(view.id),
+        "sender": to,
+        "recipient": to,
+        "phone": view.sender.removeprefix("+"),
+        "text": text,
+        "message": text,
+        "date": at,
+        "time_received": at,
+    }
 
 
 def senders(caller: Caller) -> Answer:
@@ -89,9 +101,12 @@ def senders(caller: Caller) -> Answer:
     modems: Sequence[ModemView] = yield ListModems()
     rows = [
         {
-            "id": n, "sender": (modem.number or modem.name).removeprefix("+"), "country": "",
-            "status": "active", "date_created": clock(modem.since),
+            "id": n,
+            "sender": (modem.number or modem.name).removeprefix("+"),
+            "country": "",
+            "status": "active",
+            "date_created": clock(modem.since),
         }
         for n, modem in enumerate(modems, 1)
-    ]  # fmt: skip
+    ]
     return {**described(0), "senders": rows}

@@ -103,9 +103,15 @@ def read_order(document: Any, caller: Caller, *, priced: bool = False) -> Genera
 
 
 def _item(
-    row: Any, document: Mapping[str, Any], common: Mapping[str, Any], template: Submission,
-    modems: Sequence[ModemView], caller: Caller, *, own: bool,
-) -> Generator[Command, Any, Item]:  # fmt: skip
+    row: Any,
+    document: Mapping[str, Any],
+    common: Mapping[str, Any],
+    template: Submission,
+    modems: Sequence[ModemView],
+    caller: Caller,
+    *,
+    own: bool,
+) -> Generator[Command, Any, Item]:
     if not isinstance(row, dict):
         return Item("", error=tables.BAD_MSISDN, reason="This is not an object.")
     reference, error = yield from reference_of(row)

@@ -174,9 +174,14 @@ def viber(caller: Caller, document: Any) -> Answer:
             if isinstance(url, str) and url.strip():
                 extra["callback"] = url.strip()
             submission = Submission(
-                to=to, text=text, validity_s=max(60, seconds), client_ref=f"bsg:{reference}", dialect="bsg",
-                line=line_named(sender, modems), extra=extra,
-            )  # fmt: skip
+                to=to,
+                text=text,
+                validity_s=max(60, seconds),
+                client_ref=f"bsg:{reference}",
+                dialect="bsg",
+                line=line_named(sender, modems),
+                extra=extra,
+            )
             items.append(Item(reference, submission))
     return (yield from _listed(items, caller, "viber"))
 

@@ -43,10 +43,17 @@ def _made_up(record: Record, currency: str) -> Found:
     """Of a message that went out with a test key: delivered the moment it came."""
     at = clock(record.created_at)
     return {
-        **described(0), "id": str(record.id), "msisdn": str(record.data["to"]).removeprefix("+"),
-        "reference": record.key, "time_in": at, "time_sent": at, "time_dr": at,
-        "status": tables.STATES[State.DELIVERED], "price": amount(record.data["cost"]), "currency": currency,
-    }  # fmt: skip
+        **described(0),
+        "id": str(record.id),
+        "msisdn": str(record.data["to"]).removeprefix("+"),
+        "reference": record.key,
+        "time_in": at,
+        "time_sent": at,
+        "time_dr": at,
+        "status": tables.STATES[State.DELIVERED],
+        "price": amount(record.data["cost"]),
+        "currency": currency,
+    }
 
 
 def _number(text: str) -> int | None:

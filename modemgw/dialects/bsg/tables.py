@@ -8,13 +8,39 @@ from modemgw.domain.refusal import RefusalKind
 from modemgw.domain.states import State
 
 (
-    OK, BAD_KEY, BLOCKED, NOT_ENOUGH, BAD_REQUEST, UNKNOWN_ERROR, BAD_TARIFF, BAD_PARAMETERS, NO_MONEY, _, BAD_TIME,
-    TOO_MANY, BATCH,
-) = range(13)  # fmt: skip
+    OK,
+    BAD_KEY,
+    BLOCKED,
+    NOT_ENOUGH,
+    BAD_REQUEST,
+    UNKNOWN_ERROR,
+    BAD_TARIFF,
+    BAD_PARAMETERS,
+    NO_MONEY,
+    _,
+    BAD_TIME,
+    TOO_MANY,
+    BATCH,
+) = range(13)
 (
-    NOT_FOUND, BAD_MSISDN, NO_REFERENCE, REFERENCE_USED, BAD_PAYLOAD, BAD_ORIGINATOR, BAD_BODY, BAD_REFERENCE,
-    BAD_VALIDITY, BAD_TASK, NO_TASK, MSISDN_TWICE, ORIGINATOR_DENIED, DIRECTION_DENIED, BAD_OTP, NO_2WAY, BAD_2WAY,
-) = range(20, 37)  # fmt: skip
+    NOT_FOUND,
+    BAD_MSISDN,
+    NO_REFERENCE,
+    REFERENCE_USED,
+    BAD_PAYLOAD,
+    BAD_ORIGINATOR,
+    BAD_BODY,
+    BAD_REFERENCE,
+    BAD_VALIDITY,
+    BAD_TASK,
+    NO_TASK,
+    MSISDN_TWICE,
+    ORIGINATOR_DENIED,
+    DIRECTION_DENIED,
+    BAD_OTP,
+    NO_2WAY,
+    BAD_2WAY,
+) = range(20, 37)
 
 DESCRIPTIONS: Mapping[int, str] = {
     OK: "No errors",
@@ -67,10 +93,17 @@ INSIDE = frozenset({BAD_MSISDN, NO_REFERENCE, REFERENCE_USED, BAD_REFERENCE, BAD
 #: The same errors of the other two services.
 OTHER_CODES: Mapping[str, Mapping[int, int]] = {
     "sms": {},
-    "hlr": {NOT_FOUND: 60, BAD_MSISDN: 61, NO_REFERENCE: 62, REFERENCE_USED: 63, BAD_PAYLOAD: 64, BAD_REFERENCE: 65,
-            MSISDN_TWICE: 66},
+    "hlr": {
+        NOT_FOUND: 60,
+        BAD_MSISDN: 61,
+        NO_REFERENCE: 62,
+        REFERENCE_USED: 63,
+        BAD_PAYLOAD: 64,
+        BAD_REFERENCE: 65,
+        MSISDN_TWICE: 66,
+    },
     "viber": {NOT_FOUND: 40, BAD_MSISDN: 41, NO_REFERENCE: 42, REFERENCE_USED: 43, BAD_PAYLOAD: 44, BAD_BODY: 45},
-}  # fmt: skip
+}
 
 ERRORS: Mapping[RefusalKind, int] = {
     RefusalKind.UNAUTHORISED: BAD_KEY,

@@ -21,9 +21,19 @@ DEFAULT_CHARSET = "koi8-r"
 
 #: Index of the official libraries' `format` to the flag it stands for.
 FORMATS = {
-    "1": "flash=1", "2": "push=1", "3": "hlr=1", "4": "bin=1", "5": "bin=2", "6": "ping=1", "7": "mms=1",
-    "8": "mail=1", "9": "call=1", "10": "viber=1", "11": "soc=1", "13": "tg=1",
-}  # fmt: skip
+    "1": "flash=1",
+    "2": "push=1",
+    "3": "hlr=1",
+    "4": "bin=1",
+    "5": "bin=2",
+    "6": "ping=1",
+    "7": "mms=1",
+    "8": "mail=1",
+    "9": "call=1",
+    "10": "viber=1",
+    "11": "soc=1",
+    "13": "tg=1",
+}
 
 _WRAPPED = re.compile(r"\[text\](.*?)\[/text\]", re.DOTALL | re.IGNORECASE)
 _TAG = re.compile(r"<[^>]{0,500}>")

@@ -46,11 +46,22 @@ RESULTS: Mapping[str, tuple[str, ...]] = {
     "sendresult": ("id", "balance", "cost", "cnt", "error"),
     "costresult": ("cost", "cnt", "error"),
     "statusresult": (
-        "status", "last_date", "err", "send_date", "phone", "cost", "sender_id", "status_name", "message", "sms_cnt",
-        "operator", "region", "error",
+        "status",
+        "last_date",
+        "err",
+        "send_date",
+        "phone",
+        "cost",
+        "sender_id",
+        "status_name",
+        "message",
+        "sms_cnt",
+        "operator",
+        "region",
+        "error",
     ),
     "balanceresult": ("balance", "error"),
-}  # fmt: skip
+}
 
 #: What a method does: its result, without `error`.
 Method = Callable[[Params, Caller], Generator[Command, Any, Mapping[str, Any]]]

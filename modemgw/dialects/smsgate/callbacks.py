@@ -37,9 +37,13 @@ def _state(view: MessageView, account: Account) -> Sequence[CallbackRequest]:
 def _incoming(view: InboxView, account: Account, url: str) -> CallbackRequest:
     text = view.text if view.text is not None else (view.data or b"").hex()
     fields = {
-        "date": core.shown_time(view.received_at, account), "prefix": "", "text": text, "smsid": str(view.id),
-        "sender": view.sender.lstrip("+"), "receiver": (view.recipient or "").lstrip("+"),
-    }  # fmt: skip
+        "date": core.shown_time(view.received_at, account),
+        "prefix": "",
+        "text": text,
+        "smsid": str(view.id),
+        "sender": view.sender.lstrip("+"),
+        "receiver": (view.recipient or "").lstrip("+"),
+    }
     joined = url + ("&" if "?" in url else "?") + urlencode(fields, errors="replace")
     return CallbackRequest(joined, f"inbox {view.id}", "GET", context={"to": view.sender, "inbox": view.id})
 

@@ -59,9 +59,12 @@ def _state(account: Account, fields: dict[str, str]) -> Steps:
     if fields.get("detail") != "1":
         return _text(row.state)
     values = {
-        "id_sms": row.id, "time_change_state": row.time, "state_sms": row.state, "num_parts": row.parts,
+        "id_sms": row.id,
+        "time_change_state": row.time,
+        "state_sms": row.state,
+        "num_parts": row.parts,
         "price": row.price,
-    }  # fmt: skip
+    }
     # PHP's serialize(): lengths are of octets
     inner = "".join(f's:{len(n)}:"{n}";s:{len(v.encode())}:"{v}";' for n, v in values.items())
     return _text(f"a:{len(values)}:{{{inner}}}")
@@ -79,11 +82,14 @@ def _send(account: Account, fields: dict[str, str], now: int) -> Steps:
             return _text(tables.REPEATED)
     wanted = [
         Wanted(
-            phone, fields.get("text", ""), fields.get("sadr", ""), validity=fields.get("validity_period", ""),
+            phone,
+            fields.get("text", ""),
+            fields.get("sadr", ""),
+            validity=fields.get("validity_period", ""),
             translite=fields.get("translite") == "1",
         )
         for phone in phones
-    ]  # fmt: skip
+    ]
     outcomes = yield from core.send(account, wanted, now)
     ids = [str(one.accepted.id) for one in outcomes if one.accepted is not None]
     return _text(",".join(ids) if ids else outcomes[0].error)
@@ -130,13 +136,17 @@ def _answer(document: dict[str, Any], account: Account, now: int) -> Generator[C
         outcomes = yield from core.send(account, _wanted(document), now)
         return {
             "sms": [
-                {"number_sms": one.wanted.number, "id_sms": str(one.accepted.id), "parts": str(one.accepted.parts),
-                 "action": "send"}
+                {
+                    "number_sms": one.wanted.number,
+                    "id_sms": str(one.accepted.id),
+                    "parts": str(one.accepted.parts),
+                    "action": "send",
+                }
                 if one.accepted is not None
                 else {"number_sms": one.wanted.number, "action": one.error}
                 for one in outcomes
             ]
-        }  # fmt: skip
+        }
     if kind == "state":
         rows = yield from core.states(account, [_string(id) for id in _list(document.get("get_state"))])
         return {
@@ -158,12 +168,17 @@ def _answer(document: dict[str, Any], account: Account, now: int) -> Generator[C
         views = yield from core.incoming(account, _string(time.get("start")), _string(time.get("end")))
         return {
             "sms": [
-                {"id_sms": str(view.id), "date_receive": core.shown_time(view.received_at, account),
-                 "originator": (view.recipient or "").lstrip("+"), "prefix": "", "phone": view.sender.lstrip("+"),
-                 "text": view.text or ""}
+                {
+                    "id_sms": str(view.id),
+                    "date_receive": core.shown_time(view.received_at, account),
+                    "originator": (view.recipient or "").lstrip("+"),
+                    "prefix": "",
+                    "phone": view.sender.lstrip("+"),
+                    "text": view.text or "",
+                }
                 for view in views
             ]
-        }  # fmt: skip
+        }
     raise Wrong(tables.BAD_JSON)
 
 

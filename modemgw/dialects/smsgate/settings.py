@@ -15,9 +15,13 @@ SETTINGS: Mapping[str, Setting] = {
 #: `[account.smsgate]`.
 ACCOUNT_SETTINGS: Mapping[str, Setting] = {
     "tz": Setting(int, 0, "Hours relative to Moscow of all times."),
-    "reply": Setting(str, "async", "What the answer to an incoming message is: a receipt, or a text to send back.",
-                     choices=("async", "sync")),
-}  # fmt: skip
+    "reply": Setting(
+        str,
+        "async",
+        "What the answer to an incoming message is: a receipt, or a text to send back.",
+        choices=("async", "sync"),
+    ),
+}
 
 
 def options_of(account: Account) -> Mapping[str, object]:

@@ -63,9 +63,15 @@ def _status(view: MessageView, account: Account) -> Sequence[CallbackRequest]:
         return ()
     sid, status = message_sid(view.id), tables.STATUSES[view.state]
     fields = {
-        "MessageSid": sid, "SmsSid": sid, "MessageStatus": status, "SmsStatus": status, "To": view.to,
-        "From": sender_of(view) or "", "AccountSid": account_sid(account.login), "ApiVersion": API,
-    }  # fmt: skip
+        "MessageSid": sid,
+        "SmsSid": sid,
+        "MessageStatus": status,
+        "SmsStatus": status,
+        "To": view.to,
+        "From": sender_of(view) or "",
+        "AccountSid": account_sid(account.login),
+        "ApiVersion": API,
+    }
     if service := view.extra.get("service"):
         fields["MessagingServiceSid"] = str(service)
     if (code := tables.error_of(view)) is not None:
@@ -76,11 +82,18 @@ def _status(view: MessageView, account: Account) -> Sequence[CallbackRequest]:
 def _incoming(view: InboxView, account: Account, url: str) -> CallbackRequest:
     sid = inbox_sid(view.id)
     fields = {
-        "MessageSid": sid, "SmsSid": sid, "SmsMessageSid": sid, "AccountSid": account_sid(account.login),
-        "From": view.sender, "To": view.recipient or "",
+        "MessageSid": sid,
+        "SmsSid": sid,
+        "SmsMessageSid": sid,
+        "AccountSid": account_sid(account.login),
+        "From": view.sender,
+        "To": view.recipient or "",
         "Body": view.text if view.text is not None else (view.data or b"").hex(),
-        "NumMedia": "0", "NumSegments": str(view.parts), "ApiVersion": API, "SmsStatus": "received",
-    }  # fmt: skip
+        "NumMedia": "0",
+        "NumSegments": str(view.parts),
+        "ApiVersion": API,
+        "SmsStatus": "received",
+    }
     context = {"to": view.sender, "line": view.line, "from": view.recipient or "", "inbox": view.id}
     return _request(url, f"inbox {view.id}", fields, account, context)
 

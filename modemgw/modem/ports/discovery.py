@@ -37,8 +37,11 @@ class PortRole(StrEnum):
 
 
 _USES: Mapping[PortRole, str] = {
-    PortRole.DIAG: "diagnostics", PortRole.GPS: "GPS", PortRole.AUDIO: "audio", PortRole.IGNORE: "vendor's own",
-}  # fmt: skip
+    PortRole.DIAG: "diagnostics",
+    PortRole.GPS: "GPS",
+    PortRole.AUDIO: "audio",
+    PortRole.IGNORE: "vendor's own",
+}
 
 #: A port that is named by where it is plugged in.
 PLACE = "usb:"
@@ -51,12 +54,25 @@ NEVER_ASKED = frozenset({PortRole.DIAG, PortRole.GPS, PortRole.AUDIO, PortRole.I
 HUAWEI = 0x12D1
 # Huawei tells the use of an interface by its protocol, whatever its number (class ff, subclass 01, 02, 03).
 HUAWEI_ROLES: Mapping[int, PortRole] = {
-    0x01: PortRole.AT2, 0x10: PortRole.AT2, 0x31: PortRole.AT2, 0x61: PortRole.AT2,  # modem
-    0x02: PortRole.AT, 0x12: PortRole.AT, 0x32: PortRole.AT, 0x62: PortRole.AT, 0x72: PortRole.AT,  # PCUI
-    0x03: PortRole.DIAG, 0x13: PortRole.DIAG, 0x33: PortRole.DIAG, 0x63: PortRole.DIAG,
-    0x05: PortRole.GPS, 0x14: PortRole.GPS, 0x35: PortRole.GPS, 0x65: PortRole.GPS,
+    0x01: PortRole.AT2,
+    0x10: PortRole.AT2,
+    0x31: PortRole.AT2,
+    0x61: PortRole.AT2,  # modem
+    0x02: PortRole.AT,
+    0x12: PortRole.AT,
+    0x32: PortRole.AT,
+    0x62: PortRole.AT,
+    0x72: PortRole.AT,  # PCUI
+    0x03: PortRole.DIAG,
+    0x13: PortRole.DIAG,
+    0x33: PortRole.DIAG,
+    0x63: PortRole.DIAG,
+    0x05: PortRole.GPS,
+    0x14: PortRole.GPS,
+    0x35: PortRole.GPS,
+    0x65: PortRole.GPS,
     0x04: PortRole.AUDIO,
-}  # fmt: skip
+}
 _QUALCOMM_DIAG = (0xFF, 0xFF, 0x30)
 
 

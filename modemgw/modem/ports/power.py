@@ -88,9 +88,13 @@ def _run(command: Sequence[str], environment: Mapping[str, str]) -> None:
     with tempfile.TemporaryFile() as output:
         try:
             process = subprocess.Popen(  # noqa: S603 (the operator's own command)
-                list(command), stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
-                start_new_session=True, env={**os.environ, **environment},
-            )  # fmt: skip
+                list(command),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                env={**os.environ, **environment},
+            )
         except OSError as error:
             raise PowerError(f"power_cycle: {command[0]} cannot be run ({error.strerror or error}).") from error
         try:

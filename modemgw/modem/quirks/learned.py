@@ -200,11 +200,14 @@ class LearnedStore:
             "format": _FORMAT,
             "devices": {
                 device.imei: {
-                    "firmware": device.firmware, "model": device.model, "at": device.at, "values": device.values,
+                    "firmware": device.firmware,
+                    "model": device.model,
+                    "at": device.at,
+                    "values": device.values,
                 }
                 for device in self._devices.values()
             },
-        }  # fmt: skip
+        }
         fresh = self.path.with_name(self.path.name + ".new")
         try:
             fresh.unlink(missing_ok=True)  # never through a link that somebody put there: root may be who writes

@@ -132,11 +132,15 @@ class _Resolver(AbstractResolver):
         )
         return [
             ResolveResult(
-                hostname=host, host=str(address[0]), port=int(address[1]), family=kind, proto=proto,
+                hostname=host,
+                host=str(address[0]),
+                port=int(address[1]),
+                family=kind,
+                proto=proto,
                 flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV,
             )
             for kind, _, proto, _, address in found
-        ]  # fmt: skip
+        ]
 
     async def close(self) -> None:
         """End the threads that are idle; one that waits for a name server ends by itself."""

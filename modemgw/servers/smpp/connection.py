@@ -229,9 +229,13 @@ class Connection(asyncio.Protocol):
         """A part of a long message: durable under an id of its own, sent when all have come."""
         data = piece_to_json(piece)
         new = NewPiece(
-            account.id, piece.key, piece.concat.sequence, piece.concat.total, data["octets"],
+            account.id,
+            piece.key,
+            piece.concat.sequence,
+            piece.concat.total,
+            data["octets"],
             self._server.dump(data),
-        )  # fmt: skip
+        )
         conventions = self._conventions
         with _answering(self, asked, Status.ESME_RSUBMITFAIL) as answer:
             self._server.check_recipient(account, piece.submission)
@@ -283,9 +287,7 @@ class Connection(asyncio.Protocol):
         kept = found.extra.get(KEY)
         if found.state is not State.QUEUED or not isinstance(kept, dict):
             raise Refusal(RefusalKind.CONFLICT, f"Message {found.id} is {found.state}.")
-        submission = read_replacement(
-            request, kept, found.encoding == "ucs2", self._conventions, self._server.clock()
-        )  # fmt: skip
+        submission = read_replacement(request, kept, found.encoding == "ucs2", self._conventions, self._server.clock())
         await self._server.desk.replace(account, found.id, replace(submission, to=found.to))
 
     # -- out ----------------------------------------------------------------------------------------------------------

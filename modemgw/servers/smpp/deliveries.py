@@ -189,10 +189,16 @@ class Deliverer:
         if item.kind in _NOT_TOLD:
             return []
         return inbound_messages(
-            sender=item.sender, recipient=item.recipient or "", text=item.text, data=item.data, ports=item.ports,
-            iso=receiver.iso, long="udh" if wording.by_header else "payload", tlvs=receiver.speaks_tlvs,
+            sender=item.sender,
+            recipient=item.recipient or "",
+            text=item.text,
+            data=item.data,
+            ports=item.ports,
+            iso=receiver.iso,
+            long="udh" if wording.by_header else "payload",
+            tlvs=receiver.speaks_tlvs,
             reference=item.id,
-        )  # fmt: skip
+        )
 
     # -- answers ----------------------------------------------------------------------------------------------
 

@@ -72,11 +72,21 @@ def receipts(kind: str, at: int, account_id: int, view: MessageView) -> Iterator
         if not wanted(registered, state):
             continue
         data = {
-            "id": str(message_id), "state": int(state), "error": error_of(state, view), "at": at,
-            "submitted": view.created_at, "src": kept["src"], "dst": kept["dst"], "text": (view.text or "")[:20],
-            "ref": kept.get("ref"), "service": kept.get("service", ""), "hlr": kept.get("kind") == "hlr",
-            "cost": view.cost, "type": _type(kept, view), "parts": view.part_count,
-        }  # fmt: skip
+            "id": str(message_id),
+            "state": int(state),
+            "error": error_of(state, view),
+            "at": at,
+            "submitted": view.created_at,
+            "src": kept["src"],
+            "dst": kept["dst"],
+            "text": (view.text or "")[:20],
+            "ref": kept.get("ref"),
+            "service": kept.get("service", ""),
+            "hlr": kept.get("kind") == "hlr",
+            "cost": view.cost,
+            "type": _type(kept, view),
+            "parts": view.part_count,
+        }
         yield NewDelivery(account_id, "receipt", view.priority, json.dumps(data))
 
 
@@ -86,10 +96,21 @@ def lost_receipt(piece: LostPiece, at: int) -> NewDelivery | None:
     if not wanted(int(kept.get("reg", 0)), MessageState.UNDELIVERABLE):
         return None
     data = {
-        "id": str(piece.id), "state": int(MessageState.UNDELIVERABLE), "error": MISSING_PARTS, "at": at,
-        "submitted": piece.created_at, "src": kept["src"], "dst": kept["dst"], "text": "", "ref": kept.get("ref"),
-        "service": kept.get("service", ""), "hlr": False, "cost": "0", "type": 0, "parts": 0,
-    }  # fmt: skip
+        "id": str(piece.id),
+        "state": int(MessageState.UNDELIVERABLE),
+        "error": MISSING_PARTS,
+        "at": at,
+        "submitted": piece.created_at,
+        "src": kept["src"],
+        "dst": kept["dst"],
+        "text": "",
+        "ref": kept.get("ref"),
+        "service": kept.get("service", ""),
+        "hlr": False,
+        "cost": "0",
+        "type": 0,
+        "parts": 0,
+    }
     return NewDelivery(piece.account_id, "receipt", int(piece.data["priority"]), json.dumps(data))
 
 

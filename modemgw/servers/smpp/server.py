@@ -66,13 +66,19 @@ class SmppServer:
         self.desk = desk
         self.clock = clock
         self.limits = Limits(
-            window=settings.window, deliver_window=settings.deliver_window, bind_s=settings.bind_s,
-            enquire_s=settings.enquire_s, idle_s=settings.idle_s, response_s=settings.response_s,
-        )  # fmt: skip
+            window=settings.window,
+            deliver_window=settings.deliver_window,
+            bind_s=settings.bind_s,
+            enquire_s=settings.enquire_s,
+            idle_s=settings.idle_s,
+            response_s=settings.response_s,
+        )
         self.conventions = Conventions(
-            text_commands=settings.text_commands, hlr_as_ping=settings.hlr == "ping", offset_s=_local_offset_s(),
+            text_commands=settings.text_commands,
+            hlr_as_ping=settings.hlr == "ping",
+            offset_s=_local_offset_s(),
             line_of=self._line_of,
-        )  # fmt: skip
+        )
         self.addresses: list[tuple[str, int]] = []
         self._wording = Wording(
             long_inbound=settings.long_inbound, vendor_tlvs=settings.vendor_tlvs, offset_s=_local_offset_s
@@ -104,10 +110,12 @@ class SmppServer:
                 self.addresses.append(sock.getsockname()[:2])
                 self._servers.append(
                     await loop.create_server(
-                        lambda: Connection(self), sock=sock, ssl=tls,
+                        lambda: Connection(self),
+                        sock=sock,
+                        ssl=tls,
                         ssl_handshake_timeout=settings.bind_s if tls else None,
                     )
-                )  # fmt: skip
+                )
         except BaseException:
             await self.close()
             raise

@@ -33,14 +33,48 @@ LOCKING = {
 SINGLE = {
     TURKISH: {**_EXT, 0x47: "Ğ", 0x49: "İ", 0x53: "Ş", 0x63: "ç", 0x67: "ğ", 0x69: "ı", 0x73: "ş"},
     SPANISH: {
-        **_EXT, 0x09: "ç", 0x41: "Á", 0x49: "Í", 0x4F: "Ó", 0x55: "Ú", 0x61: "á", 0x69: "í", 0x6F: "ó", 0x75: "ú",
+        **_EXT,
+        0x09: "ç",
+        0x41: "Á",
+        0x49: "Í",
+        0x4F: "Ó",
+        0x55: "Ú",
+        0x61: "á",
+        0x69: "í",
+        0x6F: "ó",
+        0x75: "ú",
     },
     PORTUGUESE: {
-        **_EXT, 0x05: "ê", 0x09: "ç", 0x0B: "Ô", 0x0C: "ô", 0x0E: "Á", 0x0F: "á", 0x12: "Φ", 0x13: "Γ", 0x15: "Ω",
-        0x16: "Π", 0x17: "Ψ", 0x18: "Σ", 0x19: "Θ", 0x1F: "Ê", 0x41: "À", 0x49: "Í", 0x4F: "Ó", 0x55: "Ú", 0x5B: "Ã",
-        0x5C: "Õ", 0x61: "Â", 0x69: "í", 0x6F: "ó", 0x75: "ú", 0x7B: "ã", 0x7C: "õ", 0x7F: "â",
+        **_EXT,
+        0x05: "ê",
+        0x09: "ç",
+        0x0B: "Ô",
+        0x0C: "ô",
+        0x0E: "Á",
+        0x0F: "á",
+        0x12: "Φ",
+        0x13: "Γ",
+        0x15: "Ω",
+        0x16: "Π",
+        0x17: "Ψ",
+        0x18: "Σ",
+        0x19: "Θ",
+        0x1F: "Ê",
+        0x41: "À",
+        0x49: "Í",
+        0x4F: "Ó",
+        0x55: "Ú",
+        0x5B: "Ã",
+        0x5C: "Õ",
+        0x61: "Â",
+        0x69: "í",
+        0x6F: "ó",
+        0x75: "ú",
+        0x7B: "ã",
+        0x7C: "õ",
+        0x7F: "â",
     },
-}  # fmt: skip
+}
 
 
 def pack(septets: list[int], skip: int = 0) -> bytes:
@@ -107,9 +141,18 @@ SCTS = bytes.fromhex("62112221540021")  # 2026-11-22 12:45:00 +03:00
 
 
 def deliver(
-    sender: str, text: str = "", *, dcs: int | None = None, udh: bytes = b"", locking: int = 0, single: int = 0,
-    data: bytes | None = None, scts: bytes = SCTS, pid: int = 0, first: int = 0x04,
-) -> bytes:  # fmt: skip
+    sender: str,
+    text: str = "",
+    *,
+    dcs: int | None = None,
+    udh: bytes = b"",
+    locking: int = 0,
+    single: int = 0,
+    data: bytes | None = None,
+    scts: bytes = SCTS,
+    pid: int = 0,
+    first: int = 0x04,
+) -> bytes:
     """SMS-DELIVER (TS 23.040 9.2.2.1). `udh` without its length; None for `dcs` chooses GSM-7 or UCS-2."""
     if single:
         udh = bytes([0x24, 1, single]) + udh

@@ -19,10 +19,32 @@ from typing import Any
 
 from . import codec
 
-ERROR_TEXTS = {3: "operation not allowed", 4: "operation not supported", 302: "operation not allowed",
-               303: "operation not supported", 321: "Invalid memory index", 500: "unknown error"}  # fmt: skip
-_SIM = frozenset({"+CPIN", "+CIMI", "+CCID", "+CNUM", "+CSMS", "+CPMS", "+CNMI", "+CMGS", "+CMGR", "+CMGL", "+CMGD",
-                  "+CSCA", "+CMMS", "+CNMA"})  # fmt: skip
+ERROR_TEXTS = {
+    3: "operation not allowed",
+    4: "operation not supported",
+    302: "operation not allowed",
+    303: "operation not supported",
+    321: "Invalid memory index",
+    500: "unknown error",
+}
+_SIM = frozenset(
+    {
+        "+CPIN",
+        "+CIMI",
+        "+CCID",
+        "+CNUM",
+        "+CSMS",
+        "+CPMS",
+        "+CNMI",
+        "+CMGS",
+        "+CMGR",
+        "+CMGL",
+        "+CMGD",
+        "+CSCA",
+        "+CMMS",
+        "+CNMA",
+    }
+)
 
 
 @dataclass

@@ -16,7 +16,12 @@ STORED_REPORTS = "(0-2),(0,1),(0),(0,2),(0,1)"
 
 PERSONALITIES: dict[str, Habits] = {
     "minimal": Habits(
-        cmee=-1, cnmi_range=None, cnmi_only=frozenset({"2,1,0,1,0"}), csms=(0,), cpms_range=False, memories={"SM": 20},
+        cmee=-1,
+        cnmi_range=None,
+        cnmi_only=frozenset({"2,1,0,1,0"}),
+        csms=(0,),
+        cpms_range=False,
+        memories={"SM": 20},
         refused=frozenset({"+CSMS", "+CGREG", "+CEREG", "+CCID", "+CFUN", "+CMMS"}),
     ),
     "errors in words": Habits(csms=(0,)),
@@ -50,7 +55,7 @@ PERSONALITIES: dict[str, Habits] = {
     "empty SMSC": Habits(sca=""),
     "no SMSC at all": Habits(sca=None),
     "no SMSC, direct": Habits(sca=None, cnmi_range="(0-2),(0,2),(0),(0,1),(0,1)"),
-}  # fmt: skip
+}
 
 TEXTS: dict[str, tuple[str, int]] = {
     "latin": ("Hello, world! @£$ _", 1),

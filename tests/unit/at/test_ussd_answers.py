@@ -42,8 +42,10 @@ def test_a_line_of_a_text_is_not_the_result_of_a_send() -> None:
     parser.payload("00" * 20)
     said = b'\r\n+CUSD: 0,"Top up?\r\nOK\r\nCancel",15\r\n\r\n+CMGS: 7\r\n\r\nOK\r\n'
     assert parser.feed(said) == [
-        Urc("+CUSD", '+CUSD: 0,"Top up?\nOK\nCancel",15'), InfoLine("+CMGS: 7"), Final("OK"),
-    ]  # fmt: skip
+        Urc("+CUSD", '+CUSD: 0,"Top up?\nOK\nCancel",15'),
+        InfoLine("+CMGS: 7"),
+        Final("OK"),
+    ]
 
 
 @pytest.mark.parametrize("text", ["+CUSD: x", "+CUSD:", "+CUSD", '+CUSD: "text"'])
@@ -62,10 +64,16 @@ def test_a_request_is_a_secret() -> None:
 @pytest.mark.parametrize(
     ("error", "helps"),
     [
-        (CommandFailed("ERROR"), True), (CmeError(100), True), (CmeError(258), True), (CmeError(4), True),
-        (CmeError(None, "unknown"), True), (CmeError(30), False), (CmeError(10), False), (CmeError(14), False),
+        (CommandFailed("ERROR"), True),
+        (CmeError(100), True),
+        (CmeError(258), True),
+        (CmeError(4), True),
+        (CmeError(None, "unknown"), True),
+        (CmeError(30), False),
+        (CmeError(10), False),
+        (CmeError(14), False),
     ],
-)  # fmt: skip
+)
 def test_when_another_coding_may_help(error: CommandFailed, helps: bool) -> None:
     assert other_coding_may_help(error) is helps
 
@@ -73,10 +81,12 @@ def test_when_another_coding_may_help(error: CommandFailed, helps: bool) -> None
 @pytest.mark.parametrize(
     ("text", "rings"),
     [
-        ('+CLCC: 1,1,4,0,0,"+7916",145', True), ("+CLCC: 2,1,5,0,0", True), ("+CLCC: 1,1,0,0,0", False),
+        ('+CLCC: 1,1,4,0,0,"+7916",145', True),
+        ("+CLCC: 2,1,5,0,0", True),
+        ("+CLCC: 1,1,0,0,0", False),
         ("+CLCC: 1,0,4,0,0", False),
     ],
-)  # fmt: skip
+)
 def test_whether_a_call_rings(text: str, rings: bool) -> None:
     assert read_ringing(text) is rings
     with pytest.raises(AtResponseError):

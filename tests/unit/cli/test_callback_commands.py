@@ -22,13 +22,23 @@ class Callbacks:
         states = (CallbackState.DONE, CallbackState.FAILED, CallbackState.WAITING)
         self.views = [
             CallbackView(
-                id=n, state=state, format="native", event_id=n, message_id=n if n < 3 else None,
-                inbox_id=None if n < 3 else 9, method="POST", url="https://shop.example/cb?md5=secret",
-                created_at=1_800_000_000_000, due_at=None, ended_at=None, tries=n, status=500 if n == 2 else None,
+                id=n,
+                state=state,
+                format="native",
+                event_id=n,
+                message_id=n if n < 3 else None,
+                inbox_id=None if n < 3 else 9,
+                method="POST",
+                url="https://shop.example/cb?md5=secret",
+                created_at=1_800_000_000_000,
+                due_at=None,
+                ended_at=None,
+                tries=n,
+                status=500 if n == 2 else None,
                 error="The receiver answered 500; 2xx is expected." if n == 2 else None,
             )
             for n, state in enumerate(states, 1)
-        ]  # fmt: skip
+        ]
 
     async def list(
         self, account: Account, *, state: CallbackState | None = None, after: int = 0, limit: int = 100

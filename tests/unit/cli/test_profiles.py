@@ -61,8 +61,9 @@ def test_show_for_programs() -> None:
 def test_show_of_nothing() -> None:
     result = invoke("show", "none")
     assert (result.exit_code, result.stderr) == (
-        Exit.NOT_FOUND, "modemgw: There is no profile none. `modemgw profiles` lists them.\n",
-    )  # fmt: skip
+        Exit.NOT_FOUND,
+        "modemgw: There is no profile none. `modemgw profiles` lists them.\n",
+    )
 
 
 def test_match_refuses_what_is_no_usb_id() -> None:
@@ -140,8 +141,9 @@ def test_everything_wrong_with_the_folder_is_a_complaint(tmp_path: Path) -> None
         load(path)
     lines = [str(complaint) for complaint in broken.value.complaints]
     assert [line.partition(": is no")[0] for line in lines] == [
-        f"line 2: profiles.folder: {one}: one", f"line 2: profiles.folder: {two}: two",
-    ]  # fmt: skip
+        f"line 2: profiles.folder: {one}: one",
+        f"line 2: profiles.folder: {two}: two",
+    ]
 
 
 def test_without_a_folder_there_are_ours(tmp_path: Path) -> None:

@@ -14,10 +14,22 @@ from modemgw.domain.states import State
 
 def message(**changes: Any) -> dict[str, Any]:
     return {
-        "id": 7, "account": "shop", "to": "+79991234567", "state": "queued", "text": "x", "encoding": "gsm7",
-        "part_count": 1, "flash": False, "error": None, "due_at": None, "send_at": None, "expires_at": None,
-        "report": True, "on_doubt": "hold", "events": [],
-    } | changes  # fmt: skip
+        "id": 7,
+        "account": "shop",
+        "to": "+79991234567",
+        "state": "queued",
+        "text": "x",
+        "encoding": "gsm7",
+        "part_count": 1,
+        "flash": False,
+        "error": None,
+        "due_at": None,
+        "send_at": None,
+        "expires_at": None,
+        "report": True,
+        "on_doubt": "hold",
+        "events": [],
+    } | changes
 
 
 @pytest.mark.parametrize(
@@ -98,12 +110,15 @@ SEARCHING = modem("a", "searching", "Network: searching for a network.")
 WAITS = [
     ({}, [], "There is no modem to send it."),
     ({}, [SEARCHING, modem("b", "ready")], "Ready to take it: b."),
-    ({}, [SEARCHING, modem("b", "absent")], "No line is ready to take it: a is searching (Network: searching for a "
-                                            "network); b is absent."),
+    (
+        {},
+        [SEARCHING, modem("b", "absent")],
+        "No line is ready to take it: a is searching (Network: searching for a network); b is absent.",
+    ),
     ({"modem": "a"}, [SEARCHING, modem("b", "ready")], "It must go through a, as was asked for. No line is ready"),
     ({"modem": "a", "parts": [SENT_PART]}, [modem("a", "ready")], "It must go through a, as its other parts did."),
     ({"modem": "c"}, [SEARCHING], "It must go through c, and there is no such modem now."),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("changes", "modems", "says"), WAITS)

@@ -65,8 +65,11 @@ async def test_statuses_by_reference_and_by_list(serve_dialect: Serve) -> None:
     assert (found["status"], found["time_dr"]) == ("delivered", "2027-01-15 08:00:00")
     listed = await ask(rig, "POST /rest/sms/getStatus", {"ids": ["1", 9, "x", None]})
     assert [(item["error"], item.get("external_id")) for item in listed["result"]] == [
-        (0, "abc"), (20, None), (20, None), (20, None),
-    ]  # fmt: skip
+        (0, "abc"),
+        (20, None),
+        (20, None),
+        (20, None),
+    ]
 
 
 @pytest.mark.parametrize("key", ["test_1234", "test_key-of-test"])
@@ -148,15 +151,27 @@ async def test_v2(serve_dialect: Serve) -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        b"", b"\x00\xff", b"[" * 200_000, b'{"a":' * 50_000, b"null", b"5", b'"x"', b"[null]", b"[[]]", b"{}", b"[{}]",
-        b'{"destination": ["phone"]}', b'{"destination": "phones", "phones": {}}',
+        b"",
+        b"\x00\xff",
+        b"[" * 200_000,
+        b'{"a":' * 50_000,
+        b"null",
+        b"5",
+        b'"x"',
+        b"[null]",
+        b"[[]]",
+        b"{}",
+        b"[{}]",
+        b'{"destination": ["phone"]}',
+        b'{"destination": "phones", "phones": {}}',
         b'{"destination": "phones", "originator": "a", "body": "x", "phones": [5, null, [], "x"]}',
         b'{"destination": "phone", "msisdn": {}, "originator": [], "body": 5, "reference": {}}',
         b'{"destination": "phone", "msisdn": "\\u0000", "originator": "a", "body": "\\ud800", "reference": "a"}',
         b'{"destination": "phone", "msisdn": 1e400, "originator": "a", "body": "x"}',
-        b'{"ids": [[], {}, 1e999, "\\ud800", true]}', b'{"messages": [null, 5, {"to": 5}, {"to": [5]}]}',
+        b'{"ids": [[], {}, 1e999, "\\ud800", true]}',
+        b'{"messages": [null, 5, {"to": 5}, {"to": [5]}]}',
     ],
-)  # fmt: skip
+)
 async def test_hostile(serve_dialect: Serve, path: str, body: bytes) -> None:
     rig = await serve_dialect(DIALECT, account=ALLOWED)
     answer = await ask(rig, f"POST /rest/{path}", body)

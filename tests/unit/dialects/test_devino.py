@@ -240,11 +240,24 @@ async def test_a_gateway_that_takes_nothing_is_code_8(rig: DialectRig) -> None:
 
 
 HOSTILE = [
-    b"\0" * 50, b"&" * 50_000, b"a" * 100_000, b"%" * 1000, b"=&=&=", b"\xff\xfe=\xff", b"[" * 100_000, b"{}", b"null",
-    b'{"login":' * 20_000, b'{"login":"shop","login":"x","password":["s3cret"]}', b"login=x&login=shop&password=s3cret",
-    b'{"data":"\\ud800"}', b"1e999999",
-    b'{"data":' + b"9" * 10_000 + b"}", b"<!DOCTYPE x [<!ENTITY a 'b'>]><x>&a;</x>", b"&".join([b"data=x"] * 20_000),
-]  # fmt: skip
+    b"\0" * 50,
+    b"&" * 50_000,
+    b"a" * 100_000,
+    b"%" * 1000,
+    b"=&=&=",
+    b"\xff\xfe=\xff",
+    b"[" * 100_000,
+    b"{}",
+    b"null",
+    b'{"login":' * 20_000,
+    b'{"login":"shop","login":"x","password":["s3cret"]}',
+    b"login=x&login=shop&password=s3cret",
+    b'{"data":"\\ud800"}',
+    b"1e999999",
+    b'{"data":' + b"9" * 10_000 + b"}",
+    b"<!DOCTYPE x [<!ENTITY a 'b'>]><x>&a;</x>",
+    b"&".join([b"data=x"] * 20_000),
+]
 
 
 @pytest.mark.parametrize("kind", ["application/x-www-form-urlencoded", "application/json", "multipart/form-data", ""])

@@ -157,8 +157,10 @@ async def test_a_gateway_that_stops(rig: DialectRig) -> None:
 
 
 def test_a_disk_that_is_full_is_a_queue_that_is_full() -> None:
-    for error, status in ((OSError("database or disk is full"), Operation.MESSAGE_QUEUE_FULL),
-                          (OSError("disk I/O error"), Operation.DATABASE_OFFLINE)):  # fmt: skip
+    for error, status in (
+        (OSError("database or disk is full"), Operation.MESSAGE_QUEUE_FULL),
+        (OSError("disk I/O error"), Operation.DATABASE_OFFLINE),
+    ):
         refusal = Refusal(RefusalKind.UNAVAILABLE, f"The message was not accepted: {_explain(error)}")
         assert tables.operation_of(refusal) is status
 
@@ -183,10 +185,18 @@ BOMB = (
 @pytest.mark.parametrize(
     "body",
     [
-        "", "\0", "<", "<a/>", BOMB, "<Envelope><Body/></Envelope>", "<Envelope><Body><DropAll/></Body></Envelope>",
-        "<a>" * 50_000, '<?xml version="1.0" encoding="nonsense"?><a/>', '{"a":1}',
+        "",
+        "\0",
+        "<",
+        "<a/>",
+        BOMB,
+        "<Envelope><Body/></Envelope>",
+        "<Envelope><Body><DropAll/></Body></Envelope>",
+        "<a>" * 50_000,
+        '<?xml version="1.0" encoding="nonsense"?><a/>',
+        '{"a":1}',
     ],
-)  # fmt: skip
+)
 async def test_hostile_xml(rig: DialectRig, body: str) -> None:
     async with rig.http.post("/webservice.asmx", data=body.encode()) as response:
         assert response.status == 500

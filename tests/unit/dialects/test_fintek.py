@@ -223,8 +223,13 @@ def test_bad_sends(send: Any, code: str) -> None:
 
 def test_placeholders() -> None:
     assert fill("{{a}} {{ a }} {{b}} {a} {{{a}}}", {"a": "{{b}}", "c": "x"}) == "{{b}} {{b}} {{b}} {a} {{{b}}}"
-    (letter,) = letters_of({"text_male": "{{first_name}} {{n}}", "fields": {"fields": "first name", "m": "n"},
-                            "users": [{"phone": 79281706700, "first_name": "А", "n": 5}]})  # fmt: skip
+    (letter,) = letters_of(
+        {
+            "text_male": "{{first_name}} {{n}}",
+            "fields": {"fields": "first name", "m": "n"},
+            "users": [{"phone": 79281706700, "first_name": "А", "n": 5}],
+        }
+    )
     assert (letter.phone, letter.text) == ("79281706700", "А 5")
 
 
@@ -268,16 +273,28 @@ async def test_the_manuals_markup_around_a_body_is_stripped(client: Client) -> N
 @pytest.mark.parametrize(
     "body",
     [
-        b"", b"\x00", b"\xff\xfe", b"[" * 200_000, b'{"send":' * 20_000, b"[]", b"5", b"null", b"{}", b'"send"',
-        b'{"send": {}, "balance": ["rub"], "route": "ds"}', b'{"balance": [], "route": "ds"}',
-        b'{"balance": [5], "route": "ds"}', b'{"send": NaN, "route": "ds"}', b'{"ttl": ' + b"9" * 5000 + b"}",
+        b"",
+        b"\x00",
+        b"\xff\xfe",
+        b"[" * 200_000,
+        b'{"send":' * 20_000,
+        b"[]",
+        b"5",
+        b"null",
+        b"{}",
+        b'"send"',
+        b'{"send": {}, "balance": ["rub"], "route": "ds"}',
+        b'{"balance": [], "route": "ds"}',
+        b'{"balance": [5], "route": "ds"}',
+        b'{"send": NaN, "route": "ds"}',
+        b'{"ttl": ' + b"9" * 5000 + b"}",
         b'{"send": {"text_male": "\\ud800", "users": [{"phone": "+79281706700"}]}, "route": "ds"}',
         b'{"send": {"text_male": "x", "users": [{"phone": "\\u0000"}]}, "route": "ds"}',
         b'{"send": {"text_male": "x", "users": [{"phone": 1e400}]}, "route": "ds"}',
         b'{"route": "\\ud800\\u0000", "balance": ["rub"]}',
         b"<?xml version='1.0'?><!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>",
     ],
-)  # fmt: skip
+)
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT"])
 async def test_hostile(client: Client, body: bytes, method: str) -> None:
     status, answer = await client.raw(body, method)

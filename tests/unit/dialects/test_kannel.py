@@ -108,9 +108,12 @@ async def test_fields(serve_dialect: Serve, query: dict[str, Any], expected: dic
 async def test_x_kannel_headers_and_several_numbers(serve_dialect: Serve) -> None:
     rig = await serve_dialect(DIALECT)
     headers = {
-        "Content-Type": "text/plain; charset=windows-1251", "X-Kannel-Username": "shop",
-        "X-Kannel-Password": "s3cret", "X-Kannel-To": "79161234567 79161234568 79161234567", "X-Kannel-From": "S",
-    }  # fmt: skip
+        "Content-Type": "text/plain; charset=windows-1251",
+        "X-Kannel-Username": "shop",
+        "X-Kannel-Password": "s3cret",
+        "X-Kannel-To": "79161234567 79161234568 79161234567",
+        "X-Kannel-From": "S",
+    }
     async with rig.http.post("/cgi-bin/sendsms", data="Да".encode("cp1251"), headers=headers) as response:
         assert response.status == 202
     assert [(m.to, m.text) for m in await rig.messages()] == [("+79161234567", "Да"), ("+79161234568", "Да")]
@@ -184,10 +187,16 @@ def test_what_comes_in_cannot_break_the_url() -> None:
 @pytest.mark.parametrize(
     ("state", "mask", "told"),
     [
-        (State.SENT, 31, "8"), (State.SENT, 3, None), (State.DELIVERED, 1, "1"), (State.DELIVERED, 2, None),
-        (State.REJECTED, 2, "16"), (State.REJECTED, 16, "16"), (State.REJECTED, 1, None), (State.EXPIRED, 3, "2"),
+        (State.SENT, 31, "8"),
+        (State.SENT, 3, None),
+        (State.DELIVERED, 1, "1"),
+        (State.DELIVERED, 2, None),
+        (State.REJECTED, 2, "16"),
+        (State.REJECTED, 16, "16"),
+        (State.REJECTED, 1, None),
+        (State.EXPIRED, 3, "2"),
     ],
-)  # fmt: skip
+)
 async def test_the_mask_chooses(serve_dialect: Serve, state: State, mask: int, told: str | None) -> None:
     rig = await serve_dialect(DIALECT, account=ACCOUNT)
     await send(rig, text="x", **{"dlr-mask": mask, "dlr-url": f"{URL}/d?%d&%A"})

@@ -34,15 +34,21 @@ def test_a_message_as_v1_has_it() -> None:
     expected = views.message(MESSAGE, ())
     del expected["events"]
     assert body == {
-        "event_id": 5, "kind": "message.delivered", "at": "2016-10-18T12:34:12.000Z", "message": expected,
-    }  # fmt: skip
+        "event_id": 5,
+        "kind": "message.delivered",
+        "at": "2016-10-18T12:34:12.000Z",
+        "message": expected,
+    }
 
 
 def test_an_incoming_message_as_v1_has_it() -> None:
     body = told(Occurrence("inbox", 6, AT, inbox=INBOX, event="inbox.received"))
     assert body == {
-        "event_id": 6, "kind": "inbox.received", "at": "2016-10-18T12:34:12.000Z", "inbox": views.inbox_item(INBOX),
-    }  # fmt: skip
+        "event_id": 6,
+        "kind": "inbox.received",
+        "at": "2016-10-18T12:34:12.000Z",
+        "inbox": views.inbox_item(INBOX),
+    }
 
 
 def test_it_goes_to_the_account_or_where_the_message_says() -> None:

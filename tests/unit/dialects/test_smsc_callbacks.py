@@ -25,16 +25,50 @@ URL = "http://shop.example/handler.php"
 TEXT = "Да, приеду & привезу 100% + чай <b>"
 
 MESSAGE = MessageView(
-    id=7, account="shop", state=State.DELIVERED, to="+79161234567", text="Hi", data=None, encoding="gsm7",
-    part_count=2, flash=False, priority=0, client_ref=None, line=None, report=True, on_doubt=OnDoubt.HOLD,
-    dialect="smsc", extra={"sender": "SHOP", "ref": "138"}, created_at=AT - 9000, updated_at=AT, send_at=None,
-    expires_at=None, due_at=None, error=None, error_code=None, st=0, cost="2.40",
-)  # fmt: skip
+    id=7,
+    account="shop",
+    state=State.DELIVERED,
+    to="+79161234567",
+    text="Hi",
+    data=None,
+    encoding="gsm7",
+    part_count=2,
+    flash=False,
+    priority=0,
+    client_ref=None,
+    line=None,
+    report=True,
+    on_doubt=OnDoubt.HOLD,
+    dialect="smsc",
+    extra={"sender": "SHOP", "ref": "138"},
+    created_at=AT - 9000,
+    updated_at=AT,
+    send_at=None,
+    expires_at=None,
+    due_at=None,
+    error=None,
+    error_code=None,
+    st=0,
+    cost="2.40",
+)
 
 INBOX = InboxView(
-    id=12, line="a", sender="+79161234567", recipient="+79990000001", text=TEXT, kind=InboxKind.TEXT, data=None,
-    received_at=AT, scts=AT - 2000, scts_offset_s=10_800, parts=1, missing=(), complete=True, ports=None, pdus=(),
-)  # fmt: skip
+    id=12,
+    line="a",
+    sender="+79161234567",
+    recipient="+79990000001",
+    text=TEXT,
+    kind=InboxKind.TEXT,
+    data=None,
+    received_at=AT,
+    scts=AT - 2000,
+    scts_offset_s=10_800,
+    parts=1,
+    missing=(),
+    complete=True,
+    ports=None,
+    pdus=(),
+)
 
 
 def account(query: str = "", **options: Any) -> Account:
@@ -72,9 +106,17 @@ def test_a_status_is_json() -> None:
     request = status(account("fmt=3"))
     assert request.headers == {"Content-Type": "application/json"}
     assert json.loads(request.body) == {
-        "id": 138, "phone": "79161234567", "status": 1, "time": "18.10.2016 15:34:12", "ts": 1476794052, "err": 0,
-        "cnt": 2, "cost": "2.40", "sender": "SHOP", "type": 0,
-    }  # fmt: skip
+        "id": 138,
+        "phone": "79161234567",
+        "status": 1,
+        "time": "18.10.2016 15:34:12",
+        "ts": 1476794052,
+        "err": 0,
+        "cnt": 2,
+        "cost": "2.40",
+        "sender": "SHOP",
+        "type": 0,
+    }
 
 
 def test_a_status_is_xml() -> None:
@@ -82,9 +124,17 @@ def test_a_status_is_xml() -> None:
     assert request.headers == {"Content-Type": "text/xml; charset=windows-1251"}
     root = ElementTree.fromstring(request.body)
     assert {child.tag: child.text for child in root} == {
-        "id": "138", "phone": "79161234567", "status": "1", "time": "18.10.2016 15:34:12", "ts": "1476794052",
-        "err": "0", "cnt": "2", "cost": "2.40", "sender": "SHOP", "type": "0",
-    }  # fmt: skip
+        "id": "138",
+        "phone": "79161234567",
+        "status": "1",
+        "time": "18.10.2016 15:34:12",
+        "ts": "1476794052",
+        "err": "0",
+        "cnt": "2",
+        "cost": "2.40",
+        "sender": "SHOP",
+        "type": "0",
+    }
 
 
 @pytest.mark.parametrize(

@@ -24,11 +24,43 @@ WORDS = (
 )
 NAMES = WORDS.split()
 VALUES = (
-    b"", b"0", b"1", b"2", b"3", b"-1", b"79991234567", b"+79991234567,8999", b"G1", b"G999,", b"0605040B8423F0DEAD",
-    b"http://a.ru\nx", b"abc", b"\xff\xfe", "Привет".encode(), "Привет".encode("cp1251"), b"x\n~~~\npid: FF, dcs: 1",
-    b"utf-8", b"koi8-r", b"01.01.2027", b"99.99.9999", b"0101301200", b"01800003600", b"+90", b"9-18", b"24:00",
-    b"1e400", b"\0", b"9" * 40, "²".encode(), "٣".encode(), b"__PING__", b"]]><!--", b"x" * 3000, b"NaN", b"Infinity",
-)  # fmt: skip
+    b"",
+    b"0",
+    b"1",
+    b"2",
+    b"3",
+    b"-1",
+    b"79991234567",
+    b"+79991234567,8999",
+    b"G1",
+    b"G999,",
+    b"0605040B8423F0DEAD",
+    b"http://a.ru\nx",
+    b"abc",
+    b"\xff\xfe",
+    "Привет".encode(),
+    "Привет".encode("cp1251"),
+    b"x\n~~~\npid: FF, dcs: 1",
+    b"utf-8",
+    b"koi8-r",
+    b"01.01.2027",
+    b"99.99.9999",
+    b"0101301200",
+    b"01800003600",
+    b"+90",
+    b"9-18",
+    b"24:00",
+    b"1e400",
+    b"\0",
+    b"9" * 40,
+    "²".encode(),
+    "٣".encode(),
+    b"__PING__",
+    b"]]><!--",
+    b"x" * 3000,
+    b"NaN",
+    b"Infinity",
+)
 
 
 async def test_every_command_with_anything(serve_dialect: Callable[..., Awaitable[DialectRig]]) -> None:

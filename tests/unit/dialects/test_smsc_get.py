@@ -66,10 +66,29 @@ async def test_messages(client: Client) -> None:
     found = await client.json("get", get_messages=1)
     assert [item["int_id"] for item in found] == [2, 1]
     assert list(found[0]) == [
-        "status", "last_date", "last_timestamp", "flag", "err", "send_date", "send_timestamp", "phone", "cost",
-        "sender_id", "status_name", "message", "mccmnc", "country", "operator", "region", "type", "id", "int_id",
-        "sms_cnt", "format", "crc",
-    ]  # fmt: skip
+        "status",
+        "last_date",
+        "last_timestamp",
+        "flag",
+        "err",
+        "send_date",
+        "send_timestamp",
+        "phone",
+        "cost",
+        "sender_id",
+        "status_name",
+        "message",
+        "mccmnc",
+        "country",
+        "operator",
+        "region",
+        "type",
+        "id",
+        "int_id",
+        "sms_cnt",
+        "format",
+        "crc",
+    ]
     assert (found[1]["id"], found[1]["message"], found[1]["sender_id"]) == (33, "Привет", "SHOP")
     for filters, ids in (
         ({"prev_id": 2}, [1]),

@@ -12,26 +12,54 @@ from modemgw.dialects.smsc.mail import MailError, MailReply, accepts, answer_mai
 
 BODIES = [
     # official python 2.0, php
-    ("demo:p@ss w:5:0101301200:0,1,ME:79991234567:test2",
-     {"login": "demo", "psw": "p@ss w", "id": "5", "time": "0101301200", "translit": "0", "flash": "1",
-      "sender": "ME", "phones": "79991234567", "mes": "test2"}),
+    (
+        "demo:p@ss w:5:0101301200:0,1,ME:79991234567:test2",
+        {
+            "login": "demo",
+            "psw": "p@ss w",
+            "id": "5",
+            "time": "0101301200",
+            "translit": "0",
+            "flash": "1",
+            "sender": "ME",
+            "phones": "79991234567",
+            "mes": "test2",
+        },
+    ),
     # official perl 1.6: only translit and format, a colon in the text
-    ("demo:pw:::,1:79991234567:test: 1",
-     {"login": "demo", "psw": "pw", "flash": "1", "phones": "79991234567", "mes": "test: 1"}),
+    (
+        "demo:pw:::,1:79991234567:test: 1",
+        {"login": "demo", "psw": "pw", "flash": "1", "phones": "79991234567", "mes": "test: 1"},
+    ),
     # meteor
-    ("demo:pw:::1,,,:79991234567:hi",
-     {"login": "demo", "psw": "pw", "translit": "1", "phones": "79991234567", "mes": "hi"}),
+    (
+        "demo:pw:::1,,,:79991234567:hi",
+        {"login": "demo", "psw": "pw", "translit": "1", "phones": "79991234567", "mes": "hi"},
+    ),
     # time zone, all four options, a text of two lines
-    ("demo:pw:7:0101301200,-2:0,0,Shop,0:79991234567,79991234568:one\ntwo: three",
-     {"login": "demo", "psw": "pw", "id": "7", "time": "0101301200", "tz": "-2", "translit": "0",
-      "sender": "Shop", "phones": "79991234567,79991234568", "mes": "one\ntwo: three"}),
+    (
+        "demo:pw:7:0101301200,-2:0,0,Shop,0:79991234567,79991234568:one\ntwo: three",
+        {
+            "login": "demo",
+            "psw": "pw",
+            "id": "7",
+            "time": "0101301200",
+            "tz": "-2",
+            "translit": "0",
+            "sender": "Shop",
+            "phones": "79991234567,79991234568",
+            "mes": "one\ntwo: three",
+        },
+    ),
     # a list: no phones
-    ("demo:pw:::,,,::79991234567:one\n79991234568:two",
-     {"login": "demo", "psw": "pw", "list": "79991234567:one\n79991234568:two"}),
+    (
+        "demo:pw:::,,,::79991234567:one\n79991234568:two",
+        {"login": "demo", "psw": "pw", "list": "79991234567:one\n79991234568:two"},
+    ),
     # an API key in the place of the password
     (":the-key::::79991234567:hi", {"apikey": "the-key", "phones": "79991234567", "mes": "hi"}),
     ("demo:pw:::,6:79991234567:", {"login": "demo", "psw": "pw", "ping": "1", "phones": "79991234567"}),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("body", "fields"), BODIES)
@@ -46,20 +74,27 @@ def test_what_is_no_request_is_refused(body: str) -> None:
 
 
 MAILS = [
-    ("Content-Type: text/plain; charset=utf-8\r\n\r\ndemo:pw::::7999:Привет\r\n".encode(),
-     "demo:pw::::7999:Привет"),
+    ("Content-Type: text/plain; charset=utf-8\r\n\r\ndemo:pw::::7999:Привет\r\n".encode(), "demo:pw::::7999:Привет"),
     ("Subject: x\r\n\r\ndemo:pw::::7999:Привет".encode("koi8-r"), "demo:pw::::7999:Привет"),
-    ("Content-Type: text/plain; charset=windows-1251\r\n\r\ndemo:pw::::7999:Привет".encode("cp1251"),
-     "demo:pw::::7999:Привет"),
-    (b"Content-Type: text/html; charset=utf-8\r\n\r\n<p>Hi</p><b>[text]demo:pw::::7999:<i>x</i>[/text]</b>",
-     "demo:pw::::7999:x"),
-    (b"Content-Type: text/plain\r\nContent-Transfer-Encoding: base64\r\n\r\nZGVtbzpwdzo6Ojo3OTk5Ong=",
-     "demo:pw::::7999:x"),
-    (b"Content-Type: multipart/alternative; boundary=b\r\n\r\n--b\r\nContent-Type: text/plain\r\n\r\n"
-     b"demo:pw::::7999:plain\r\n--b\r\nContent-Type: text/html\r\n\r\n<p>html</p>\r\n--b--\r\n",
-     "demo:pw::::7999:plain"),
+    (
+        "Content-Type: text/plain; charset=windows-1251\r\n\r\ndemo:pw::::7999:Привет".encode("cp1251"),
+        "demo:pw::::7999:Привет",
+    ),
+    (
+        b"Content-Type: text/html; charset=utf-8\r\n\r\n<p>Hi</p><b>[text]demo:pw::::7999:<i>x</i>[/text]</b>",
+        "demo:pw::::7999:x",
+    ),
+    (
+        b"Content-Type: text/plain\r\nContent-Transfer-Encoding: base64\r\n\r\nZGVtbzpwdzo6Ojo3OTk5Ong=",
+        "demo:pw::::7999:x",
+    ),
+    (
+        b"Content-Type: multipart/alternative; boundary=b\r\n\r\n--b\r\nContent-Type: text/plain\r\n\r\n"
+        b"demo:pw::::7999:plain\r\n--b\r\nContent-Type: text/html\r\n\r\n<p>html</p>\r\n--b--\r\n",
+        "demo:pw::::7999:plain",
+    ),
     (b"Content-Type: text/plain; charset=no-such\r\n\r\ndemo:pw::::7999:x", "demo:pw::::7999:x"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("mail", "text"), MAILS)
@@ -74,9 +109,16 @@ def test_a_mail_without_a_text_is_refused() -> None:
 
 @pytest.mark.parametrize(
     ("address", "taken"),
-    [("send@send.smsc.ru", True), ("SEND@localhost", True), ("<send@x>", True), ("send", False), ("root@x", False),
-     ("send@", False), ("sender@x", False)],
-)  # fmt: skip
+    [
+        ("send@send.smsc.ru", True),
+        ("SEND@localhost", True),
+        ("<send@x>", True),
+        ("send", False),
+        ("root@x", False),
+        ("send@", False),
+        ("sender@x", False),
+    ],
+)
 def test_only_mail_for_send_is_taken(address: str, taken: bool) -> None:
     assert accepts(address) is taken
 
@@ -86,11 +128,13 @@ def test_only_mail_for_send_is_taken(address: str, taken: bool) -> None:
     [
         (b"OK - 1 SMS, ID - 7", MailReply(250, "2.0.0 OK - 1 SMS, ID - 7")),
         (b"ERROR = 2 (authorise error)", MailReply(535, "5.7.8 ERROR = 2 (authorise error)")),
-        (b"ERROR = 9 (duplicate request, wait a minute)",
-         MailReply(450, "4.7.1 ERROR = 9 (duplicate request, wait a minute)")),
+        (
+            b"ERROR = 9 (duplicate request, wait a minute)",
+            MailReply(450, "4.7.1 ERROR = 9 (duplicate request, wait a minute)"),
+        ),
         (b"ERROR = 7 (invalid number), ID - 1", MailReply(550, "5.6.0 ERROR = 7 (invalid number), ID - 1")),
     ],
-)  # fmt: skip
+)
 def test_the_answer_of_send_php_becomes_that_of_smtp(answer: bytes, reply: MailReply) -> None:
     seen: list[WireRequest] = []
 

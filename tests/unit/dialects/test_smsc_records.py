@@ -52,17 +52,32 @@ async def test_templates_are_each_account_s_own(client: Client) -> None:
 async def test_contacts_as_smsc_java_keeps_them(client: Client) -> None:
     assert await client.error("phones", get=1) == 3
     data: dict[str, Any] = {
-        "name": "Java-phone", "fnm": "first", "mnm": "middle", "lnm": "last", "bd": "17.07.1983", "cmt": "note",
-        "tags": "a, b", "pho": "77014541882,79050533678", "myid": 100500,
-    }  # fmt: skip
+        "name": "Java-phone",
+        "fnm": "first",
+        "mnm": "middle",
+        "lnm": "last",
+        "bd": "17.07.1983",
+        "cmt": "note",
+        "tags": "a, b",
+        "pho": "77014541882,79050533678",
+        "myid": 100500,
+    }
     assert (await client.json("phones", add=1, phone="79050533578", **data))["id"]
     [found] = await client.json("phones", get=1)
     # its mapper refuses names that it does not know
     assert found == {
-        "id": 100500, "name": "Java-phone", "phone": "79050533578", "group": "0", "first_name": "first",
-        "last_name": "last", "middle_name": "middle", "birthday": "17.07.1983", "comments": "note", "tags": "a, b",
+        "id": 100500,
+        "name": "Java-phone",
+        "phone": "79050533578",
+        "group": "0",
+        "first_name": "first",
+        "last_name": "last",
+        "middle_name": "middle",
+        "birthday": "17.07.1983",
+        "comments": "note",
+        "tags": "a, b",
         "phone_other": "77014541882,79050533678",
-    }  # fmt: skip
+    }
     assert await client.json("phones", chg=1, phone="79050533578", name="B", cmt="") == OK
     assert await client.json("phones", chg=1, phone="79050533578", new_phone="89050533678") == OK
     [found] = await client.json("phones", get=1, fio="LAST")
@@ -181,8 +196,15 @@ async def test_the_rest_of_the_inventory(client: Client) -> None:
         {"phone": "79990000002", "name": "b", "operator": "MTS RUS", "cost": "0"},
     ]
     for command, parameter, code in (
-        ("receive_phones", "buy", 5), ("users", "get", 3), ("users", "add", 5), ("tinyurls", "get", 3),
-        ("documents", "get", 3), ("op_templates", "add", 5), ("ping", "get", 3), ("wait_call", "phone", 8),
-        ("get_mnp", "x", 3), ("hlr_everything", "x", 1),
-    ):  # fmt: skip
+        ("receive_phones", "buy", 5),
+        ("users", "get", 3),
+        ("users", "add", 5),
+        ("tinyurls", "get", 3),
+        ("documents", "get", 3),
+        ("op_templates", "add", 5),
+        ("ping", "get", 3),
+        ("wait_call", "phone", 8),
+        ("get_mnp", "x", 3),
+        ("hlr_everything", "x", 1),
+    ):
         assert await client.error(command, **{parameter: 1}) == code, command

@@ -63,8 +63,12 @@ async def test_methods(rig: DialectRig) -> None:
 async def test_errors(rig: DialectRig) -> None:
     assert (await call(rig, "get_balance", login="shop", psw="wrong"))["error"] == "2"
     assert (await call(rig, "send_sms", **AUTH, phones="x", mes="x", id=5)) == {
-        "id": "5", "balance": None, "cost": None, "cnt": None, "error": "7",
-    }  # fmt: skip
+        "id": "5",
+        "balance": None,
+        "cost": None,
+        "cnt": None,
+        "error": "7",
+    }
     assert (await call(rig, "get_status", **AUTH))["error"] == "1"
 
 

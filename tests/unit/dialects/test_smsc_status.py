@@ -50,14 +50,32 @@ async def test_everything_about_a_message(client: Client) -> None:
     await client.send("x", id=10)
     found = await client.json("status", all=2, **ASK)
     assert list(found) == [
-        "status", "last_date", "last_timestamp", "send_date", "send_timestamp", "phone", "cost", "sender_id",
-        "status_name", "message", "type", "sms_cnt", "mccmnc", "country", "operator", "region",
-    ]  # fmt: skip
+        "status",
+        "last_date",
+        "last_timestamp",
+        "send_date",
+        "send_timestamp",
+        "phone",
+        "cost",
+        "sender_id",
+        "status_name",
+        "message",
+        "type",
+        "sms_cnt",
+        "mccmnc",
+        "country",
+        "operator",
+        "region",
+    ]
     # the columns of all=2 in fmt 1: twelve, the text last
     columns = (await client.text("status", fmt=1, all=2, **ASK)).split(",", 11)
     assert (columns[4], columns[5], columns[9], columns[10], columns[11]) == (
-        "79991234567", "1.40", "", "Ожидает отправки", "x",
-    )  # fmt: skip
+        "79991234567",
+        "1.40",
+        "",
+        "Ожидает отправки",
+        "x",
+    )
 
 
 async def test_lists(client: Client) -> None:

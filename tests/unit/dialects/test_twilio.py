@@ -46,13 +46,28 @@ async def test_a_message_has_every_field(serve_dialect: Serve) -> None:
     assert (status, body) == (
         201,
         {
-            "account_sid": SID, "api_version": "2010-04-01", "body": "Hi", "date_created": at, "date_sent": None,
-            "date_updated": at, "direction": "outbound-api", "error_code": None, "error_message": None,
-            "from": "+79990000002", "messaging_service_sid": None, "num_media": "0", "num_segments": "1",
-            "price": None, "price_unit": "RUB", "sid": sid, "status": "queued",
-            "subresource_uris": {"media": f"{uri}/Media.json"}, "to": "+79161234567", "uri": f"{uri}.json",
+            "account_sid": SID,
+            "api_version": "2010-04-01",
+            "body": "Hi",
+            "date_created": at,
+            "date_sent": None,
+            "date_updated": at,
+            "direction": "outbound-api",
+            "error_code": None,
+            "error_message": None,
+            "from": "+79990000002",
+            "messaging_service_sid": None,
+            "num_media": "0",
+            "num_segments": "1",
+            "price": None,
+            "price_unit": "RUB",
+            "sid": sid,
+            "status": "queued",
+            "subresource_uris": {"media": f"{uri}/Media.json"},
+            "to": "+79161234567",
+            "uri": f"{uri}.json",
         },
-    )  # fmt: skip
+    )
     (message,) = await rig.messages()
     assert message.line == "b"
     await rig.force(1, State.REJECTED, cms=1, line="b")
@@ -136,10 +151,15 @@ async def test_lists_have_pages(serve_dialect: Serve) -> None:
         url, pages = body["next_page_uri"], pages + 1
     assert found == [f"{way} {n}" for n in range(4, -1, -1) for way in ("in", "out")]
     for fields, count in (
-        ({"From": "+79161234567"}, 5), ({"From": "+79990000002"}, 5), ({"To": "+79161234567"}, 5),
-        ({"To": "+79990000001"}, 5), ({"DateSent": "2027-01-15"}, 10), ({"DateSent<": "2027-01-14"}, 0),
-        ({"DateSent>": "2027-01-16"}, 0), ({"From": "SHOP"}, 0),
-    ):  # fmt: skip
+        ({"From": "+79161234567"}, 5),
+        ({"From": "+79990000002"}, 5),
+        ({"To": "+79161234567"}, 5),
+        ({"To": "+79990000001"}, 5),
+        ({"DateSent": "2027-01-15"}, 10),
+        ({"DateSent<": "2027-01-14"}, 0),
+        ({"DateSent>": "2027-01-16"}, 0),
+        ({"From": "SHOP"}, 0),
+    ):
         assert len((await ADAPTER.ask(rig, "GET", "Messages.json", **fields))[1]["messages"]) == count, fields
     assert (await ADAPTER.ask(rig, "GET", "Messages.json", DateSent="x"))[1]["code"] == 20001
 
@@ -150,8 +170,11 @@ async def test_what_came_in_is_fetched_and_stays(serve_dialect: Serve) -> None:
     place = f"Messages/{inbox_sid(view.id)}.json"
     _, body = await ADAPTER.ask(rig, "GET", place)
     assert (body["direction"], body["status"], body["from"], body["to"]) == (
-        "inbound", "received", "+79161234567", "+79990000001",
-    )  # fmt: skip
+        "inbound",
+        "received",
+        "+79161234567",
+        "+79990000001",
+    )
     assert (await ADAPTER.ask(rig, "GET", place.replace(".json", "/Media.json")))[1]["media_list"] == []
     assert (await ADAPTER.ask(rig, "DELETE", place))[0] == 403
 
@@ -169,10 +192,16 @@ async def test_status_callbacks(serve_dialect: Serve) -> None:
     (call,) = await pushed(rig, DIALECT, id=1)
     fields = dict(parse_qsl(call.body.decode()))
     assert fields == {
-        "MessageSid": message_sid(1), "SmsSid": message_sid(1), "MessageStatus": "undelivered",
-        "SmsStatus": "undelivered", "To": "+79161234567", "From": "+79990000002", "AccountSid": SID,
-        "ApiVersion": "2010-04-01", "ErrorCode": "30003",
-    }  # fmt: skip
+        "MessageSid": message_sid(1),
+        "SmsSid": message_sid(1),
+        "MessageStatus": "undelivered",
+        "SmsStatus": "undelivered",
+        "To": "+79161234567",
+        "From": "+79990000002",
+        "AccountSid": SID,
+        "ApiVersion": "2010-04-01",
+        "ErrorCode": "30003",
+    }
     assert call.url == "http://shop.example/s?id=1"
     assert call.headers["X-Twilio-Signature"] == signature("s3cret", call.url, fields)
 

@@ -27,12 +27,14 @@ def finding(key: str, verdict: Verdict = PROBLEM, subject: str | None = None) ->
         ([finding("line.blocked", subject="a"), finding("sim.puk", subject="b")], ["sim.puk", "line.blocked"]),
         ([finding("service.down"), finding("database.corrupt"), finding("disk.full")], ["disk.full"]),
         ([finding("port.missing", subject="a"), finding("usb.storage_mode")], ["usb.storage_mode"]),
-        ([finding("network.no_registration", subject="a"), finding("network.no_signal", WARNING, "a")],
-         ["network.no_signal"]),
+        (
+            [finding("network.no_registration", subject="a"), finding("network.no_signal", WARNING, "a")],
+            ["network.no_signal"],
+        ),
         ([finding("config.error"), finding("config.error")], ["config.error"]),
         ([], []),
     ],
-)  # fmt: skip
+)
 def test_what_follows_is_no_problem_of_its_own(findings: list[Finding], problems: list[str]) -> None:
     diagnosis = settle(findings)
     assert [f.key for f in diagnosis.problems] == problems

@@ -7,9 +7,16 @@ import pytest
 from modemgw.domain.states import FINAL, TRANSITIONS, State, derive, may_become
 
 Q, SE, T, D, U, E, R, C, X = (
-    State.QUEUED, State.SENDING, State.SENT, State.DELIVERED, State.UNDELIVERABLE, State.EXPIRED, State.REJECTED,
-    State.CANCELLED, State.UNKNOWN,
-)  # fmt: skip
+    State.QUEUED,
+    State.SENDING,
+    State.SENT,
+    State.DELIVERED,
+    State.UNDELIVERABLE,
+    State.EXPIRED,
+    State.REJECTED,
+    State.CANCELLED,
+    State.UNKNOWN,
+)
 
 #: old: what it may become
 TABLE = {
@@ -44,28 +51,28 @@ def test_parts_of_one_mind_make_the_message(state: State, count: int) -> None:
 @pytest.mark.parametrize(
     ("parts", "message"),
     [
-        ([T, Q],       SE),  # some went, others wait
-        ([D, Q],       SE),
-        ([T, SE, Q],   SE),
-        ([Q, SE],      SE),
-        ([D, T],       T),   # delivered only when all of it is
-        ([T, D, D],    T),
-        ([D, X],       X),
-        ([X, Q],       X),   # the rest waits for the doubt to clear
-        ([X, SE],      X),
-        ([D, E],       E),
-        ([T, E, E],    E),
-        ([E, X],       X),
-        ([T, U],       U),
-        ([X, U],       U),
-        ([U, C],       U),
-        ([T, R, C],    R),
-        ([R, U],       R),
-        ([R, X],       R),
-        ([T, C],       C),
-        ([D, C],       C),
+        ([T, Q], SE),  # some went, others wait
+        ([D, Q], SE),
+        ([T, SE, Q], SE),
+        ([Q, SE], SE),
+        ([D, T], T),  # delivered only when all of it is
+        ([T, D, D], T),
+        ([D, X], X),
+        ([X, Q], X),  # the rest waits for the doubt to clear
+        ([X, SE], X),
+        ([D, E], E),
+        ([T, E, E], E),
+        ([E, X], X),
+        ([T, U], U),
+        ([X, U], U),
+        ([U, C], U),
+        ([T, R, C], R),
+        ([R, U], R),
+        ([R, X], R),
+        ([T, C], C),
+        ([D, C], C),
     ],
-)  # fmt: skip
+)
 def test_what_went_wrong_outranks_what_is_under_way(parts: list[State], message: State) -> None:
     assert derive(parts) is message
     assert derive(reversed(parts)) is message

@@ -15,8 +15,11 @@ from modemgw.modem.dialogue.driver import CallEnded, IncomingCall, UnknownUrc
 from tests.rig import until
 
 RING, NUMBER, WITHHELD, END = (
-    IncomingCall(None), IncomingCall("+7916", told=True), IncomingCall(None, told=True), CallEnded("NO CARRIER"),
-)  # fmt: skip
+    IncomingCall(None),
+    IncomingCall("+7916", told=True),
+    IncomingCall(None, told=True),
+    CallEnded("NO CARRIER"),
+)
 
 
 @pytest.fixture(autouse=True)

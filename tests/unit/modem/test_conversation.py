@@ -25,8 +25,12 @@ from tests.unit.modem.driver_rig import rig
 from tests.unit.modem.peer import OK
 
 PLAIN, PACKED, UCS2, GSM, BARE = (
-    UssdCoding.PLAIN, UssdCoding.PACKED, UssdCoding.UCS2, UssdCoding.GSM, UssdCoding.BARE,
-)  # fmt: skip
+    UssdCoding.PLAIN,
+    UssdCoding.PACKED,
+    UssdCoding.UCS2,
+    UssdCoding.GSM,
+    UssdCoding.BARE,
+)
 ERROR = CommandFailed("ERROR", "AT+CUSD=***")
 
 #: What a request is met with: an error of the modem, or what the network says (None: nothing).
@@ -197,10 +201,15 @@ async def test_no_answer_ends_the_dialogue_on_the_modem_and_a_late_one_is_told()
     await until(cancelled, 5, lambda: "AT+CUSD=2")
     d.it.on_reply(said("Your account was topped up"))
     assert d.events == [
-        {"modem": "a", "state": "no_answer", "reason": "The network did not answer within 0.05 s.", "by": "shop",
-         "code": "*123*12…#"},
+        {
+            "modem": "a",
+            "state": "no_answer",
+            "reason": "The network did not answer within 0.05 s.",
+            "by": "shop",
+            "code": "*123*12…#",
+        },
         {"modem": "a", "state": "done", "text": "Your account was topped up", "coding": "plain", "unasked": True},
-    ]  # fmt: skip
+    ]
     assert d.talk.doubted == [PLAIN]  # the next request goes in another form
     d.talk.meets[PLAIN] = said("Hello")
     assert (await d.it.ask("*1#", "shop", 5)).text == "Hello"
@@ -314,9 +323,14 @@ async def test_requests_on_the_wire() -> None:
             await talk.ask("*100#", coding)
         await talk.cancel()
         assert [line.decode() for line in r.peer.heard] == [
-            'AT+CUSD=1,"*100#",15', 'AT+CUSD=1,"AA180C3602",15', 'AT+CUSD=1,"002A0031003000300023",15',
-            'AT+CSCS="GSM"', 'AT+CUSD=1,"*100#",15', 'AT+CUSD=1,"*100#"', "AT+CUSD=2",
-        ]  # fmt: skip
+            'AT+CUSD=1,"*100#",15',
+            'AT+CUSD=1,"AA180C3602",15',
+            'AT+CUSD=1,"002A0031003000300023",15',
+            'AT+CSCS="GSM"',
+            'AT+CUSD=1,"*100#",15',
+            'AT+CUSD=1,"*100#"',
+            "AT+CUSD=2",
+        ]
 
 
 async def test_the_order_is_what_was_learned_then_the_profile_then_the_rest() -> None:

@@ -70,8 +70,10 @@ def test_a_rung_taken_by_itself_makes_the_next_no_higher() -> None:
 def test_stays_in_quarantine_get_longer_until_the_line_works() -> None:
     ladder = Ladder(EVERY)
     assert [ladder.quarantine_s() for _ in range(7)] == [
-        *(QUARANTINE_S * 2**n for n in range(5)), QUARANTINE_MOST_S, QUARANTINE_MOST_S,
-    ]  # fmt: skip
+        *(QUARANTINE_S * 2**n for n in range(5)),
+        QUARANTINE_MOST_S,
+        QUARANTINE_MOST_S,
+    ]
     assert ladder.find(0.0) is Rung.RESYNC
     ladder.proved()
     assert ladder.quarantine_s() == QUARANTINE_S

@@ -54,9 +54,19 @@ def test_lists_and_one_in_words() -> None:
 ODD = [
     ("generic", ["says RDY"]),
     ("odd-prompt", ["prompt ␍␊>", "prompt after 0.3 s", "says RDY", "loses 2 bytes when opened"]),
-    ("neoway-m590", ["AT+CMGR of an empty slot is OK", "says MODEM:STARTUP", "dead after AT+CFUN=0",
-                     "SIM must be in at power-on", "tries left: none", "no AT+CMMS", "no AT+CSMP"]),
-]  # fmt: skip
+    (
+        "neoway-m590",
+        [
+            "AT+CMGR of an empty slot is OK",
+            "says MODEM:STARTUP",
+            "dead after AT+CFUN=0",
+            "SIM must be in at power-on",
+            "tries left: none",
+            "no AT+CMMS",
+            "no AT+CSMP",
+        ],
+    ),
+]
 
 
 @pytest.mark.parametrize(("name", "phrases"), ODD)

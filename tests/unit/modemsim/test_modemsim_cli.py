@@ -59,8 +59,13 @@ def test_ctl(served: Path) -> None:
     assert json.loads(run(*ctl, "state", "-m", "1")[1])["modems"][0]["sim"] == "SIM PIN"
     assert run(*ctl, "unplug", "--back", "0.1")[0] == 0
     assert json.loads(run(*ctl, "rule", "+1*", "plan=failed", "deliver=false")[1])["rules"][0] == {
-        "pattern": "+1*", "cms": 0, "plan": "failed", "status": None, "delay_s": None, "deliver": False
-    }  # fmt: skip
+        "pattern": "+1*",
+        "cms": 0,
+        "plan": "failed",
+        "status": None,
+        "delay_s": None,
+        "deliver": False,
+    }
     assert run(*ctl, "ring", "--number", "+7999", "--duration", "0.1", "-m", "0")[0] == 0
     assert json.loads(run(*ctl, "ussd", "Hi", "--code", "*7#=A", "-m", "0")[1])["codes"]["*7#"] == "A"
     assert run(*ctl, "unplug", "-m", "1", "--renumber")[0] == 0

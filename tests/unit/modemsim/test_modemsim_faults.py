@@ -26,23 +26,21 @@ NOISE = "\xff\xfe\x80\x00"
 
 # fault, its parameters, what a send answers, what the network has seen
 SENDS: list[tuple[str, dict[str, Any], str, list[str]]] = [
-    ("cms_error",   {"code": 38},                               "\r\n+CMS ERROR: 38\r\n",   []),
-    ("cms_error",   {"code": 500, "when": "instead_of_prompt"}, "\r\n+CMS ERROR: 500\r\n",  []),
-    ("failed_ok",   {},                                         OK,                         []),
-    ("cmgs_lost",   {},                                         OK,                         SENT),
-    ("ok_lost",     {},                                         "\r\n+CMGS: 0\r\n",         SENT),
-    ("send_silent", {"accepted": True},                         "",                         SENT),
-    ("send_silent", {"accepted": False},                        "",                         []),
-    ("no_answer",   {"match": "CMGS"},                          "",                         []),
-    ("cme_error",   {"match": "CMGS", "code": 14},              "\r\n+CME ERROR: 14\r\n",   []),
-    ("error",       {"match": "CMGS"},                          "\r\nERROR\r\n",            []),
-    ("garbage",     {"when": "before", "match": "CMGS"},        NOISE + GOOD,               SENT),
-    ("garbage",     {"when": "mid_reply", "position": 3, "match": "CMGS"},
-                                                                GOOD[:3] + NOISE + GOOD[3:], SENT),
-    ("urc",         {"when": "mid_reply", "position": 12, "match": "CMGS"},
-                                                                GOOD[:12] + "\r\nRDY\r\n" + GOOD[12:], SENT),
-    ("urc",         {"when": "after", "match": "CMGS"},         GOOD + "\r\nRDY\r\n",       SENT),
-]  # fmt: skip
+    ("cms_error", {"code": 38}, "\r\n+CMS ERROR: 38\r\n", []),
+    ("cms_error", {"code": 500, "when": "instead_of_prompt"}, "\r\n+CMS ERROR: 500\r\n", []),
+    ("failed_ok", {}, OK, []),
+    ("cmgs_lost", {}, OK, SENT),
+    ("ok_lost", {}, "\r\n+CMGS: 0\r\n", SENT),
+    ("send_silent", {"accepted": True}, "", SENT),
+    ("send_silent", {"accepted": False}, "", []),
+    ("no_answer", {"match": "CMGS"}, "", []),
+    ("cme_error", {"match": "CMGS", "code": 14}, "\r\n+CME ERROR: 14\r\n", []),
+    ("error", {"match": "CMGS"}, "\r\nERROR\r\n", []),
+    ("garbage", {"when": "before", "match": "CMGS"}, NOISE + GOOD, SENT),
+    ("garbage", {"when": "mid_reply", "position": 3, "match": "CMGS"}, GOOD[:3] + NOISE + GOOD[3:], SENT),
+    ("urc", {"when": "mid_reply", "position": 12, "match": "CMGS"}, GOOD[:12] + "\r\nRDY\r\n" + GOOD[12:], SENT),
+    ("urc", {"when": "after", "match": "CMGS"}, GOOD + "\r\nRDY\r\n", SENT),
+]
 
 
 @pytest.mark.parametrize(("kind", "params", "answer", "seen"), SENDS)
@@ -56,16 +54,16 @@ def test_a_send_meets_a_fault_once(rig: Rig, kind: str, params: dict[str, Any], 
 
 # point, whether the network has the message, what was said before the port went
 POINTS_OF_A_SEND = [
-    ("command",       False, ""),
+    ("command", False, ""),
     ("before_prompt", False, ""),
-    ("after_prompt",  False, "\r\n> "),
-    ("mid_payload",   False, "\r\n> "),
-    ("not_accepted",  False, "\r\n> "),
-    ("after_payload", True,  "\r\n> "),
-    ("before_result", True,  "\r\n> "),
-    ("mid_reply",     True,  "\r\n> \r\n+CMGS: "),
-    ("after_result",  True,  "\r\n> \r\n+CMGS: 0\r\n\r\nOK\r\n"),
-]  # fmt: skip
+    ("after_prompt", False, "\r\n> "),
+    ("mid_payload", False, "\r\n> "),
+    ("not_accepted", False, "\r\n> "),
+    ("after_payload", True, "\r\n> "),
+    ("before_result", True, "\r\n> "),
+    ("mid_reply", True, "\r\n> \r\n+CMGS: "),
+    ("after_result", True, "\r\n> \r\n+CMGS: 0\r\n\r\nOK\r\n"),
+]
 
 
 @pytest.mark.parametrize("kind", ["unplug", "reboot", "hang"])
@@ -217,8 +215,11 @@ def test_mr_wrap_sickness_is_healed_by_a_reset() -> None:
     rig.modem.fault("mr_sick")
     answers = [rig.send() for _ in range(4)]
     assert [a.split()[1] if "+CMGS" in a else a.strip() for a in answers] == [
-        "254", "255", "+CMS ERROR: 1", "+CMS ERROR: 1"
-    ]  # fmt: skip
+        "254",
+        "255",
+        "+CMS ERROR: 1",
+        "+CMS ERROR: 1",
+    ]
     rig.say("AT+CFUN=1,1\r")
     rig.pass_time(3)
     rig.setup()

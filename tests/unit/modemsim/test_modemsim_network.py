@@ -49,17 +49,17 @@ def test_a_short_code_keeps_its_form() -> None:
 
 # plan -> (status, seconds after the send) of each report, with a report delay of 2 s
 EXPECTED = {
-    "delivered":     [(0x00, 2)],
-    "trying":        [(0x30, 2), (0x00, 4)],
+    "delivered": [(0x00, 2)],
+    "trying": [(0x30, 2), (0x00, 4)],
     "trying_failed": [(0x30, 2), (0x45, 4)],
-    "failed":        [(0x43, 2)],
-    "expired":       [(0x46, 2)],
-    "gave_up":       [(0x62, 2)],
-    "never":         [],
-    "late":          [(0x00, 21)],
-    "doubled":       [(0x00, 2), (0x00, 2)],
-    "out_of_order":  [(0x00, 4)],
-}  # fmt: skip
+    "failed": [(0x43, 2)],
+    "expired": [(0x46, 2)],
+    "gave_up": [(0x62, 2)],
+    "never": [],
+    "late": [(0x00, 21)],
+    "doubled": [(0x00, 2), (0x00, 2)],
+    "out_of_order": [(0x00, 4)],
+}
 
 
 @pytest.mark.parametrize("plan", sorted(PLANS))

@@ -18,12 +18,38 @@ SEEN: set[str] = set()
 
 # Keys that describe rather than bend: seen by the conformance dialogue, by the control socket, or by other files here.
 DESCRIBED = {
-    "name", "title", "family", "port", "accept", "usb.id", "usb.storage_id", "usb.manufacturer", "usb.product",
-    "usb.serial", "usb.tty", "identity.manufacturer", "identity.model", "identity.revision", "identity.tac",
-    "identity.ati", "identity.iccid", "memory.read", "memory.write", "memory.receive", "memory.default",
-    "memory.capacity", "cnmi.mode", "cnmi.mt", "cnmi.bm", "cnmi.ds", "cnmi.bfr", "cnmi.default", "radio.act",
-    "form.bauds", "boot.lost_bytes_open",
-}  # fmt: skip
+    "name",
+    "title",
+    "family",
+    "port",
+    "accept",
+    "usb.id",
+    "usb.storage_id",
+    "usb.manufacturer",
+    "usb.product",
+    "usb.serial",
+    "usb.tty",
+    "identity.manufacturer",
+    "identity.model",
+    "identity.revision",
+    "identity.tac",
+    "identity.ati",
+    "identity.iccid",
+    "memory.read",
+    "memory.write",
+    "memory.receive",
+    "memory.default",
+    "memory.capacity",
+    "cnmi.mode",
+    "cnmi.mt",
+    "cnmi.bm",
+    "cnmi.ds",
+    "cnmi.bfr",
+    "cnmi.default",
+    "radio.act",
+    "form.bauds",
+    "boot.lost_bytes_open",
+}
 
 
 def seen(*which: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -98,20 +124,20 @@ def test_replies_errors_and_lacks() -> None:
 
 
 COUNTERS = [
-    ("+CPINR",   "AT+CPINR",      "+CPINR: SIM PIN,2,3"),
-    ("^CPIN",    "AT^CPIN?",      "^CPIN: SIM PIN,2,10,2,10,3"),
-    ("+QPINC",   "AT+QPINC?",     '+QPINC: "SC",2,10'),
-    ("+SPIC",    "AT+SPIC",       "+SPIC: 2,10,3,10"),
-    ("^SPIC",    "AT^SPIC",       "^SPIC: 2"),
-    ("#PCT",     "AT#PCT",        "#PCT: 2"),
-    ("+UPINCNT", "AT+UPINCNT",    "+UPINCNT: 2,3,10,10"),
-    ("+CPNNUM",  "AT+CPNNUM",     "PIN1=2; PUK1=10; PIN2=3; PUK2=10"),
-    ("+EPINC",   "AT+EPINC?",     "+EPINC: 2,3,10,10"),
-    ("+CPINC",   "AT+CPINC?",     "+CPINC: 2,3,10,10"),
-    ("*EPIN",    "AT*EPIN?",      "*EPIN: 2,10,3,10"),
-    ("$NWPINR",  "AT$NWPINR?",    "$NWPINR: PIN1, 2"),
-    ("+ZPINPUK", "AT+ZPINPUK=?",  "+ZPINPUK: 2,10"),
-]  # fmt: skip
+    ("+CPINR", "AT+CPINR", "+CPINR: SIM PIN,2,3"),
+    ("^CPIN", "AT^CPIN?", "^CPIN: SIM PIN,2,10,2,10,3"),
+    ("+QPINC", "AT+QPINC?", '+QPINC: "SC",2,10'),
+    ("+SPIC", "AT+SPIC", "+SPIC: 2,10,3,10"),
+    ("^SPIC", "AT^SPIC", "^SPIC: 2"),
+    ("#PCT", "AT#PCT", "#PCT: 2"),
+    ("+UPINCNT", "AT+UPINCNT", "+UPINCNT: 2,3,10,10"),
+    ("+CPNNUM", "AT+CPNNUM", "PIN1=2; PUK1=10; PIN2=3; PUK2=10"),
+    ("+EPINC", "AT+EPINC?", "+EPINC: 2,3,10,10"),
+    ("+CPINC", "AT+CPINC?", "+CPINC: 2,3,10,10"),
+    ("*EPIN", "AT*EPIN?", "*EPIN: 2,10,3,10"),
+    ("$NWPINR", "AT$NWPINR?", "$NWPINR: PIN1, 2"),
+    ("+ZPINPUK", "AT+ZPINPUK=?", "+ZPINPUK: 2,10"),
+]
 
 
 @pytest.mark.parametrize(("counter", "command", "line"), COUNTERS)
@@ -757,7 +783,19 @@ def test_every_key_is_seen_and_every_oddity_has_words() -> None:
     assert set(WORDS) <= set(keys())
     unworded = SEEN - set(WORDS)
     assert unworded == {
-        "replies", "errors", "refuse", "memory.cmgl_stall_s", "cnmi.ack_timeout_s", "form.max_line",
-        "boot.late_chatter", "boot.sim_s", "boot.register_s", "boot.reset_port", "urc.kept", "radio.cgreg_stat",
-        "radio.chatter_every_s", "calls.ring_every_s", "calls.end",
-    }  # fmt: skip
+        "replies",
+        "errors",
+        "refuse",
+        "memory.cmgl_stall_s",
+        "cnmi.ack_timeout_s",
+        "form.max_line",
+        "boot.late_chatter",
+        "boot.sim_s",
+        "boot.register_s",
+        "boot.reset_port",
+        "urc.kept",
+        "radio.cgreg_stat",
+        "radio.chatter_every_s",
+        "calls.ring_every_s",
+        "calls.end",
+    }

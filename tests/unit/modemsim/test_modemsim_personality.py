@@ -11,17 +11,17 @@ from modemsim.personality import PersonalityError, from_mapping, load
 
 # model, commands to prepare, command, answer
 ODDITIES = [
-    ("quectel-ec25",    "2,1,0,2,0", "send",          '+CMGS: 0\r\n\r\nOK\r\n\r\n+CDSI: "SM",0\r\n'),
-    ("simcom-sim800",   None,        "AT+CNMI=2,1,0,2,0", "\r\n+CMS ERROR: 303\r\n"),
-    ("siemens-mc35i",   None,        "AT+CNMI=2,1,0,1,0", "\r\n+CMS ERROR: 303\r\n"),
-    ("siemens-mc35i",   None,        'AT+CPMS="SM","SM","ME"', "\r\n+CMS ERROR: 302\r\n"),
-    ("huawei-e1550",    None,        "AT+FOO",        "\r\nCOMMAND NOT SUPPORT\r\n"),
-    ("huawei-e1550",    None,        "AT^CPIN?",      "\r\n^CPIN: READY,,10,3,10,3\r\n\r\nOK\r\n"),
-    ("quectel-ec25",    None,        "AT+QPINC?",     '\r\n+QPINC: "SC",3,10\r\n+QPINC: "P2",3,10\r\n\r\nOK\r\n'),
-    ("zte-mf180",       "2,1,0,1,0", "inject",        '\r\n+CMTI: "SM",0\r\n'),
-    ("huawei-e3372",    "2,1,0,1,0", "inject",        '\r\n+CMTI: "ME",0\r\n'),
-    ("simcom-sim7600",  "2,1,0,2,0", "send",          '+CDSI: "SR",0\r\n'),
-]  # fmt: skip
+    ("quectel-ec25", "2,1,0,2,0", "send", '+CMGS: 0\r\n\r\nOK\r\n\r\n+CDSI: "SM",0\r\n'),
+    ("simcom-sim800", None, "AT+CNMI=2,1,0,2,0", "\r\n+CMS ERROR: 303\r\n"),
+    ("siemens-mc35i", None, "AT+CNMI=2,1,0,1,0", "\r\n+CMS ERROR: 303\r\n"),
+    ("siemens-mc35i", None, 'AT+CPMS="SM","SM","ME"', "\r\n+CMS ERROR: 302\r\n"),
+    ("huawei-e1550", None, "AT+FOO", "\r\nCOMMAND NOT SUPPORT\r\n"),
+    ("huawei-e1550", None, "AT^CPIN?", "\r\n^CPIN: READY,,10,3,10,3\r\n\r\nOK\r\n"),
+    ("quectel-ec25", None, "AT+QPINC?", '\r\n+QPINC: "SC",3,10\r\n+QPINC: "P2",3,10\r\n\r\nOK\r\n'),
+    ("zte-mf180", "2,1,0,1,0", "inject", '\r\n+CMTI: "SM",0\r\n'),
+    ("huawei-e3372", "2,1,0,1,0", "inject", '\r\n+CMTI: "ME",0\r\n'),
+    ("simcom-sim7600", "2,1,0,2,0", "send", '+CDSI: "SR",0\r\n'),
+]
 
 
 @pytest.mark.parametrize(("name", "cnmi", "command", "answer"), ODDITIES)

@@ -83,8 +83,11 @@ def test_a_program_on_ports_that_speak_no_at(tmp_path: Path) -> None:
             state = control.request("state", modem=0)["modems"][0]["ports"]
             assert rows["ports"] == state
             assert [(p["role"], p["interface"], p.get("written", "-")) for p in state] == [
-                ("at", 2, "-"), ("modem", 3, "-"), ("diag", 0, 3), ("gps", 1, 0)
-            ]  # fmt: skip
+                ("at", 2, "-"),
+                ("modem", 3, "-"),
+                ("diag", 0, 3),
+                ("gps", 1, 0),
+            ]
             assert state[2]["first"] == b"AT\r".hex()
             assert (state[0]["link"], state[0]["usb_class"]) == (str(sim.modems[0].links[0]), "ff/00/00")
 

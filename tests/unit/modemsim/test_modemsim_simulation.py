@@ -170,9 +170,7 @@ async def test_tcp_and_pacing() -> None:
 
 async def test_everything_is_removed_at_the_end(tmp_path: Path) -> None:
     async with Simulation(modems=3, dir=tmp_path / "new"):
-        assert sorted(p.name for p in (tmp_path / "new").iterdir()) == [
-            "control.sock", "modem0", "modem1", "modem2"
-        ]  # fmt: skip
+        assert sorted(p.name for p in (tmp_path / "new").iterdir()) == ["control.sock", "modem0", "modem1", "modem2"]
     assert list((tmp_path / "new").iterdir()) == []
 
 
@@ -225,9 +223,16 @@ def test_a_threaded_simulation_and_its_control_socket(tmp_path: Path) -> None:
             control.request("inject", tpdu="0405", to="modem1")
             control.request("inject", pdu="000405", to="+79000000001")
             for cmd, more in [
-                ("unplug", {}), ("replug", {}), ("reboot", {}), ("registration", {"stat": 2}),
-                ("signal", {"rssi": 5}), ("pin", {"pin": "1111"}), ("ring", {}), ("faults", {}), ("far", {}),
-            ]:  # fmt: skip
+                ("unplug", {}),
+                ("replug", {}),
+                ("reboot", {}),
+                ("registration", {"stat": 2}),
+                ("signal", {"rssi": 5}),
+                ("pin", {"pin": "1111"}),
+                ("ring", {}),
+                ("faults", {}),
+                ("far", {}),
+            ]:
                 control.request(cmd, **more)
             for request, says in [
                 ({"cmd": "dance"}, "There is no command 'dance'"),

@@ -62,8 +62,17 @@ class Program:
 def test_what_a_trace_is_read_as() -> None:
     items = parse_trace(DIALOGUE)
     assert [type(item) for item in items] == [
-        Exchange, Exchange, Said, Said, Exchange, Exchange, Exchange, Gone, Gone, Exchange,
-    ]  # fmt: skip
+        Exchange,
+        Exchange,
+        Said,
+        Said,
+        Exchange,
+        Exchange,
+        Exchange,
+        Gone,
+        Gone,
+        Exchange,
+    ]
     first, csq, creg, cmti = items[:4]
     assert isinstance(first, Exchange)
     assert [said.data for said in first.answer] == [b"ATE0\r", b"\r\nOK\r\n"]

@@ -47,9 +47,12 @@ async def test_a_request_is_what_the_dialect_made(caller: HttpCaller) -> None:
     wire = Wire(OK)
     async with listening(wire.talk) as url:
         request = CallbackRequest(
-            url + "?mes=%CF%F0%E8&x=a+b%2B&y=%zz", "s", method="POST", headers={"Content-Type": "text/xml; charset=x"},
+            url + "?mes=%CF%F0%E8&x=a+b%2B&y=%zz",
+            "s",
+            method="POST",
+            headers={"Content-Type": "text/xml; charset=x"},
             body=b"\xcf<a>",
-        )  # fmt: skip
+        )
         for n in (1, 2):
             answer = await caller.call(request, {"X-Modemgw-Try": str(n)}, want_body=True)
             assert isinstance(answer, Answered)

@@ -158,9 +158,11 @@ async def test_openapi_describes_every_route_and_docs_shows_it(anybody: ClientSe
     served = {
         (route.method.lower(), route.resource.canonical)
         for route in app.router.routes()
-        if route.resource is not None and route.method != "HEAD" and not route.resource.canonical.endswith(".php")
+        if route.resource is not None
+        and route.method != "HEAD"
+        and not route.resource.canonical.endswith(".php")
         and "/rest/" not in route.resource.canonical
-    }  # fmt: skip
+    }
     described = {(verb, path) for path, verbs in document["paths"].items() for verb in verbs}
     assert described == served
     names = {ref.rsplit("/", 1)[1] for ref in references(document)}

@@ -345,9 +345,24 @@ async def test_a_client_that_does_not_read_is_not_read_from(rig: Rig) -> None:
 async def test_tls(tmp_path: Path) -> None:
     cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
     made = subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost", "-keyout",
-         str(key), "-out", str(cert)], capture_output=True,
-    )  # fmt: skip
+        [
+            "openssl",
+            "req",
+            "-x509",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            "-days",
+            "2",
+            "-subj",
+            "/CN=localhost",
+            "-keyout",
+            str(key),
+            "-out",
+            str(cert),
+        ],
+        capture_output=True,
+    )
     if made.returncode:
         pytest.skip("openssl is not installed")
     settings = section(tls_listen="127.0.0.1:0", tls_cert=str(cert), tls_key=str(key))

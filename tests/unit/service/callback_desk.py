@@ -159,10 +159,29 @@ class Desk:
     async def message(self, state: str = "", *, extra: str | None = None, dialect: str = "plain") -> int:
         """A message that was accepted, and then got into the state if one is given."""
         new = NewMessage(
-            account_id=1, recipient="+79161234567", text="Hi", data=None, udh=None, encoding="gsm7", locking=0,
-            single=0, flash=False, pid=0, dcs=None, priority=0, line="", report=True, on_doubt=OnDoubt.HOLD,
-            client_ref=None, ref=None, dialect=dialect, extra=extra, parts=1, send_at=None, validity_s=3600,
-        )  # fmt: skip
+            account_id=1,
+            recipient="+79161234567",
+            text="Hi",
+            data=None,
+            udh=None,
+            encoding="gsm7",
+            locking=0,
+            single=0,
+            flash=False,
+            pid=0,
+            dcs=None,
+            priority=0,
+            line="",
+            report=True,
+            on_doubt=OnDoubt.HOLD,
+            client_ref=None,
+            ref=None,
+            dialect=dialect,
+            extra=extra,
+            parts=1,
+            send_at=None,
+            validity_s=3600,
+        )
         accepted = await SqliteRepository(self.store).accept(new)
         if state:
             await self.become(accepted.id, state)
@@ -230,9 +249,17 @@ async def calling(
     store = await Store.open(path, now_ms)
     await SqliteRepository(store).ensure_accounts(["shop"])
     callbacks = Callbacks(
-        CallbackQueue(store), [shop], renderers or {"plain": plain}, HttpCaller(connect_s=0.5, total_s=total_s),
-        now_ms, lambda: 0.5, lambda: "5ec2e7", repliers=repliers, drive=drive, limits=limits,
-    )  # fmt: skip
+        CallbackQueue(store),
+        [shop],
+        renderers or {"plain": plain},
+        HttpCaller(connect_s=0.5, total_s=total_s),
+        now_ms,
+        lambda: 0.5,
+        lambda: "5ec2e7",
+        repliers=repliers,
+        drive=drive,
+        limits=limits,
+    )
     await callbacks.start()
     try:
         yield Desk(store, callbacks, shop)

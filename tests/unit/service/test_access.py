@@ -46,21 +46,21 @@ def tried(
 @pytest.mark.parametrize(
     ("login", "password", "key", "remote", "expected"),
     [
-        ("shop",   "s3cret",       None,           "1.2.3.4",     "shop"),
-        (None,     None,           "key-of-shop",  "1.2.3.4",     "shop"),
-        ("shop",   "S3cret",       None,           "1.2.3.4",     RefusalKind.UNAUTHORISED),
-        ("empty",  "",             None,           "1.2.3.4",     RefusalKind.UNAUTHORISED),
-        ("empty",  None,           None,           "1.2.3.4",     RefusalKind.UNAUTHORISED),
-        ("empty",  MD5_OF_NOTHING, None,           "1.2.3.4",     RefusalKind.UNAUTHORISED),
-        ("nobody", "\0nobody\0",   None,           "1.2.3.4",     RefusalKind.UNAUTHORISED),
-        (None,     None,           "",             "1.2.3.4",     RefusalKind.UNAUTHORISED),
-        ("office", "pass",         None,           "192.168.7.1", "office"),
-        ("office", "pass",         None,           "2001:db8::1", "office"),
-        ("office", "pass",         None,           "10.0.0.1",    RefusalKind.ADDRESS_NOT_ALLOWED),
-        ("office", "wrong",        None,           "10.0.0.1",    RefusalKind.UNAUTHORISED),
-        ("office", "pass",         None,           None,          "office"),
+        ("shop", "s3cret", None, "1.2.3.4", "shop"),
+        (None, None, "key-of-shop", "1.2.3.4", "shop"),
+        ("shop", "S3cret", None, "1.2.3.4", RefusalKind.UNAUTHORISED),
+        ("empty", "", None, "1.2.3.4", RefusalKind.UNAUTHORISED),
+        ("empty", None, None, "1.2.3.4", RefusalKind.UNAUTHORISED),
+        ("empty", MD5_OF_NOTHING, None, "1.2.3.4", RefusalKind.UNAUTHORISED),
+        ("nobody", "\0nobody\0", None, "1.2.3.4", RefusalKind.UNAUTHORISED),
+        (None, None, "", "1.2.3.4", RefusalKind.UNAUTHORISED),
+        ("office", "pass", None, "192.168.7.1", "office"),
+        ("office", "pass", None, "2001:db8::1", "office"),
+        ("office", "pass", None, "10.0.0.1", RefusalKind.ADDRESS_NOT_ALLOWED),
+        ("office", "wrong", None, "10.0.0.1", RefusalKind.UNAUTHORISED),
+        ("office", "pass", None, None, "office"),
     ],
-)  # fmt: skip
+)
 def test_the_door(access: Access, login: str, password: str, key: str, remote: str, expected: object) -> None:
     assert tried(access, login, password, remote, key) == expected
 
@@ -86,15 +86,15 @@ def test_right_credentials_from_a_wrong_network_are_no_failure(access: Access) -
 @pytest.mark.parametrize(
     ("networks", "address", "expected"),
     [
-        (("10.0.0.0/8",),    "10.1.2.3",        True),
-        (("10.1.2.3/8",),    "10.9.9.9",        True),   # host bits are not minded
-        (("10.1.2.3",),      "10.1.2.4",        False),
-        (("10.0.0.0/8",),    "::ffff:10.1.2.3", True),
-        (("::1",),           "::1",             True),
-        (("::/0",),          "10.1.2.3",        False),
-        (("fe80::/10",),     "fe80::1%eth0",    True),
-        (("0.0.0.0/0",),     "unix:",           False),
+        (("10.0.0.0/8",), "10.1.2.3", True),
+        (("10.1.2.3/8",), "10.9.9.9", True),  # host bits are not minded
+        (("10.1.2.3",), "10.1.2.4", False),
+        (("10.0.0.0/8",), "::ffff:10.1.2.3", True),
+        (("::1",), "::1", True),
+        (("::/0",), "10.1.2.3", False),
+        (("fe80::/10",), "fe80::1%eth0", True),
+        (("0.0.0.0/0",), "unix:", False),
     ],
-)  # fmt: skip
+)
 def test_networks(networks: tuple[str, ...], address: str, expected: bool) -> None:
     assert within(networks, address) is expected

@@ -31,22 +31,22 @@ def test_defaults() -> None:
 @pytest.mark.parametrize(
     ("changes", "encoding", "parts"),
     [
-        ({"text": "x" * 160},                                       "gsm7",  1),
-        ({"text": "x" * 161},                                       "gsm7",  2),
-        ({"text": "[" * 80},                                        "gsm7",  1),
-        ({"text": "[" * 81},                                        "gsm7",  2),
-        ({"text": "я" * 70},                                        "ucs2",  1),
-        ({"text": "я" * 71},                                        "ucs2",  2),
-        ({"text": "x", "encoding": Encoding.UCS2},                  "ucs2",  1),
-        ({"text": "x" * 1530},                                      "gsm7",  10),
-        ({"text": None, "data": b"x" * 140},                        "data8", 1),
-        ({"text": None, "data": b"x" * 141},                        "data8", 2),
+        ({"text": "x" * 160}, "gsm7", 1),
+        ({"text": "x" * 161}, "gsm7", 2),
+        ({"text": "[" * 80}, "gsm7", 1),
+        ({"text": "[" * 81}, "gsm7", 2),
+        ({"text": "я" * 70}, "ucs2", 1),
+        ({"text": "я" * 71}, "ucs2", 2),
+        ({"text": "x", "encoding": Encoding.UCS2}, "ucs2", 1),
+        ({"text": "x" * 1530}, "gsm7", 10),
+        ({"text": None, "data": b"x" * 140}, "data8", 1),
+        ({"text": None, "data": b"x" * 141}, "data8", 2),
         ({"text": None, "data": b"x" * 134, "udh": b"\5\4\x0b\x84\x23\xf0"}, "data8", 2),
-        ({"text": "", "pid": 0x40},                                 "gsm7",  1),
-        ({"text": "ş" * 100, "national": True},                     "gsm7",  1),
-        ({"text": "ş" * 100, "national": False},                    "ucs2",  2),
+        ({"text": "", "pid": 0x40}, "gsm7", 1),
+        ({"text": "ş" * 100, "national": True}, "gsm7", 1),
+        ({"text": "ş" * 100, "national": False}, "ucs2", 2),
     ],
-)  # fmt: skip
+)
 def test_encoding_and_parts(changes: dict[str, Any], encoding: str, parts: int) -> None:
     message = admit(SHOP, submission(**changes), NOW)
     assert (message.encoding, message.parts) == (encoding, parts)
@@ -55,31 +55,31 @@ def test_encoding_and_parts(changes: dict[str, Any], encoding: str, parts: int) 
 @pytest.mark.parametrize(
     ("changes", "kind", "field"),
     [
-        ({"to": "nobody"},                                 RefusalKind.BAD_NUMBER,    "to"),
-        ({"text": ""},                                     RefusalKind.EMPTY_TEXT,    "text"),
-        ({"text": None, "data": b""},                      RefusalKind.EMPTY_TEXT,    "data"),
-        ({"text": None},                                   RefusalKind.BAD_PARAMETER, "text"),
-        ({"data": b"x"},                                   RefusalKind.BAD_PARAMETER, "text"),
-        ({"text": "x" * 1531},                             RefusalKind.TEXT_TOO_LONG, "text"),
-        ({"text": "x" * (153 * 255 + 1)},                  RefusalKind.TEXT_TOO_LONG, "text"),
-        ({"text": "x" * (MAX_CHARACTERS + 1)},             RefusalKind.TEXT_TOO_LONG, "text"),
-        ({"text": "\ud800"},                               RefusalKind.BAD_PARAMETER, "text"),
-        ({"text": "я", "encoding": Encoding.GSM7},         RefusalKind.BAD_PARAMETER, "text"),
-        ({"text": None, "data": b"x", "udh": b"\5\xff"},   RefusalKind.BAD_PARAMETER, "udh"),
-        ({"text": None, "data": b"x", "udh": b"x" * 300},  RefusalKind.BAD_PARAMETER, "udh"),
+        ({"to": "nobody"}, RefusalKind.BAD_NUMBER, "to"),
+        ({"text": ""}, RefusalKind.EMPTY_TEXT, "text"),
+        ({"text": None, "data": b""}, RefusalKind.EMPTY_TEXT, "data"),
+        ({"text": None}, RefusalKind.BAD_PARAMETER, "text"),
+        ({"data": b"x"}, RefusalKind.BAD_PARAMETER, "text"),
+        ({"text": "x" * 1531}, RefusalKind.TEXT_TOO_LONG, "text"),
+        ({"text": "x" * (153 * 255 + 1)}, RefusalKind.TEXT_TOO_LONG, "text"),
+        ({"text": "x" * (MAX_CHARACTERS + 1)}, RefusalKind.TEXT_TOO_LONG, "text"),
+        ({"text": "\ud800"}, RefusalKind.BAD_PARAMETER, "text"),
+        ({"text": "я", "encoding": Encoding.GSM7}, RefusalKind.BAD_PARAMETER, "text"),
+        ({"text": None, "data": b"x", "udh": b"\5\xff"}, RefusalKind.BAD_PARAMETER, "udh"),
+        ({"text": None, "data": b"x", "udh": b"x" * 300}, RefusalKind.BAD_PARAMETER, "udh"),
         ({"text": None, "data": b"x" * 136, "udh": b"\0\3\1\2\1"}, RefusalKind.BAD_PARAMETER, "data"),
-        ({"validity_s": 59},                               RefusalKind.BAD_PARAMETER, "validity_s"),
-        ({"validity_s": -1},                               RefusalKind.BAD_PARAMETER, "validity_s"),
-        ({"validity_s": MAX_VALIDITY_S + 1},               RefusalKind.BAD_PARAMETER, "validity_s"),
-        ({"send_at": NOW + MAX_AHEAD_MS + 1},              RefusalKind.BAD_TIME,      "send_at"),
-        ({"send_at": -(1 << 70)},                          RefusalKind.BAD_TIME,      "send_at"),
-        ({"priority": 101},                                RefusalKind.BAD_PARAMETER, "priority"),
-        ({"priority": -101},                               RefusalKind.BAD_PARAMETER, "priority"),
-        ({"client_ref": "half \udc00"},                    RefusalKind.BAD_PARAMETER, "client_ref"),
-        ({"line": "\ud800"},                               RefusalKind.BAD_PARAMETER, "modem"),
-        ({"extra": {"ref": "\ud800"}},                     RefusalKind.BAD_PARAMETER, None),
+        ({"validity_s": 59}, RefusalKind.BAD_PARAMETER, "validity_s"),
+        ({"validity_s": -1}, RefusalKind.BAD_PARAMETER, "validity_s"),
+        ({"validity_s": MAX_VALIDITY_S + 1}, RefusalKind.BAD_PARAMETER, "validity_s"),
+        ({"send_at": NOW + MAX_AHEAD_MS + 1}, RefusalKind.BAD_TIME, "send_at"),
+        ({"send_at": -(1 << 70)}, RefusalKind.BAD_TIME, "send_at"),
+        ({"priority": 101}, RefusalKind.BAD_PARAMETER, "priority"),
+        ({"priority": -101}, RefusalKind.BAD_PARAMETER, "priority"),
+        ({"client_ref": "half \udc00"}, RefusalKind.BAD_PARAMETER, "client_ref"),
+        ({"line": "\ud800"}, RefusalKind.BAD_PARAMETER, "modem"),
+        ({"extra": {"ref": "\ud800"}}, RefusalKind.BAD_PARAMETER, None),
     ],
-)  # fmt: skip
+)
 def test_refusals(changes: dict[str, Any], kind: RefusalKind, field: str | None) -> None:
     with pytest.raises(Refusal) as refused:
         admit(SHOP, submission(**changes), NOW)
@@ -91,8 +91,11 @@ def test_what_the_account_says_and_what_the_message_says() -> None:
     account = replace(SHOP, on_doubt=OnDoubt.RESEND, validity_s=600, country="7", max_parts=2, national=True)
     message = admit(account, submission(to="8 916 123-45-67", text="ş" * 100), NOW)
     assert (message.on_doubt, message.validity_s, message.recipient, message.encoding) == (
-        "resend", 600, "+79161234567", "gsm7",
-    )  # fmt: skip
+        "resend",
+        600,
+        "+79161234567",
+        "gsm7",
+    )
     message = admit(account, submission(on_doubt=OnDoubt.HOLD, validity_s=60, national=False), NOW)
     assert (message.on_doubt, message.validity_s) == ("hold", 60)
     with pytest.raises(Refusal, match="3 SMS parts; this account may send 2"):

@@ -61,7 +61,7 @@ TEXTS = [
     ("Заявка принята. Ожидайте SMS", None, None),
     ("Остаток: 10 ГБ, 100 мин", None, None),
     ("", None, None),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("text", "value", "currency"), TEXTS)
@@ -80,11 +80,23 @@ def test_roubles_are_those_of_the_operator() -> None:
 @pytest.mark.parametrize(
     ("number", "value"),
     [
-        ("1 234,56", "1234.56"), ("1.234,56", "1234.56"), ("1,234.56", "1234.56"), ("12.345", "12345"),
-        ("0.125", "0.125"), ("-5", "-5"), ("−5,5", "-5.5"), ("+7", "7"), ("1.234.567", "1234567"), ("", None),
-        ("a", None), ("12,3456", "12.3456"), ("1,234,567.89", "1234567.89"), ("1'000.50", "1000.50"), ("-", None),
+        ("1 234,56", "1234.56"),
+        ("1.234,56", "1234.56"),
+        ("1,234.56", "1234.56"),
+        ("12.345", "12345"),
+        ("0.125", "0.125"),
+        ("-5", "-5"),
+        ("−5,5", "-5.5"),
+        ("+7", "7"),
+        ("1.234.567", "1234567"),
+        ("", None),
+        ("a", None),
+        ("12,3456", "12.3456"),
+        ("1,234,567.89", "1234567.89"),
+        ("1'000.50", "1000.50"),
+        ("-", None),
     ],
-)  # fmt: skip
+)
 def test_numbers_as_people_write_them(number: str, value: str | None) -> None:
     found = decimal_of(number)
     assert (None if found is None else str(found)) == value
@@ -143,11 +155,14 @@ def test_the_table_is_sound() -> None:
 @pytest.mark.parametrize(
     ("imsi", "name", "code"),
     [
-        ("250010000000001", "MTS", "*100#"), ("250990000000001", "Beeline", "*102#"),
-        ("250200000000001", "T2 (Tele2)", "*105#"), ("255060000000001", "lifecell", "*111#"),
-        ("999990000000001", None, None), (None, None, None),
+        ("250010000000001", "MTS", "*100#"),
+        ("250990000000001", "Beeline", "*102#"),
+        ("250200000000001", "T2 (Tele2)", "*105#"),
+        ("255060000000001", "lifecell", "*111#"),
+        ("999990000000001", None, None),
+        (None, None, None),
     ],
-)  # fmt: skip
+)
 def test_the_operator_of_a_sim(imsi: str | None, name: str | None, code: str | None) -> None:
     found = operator_of(imsi)
     assert (found and found.name, found and found.code) == (name, code)
@@ -220,8 +235,10 @@ async def test_what_is_known_is_kept_by_the_sim_and_comes_back() -> None:
     assert (shown.balance, shown.balance_currency, shown.balance_at) == ("10.00", "RUB", 1_000_000)
     assert again.it.shown(replace(MODEM, imsi="250010000000002")).balance is None
     assert [key_of(view) for view in (MODEM, replace(MODEM, imsi=None), replace(MODEM, imsi=None, iccid=None))] == [
-        "imsi:250010000000001", "iccid:8970100000000000001", "imei:356938035643809",
-    ]  # fmt: skip
+        "imsi:250010000000001",
+        "iccid:8970100000000000001",
+        "imei:356938035643809",
+    ]
     assert key_of(replace(MODEM, imsi=None, iccid=None, imei=None)) == "name:a"
 
 
@@ -317,9 +334,7 @@ async def test_the_balance_of_an_account_is_the_sum_in_one_currency(
 ) -> None:
     views = [replace(MODEM, name=name, imsi=f"25001{number}") for number, name in enumerate("ab")]
     world = World(*views)
-    world.kept = {
-        key_of(view): LineBalance(*known[view.name], at=1) for view in views if view.name in known
-    }  # fmt: skip
+    world.kept = {key_of(view): LineBalance(*known[view.name], at=1) for view in views if view.name in known}
     await world.it.load()
     balance = world.it.of_account(replace(SHOP, currency=currency))
     assert (balance and (balance.amount, balance.currency)) == told
@@ -344,8 +359,10 @@ async def test_low_is_told_once_each_way_also_over_a_restart() -> None:
     for amount in ("3", "5", "4"):
         await now(amount)
     assert [kind for kind, _ in world.events if kind != "line.balance"] == [
-        "line.low_balance", "line.balance_relieved", "line.low_balance",
-    ]  # fmt: skip
+        "line.low_balance",
+        "line.balance_relieved",
+        "line.low_balance",
+    ]
 
 
 # ---------------------------------------------------------------- the schedule

@@ -57,17 +57,17 @@ def whole(parts: dict[int, SmsSubmit]) -> tuple[str | None, bytes | None]:
 @pytest.mark.parametrize(
     ("changes", "alphabet"),
     [
-        ({"text": "hello"},                               Alphabet.GSM7),
-        ({"text": "[€]" * 53},                            Alphabet.GSM7),
-        ({"text": "x" * 152 + "€" * 200},                 Alphabet.GSM7),
-        ({"text": "привет"},                              Alphabet.UCS2),
-        ({"text": LONG},                                  Alphabet.UCS2),
-        ({"text": "👨‍👩‍👧‍👦" * 40},                            Alphabet.UCS2),
-        ({"text": "plain", "encoding": Encoding.UCS2},    Alphabet.UCS2),
-        ({"text": "ığş" * 90, "national": True},          Alphabet.GSM7),
-        ({"text": "z" * 39_000},                          Alphabet.GSM7),
+        ({"text": "hello"}, Alphabet.GSM7),
+        ({"text": "[€]" * 53}, Alphabet.GSM7),
+        ({"text": "x" * 152 + "€" * 200}, Alphabet.GSM7),
+        ({"text": "привет"}, Alphabet.UCS2),
+        ({"text": LONG}, Alphabet.UCS2),
+        ({"text": "👨‍👩‍👧‍👦" * 40}, Alphabet.UCS2),
+        ({"text": "plain", "encoding": Encoding.UCS2}, Alphabet.UCS2),
+        ({"text": "ığş" * 90, "national": True}, Alphabet.GSM7),
+        ({"text": "z" * 39_000}, Alphabet.GSM7),
     ],
-)  # fmt: skip
+)
 def test_texts_come_out_as_they_went_in(changes: dict[str, Any], alphabet: Alphabet) -> None:
     made = job(**changes)
     parts = submits(made)
@@ -124,14 +124,14 @@ def test_the_service_centre_of_the_configuration_goes_into_the_pdu() -> None:
 @pytest.mark.parametrize(
     ("validity_s", "passed_s", "left_s"),
     [
-        (3600,   0,      3600),
-        (3600,   1800,   1800),
-        (3600,   3599,   300),      # the shortest that can be said
-        (60,     0,      300),
-        (259200, 0,      259200),
+        (3600, 0, 3600),
+        (3600, 1800, 1800),
+        (3600, 3599, 300),  # the shortest that can be said
+        (60, 0, 300),
+        (259200, 0, 259200),
         (259200, 200000, 59200),
     ],
-)  # fmt: skip
+)
 def test_the_validity_is_what_is_left_of_it(validity_s: int, passed_s: int, left_s: int) -> None:
     made = job(validity_s=validity_s)
     (part,) = submits(made, now=NOW + passed_s * 1000).values()

@@ -73,15 +73,15 @@ def test_holds(clock: Clock) -> None:
 @pytest.mark.parametrize(
     ("one", "other", "same"),
     [
-        ("127.0.0.1",      "127.0.0.1",          True),
-        ("127.0.0.1",      "127.0.0.2",          False),
-        ("::ffff:1.2.3.4", "1.2.3.4",            True),
-        ("2001:db8::1",    "2001:db8::2",        True),   # one host has its 64 bits for itself
-        ("2001:db8::1",    "2001:db8:0:1::1",    False),
-        ("fe80::1%eth0",   "fe80::2%eth0",       True),
-        ("no address: x",  "no address: x",      True),
+        ("127.0.0.1", "127.0.0.1", True),
+        ("127.0.0.1", "127.0.0.2", False),
+        ("::ffff:1.2.3.4", "1.2.3.4", True),
+        ("2001:db8::1", "2001:db8::2", True),  # one host has its 64 bits for itself
+        ("2001:db8::1", "2001:db8:0:1::1", False),
+        ("fe80::1%eth0", "fe80::2%eth0", True),
+        ("no address: x", "no address: x", True),
     ],
-)  # fmt: skip
+)
 def test_an_address_is_blocked_for_a_while(clock: Clock, one: str, other: str, same: bool) -> None:
     blocklist = Blocklist(BlockRule(3, 60, 300), clock)
     assert [blocklist.failed(one) for _ in range(3)] == [False, False, True]

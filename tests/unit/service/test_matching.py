@@ -43,27 +43,27 @@ FAR = WRAP_ATTEMPTS
 @pytest.mark.parametrize(
     ("parts", "at", "fits"),
     [
-        ([],                                                     0, []),
-        ([part(1, 5)],                                           9, [1]),
-        ([part(1, 6)],                                           9, []),
-        ([part(1, 5), part(2, 6)],                               9, [1]),
-        ([part(1, 5), part(2, 5)],                               9, [1, 2]),
-        ([part(1, 5)],       VALIDITY + REPORT_SLACK_MS,            [1]),
-        ([part(1, 5)],       VALIDITY + REPORT_SLACK_MS + 1,        []),
-        ([part(1, 5, sent_at=9_000_000)],                        9, [1]),     # the clock was set back
-        ([part(1, None, "unknown")],                             9, [1]),
-        ([part(1, None, "queued")],                              9, [1]),     # waits to be sent again
-        ([part(1, None, "unknown"), part(2, None, "unknown")],   9, [1, 2]),
-        ([part(1, None, "unknown"), part(2, 5)],                 9, [2]),     # its neighbour has that reference
+        ([], 0, []),
+        ([part(1, 5)], 9, [1]),
+        ([part(1, 6)], 9, []),
+        ([part(1, 5), part(2, 6)], 9, [1]),
+        ([part(1, 5), part(2, 5)], 9, [1, 2]),
+        ([part(1, 5)], VALIDITY + REPORT_SLACK_MS, [1]),
+        ([part(1, 5)], VALIDITY + REPORT_SLACK_MS + 1, []),
+        ([part(1, 5, sent_at=9_000_000)], 9, [1]),  # the clock was set back
+        ([part(1, None, "unknown")], 9, [1]),
+        ([part(1, None, "queued")], 9, [1]),  # waits to be sent again
+        ([part(1, None, "unknown"), part(2, None, "unknown")], 9, [1, 2]),
+        ([part(1, None, "unknown"), part(2, 5)], 9, [2]),  # its neighbour has that reference
         ([part(1, None, "unknown", attempt=1), part(2, 5, attempt=1 + FAR)], 9, [2, 1]),
         ([part(1, None, "unknown", attempt=2 + FAR), part(2, 5, attempt=2)], 9, [2, 1]),
-        ([part(1, 5, "delivered")],                              9, [1]),     # a repeated report
-        ([part(1, 5, "delivered"), part(2, 5)],                  9, [2]),
-        ([part(1, 5, "delivered"), part(2, 5, "expired")],       9, [1, 2]),
-        ([part(1, 5, "delivered"), part(2, None, "unknown")],    9, [1]),
+        ([part(1, 5, "delivered")], 9, [1]),  # a repeated report
+        ([part(1, 5, "delivered"), part(2, 5)], 9, [2]),
+        ([part(1, 5, "delivered"), part(2, 5, "expired")], 9, [1, 2]),
+        ([part(1, 5, "delivered"), part(2, None, "unknown")], 9, [1]),
         ([part(1, 5, "delivered", attempt=1), part(2, None, "unknown", attempt=1 + FAR)], 9, [1, 2]),  # repeated?
     ],
-)  # fmt: skip
+)
 def test_choice(parts: list[Candidate], at: int, fits: list[int]) -> None:
     verdict = choose(parts, 5, at)
     assert [c.message_id for c in verdict.candidates] == fits

@@ -29,16 +29,16 @@ def test_no_quota_is_false_and_costs_nothing() -> None:
 @pytest.mark.parametrize(
     ("quota", "sent", "parts", "rest"),
     [
-        (Quota(per_minute=2), [0],                 1, None),
-        (Quota(per_minute=2), [0, 1000],           1, MINUTE_MS),
-        (Quota(per_minute=2), [0, 1000],           2, MINUTE_MS + 1000),
-        (Quota(per_minute=2), [0, 1000],           9, MINUTE_MS + 1000),  # more than the window holds: when it is empty
-        (Quota(per_minute=2), [],                  9, None),
-        (Quota(per_minute=9, per_hour=1), [500],   1, HOUR_MS + 500),
+        (Quota(per_minute=2), [0], 1, None),
+        (Quota(per_minute=2), [0, 1000], 1, MINUTE_MS),
+        (Quota(per_minute=2), [0, 1000], 2, MINUTE_MS + 1000),
+        (Quota(per_minute=2), [0, 1000], 9, MINUTE_MS + 1000),  # more than the window holds: when it is empty
+        (Quota(per_minute=2), [], 9, None),
+        (Quota(per_minute=9, per_hour=1), [500], 1, HOUR_MS + 500),
         (Quota(per_hour=2, per_minute=1), [0, 10], 1, HOUR_MS),
-        (Quota(per_day=3), [0, 1, 2, 3],           1, DAY_MS + 1),  # the oldest has been forgotten
+        (Quota(per_day=3), [0, 1, 2, 3], 1, DAY_MS + 1),  # the oldest has been forgotten
     ],
-)  # fmt: skip
+)
 def test_rest(quota: Quota, sent: list[int], parts: int, rest: int | None) -> None:
     pace = Pace(quota)
     pace.remember(sent)
@@ -90,9 +90,15 @@ class _Watched:
         self.rests: list[Rest | None] = []
         record = LineRecord(line_id, "a", "25001a", None)
         self.sender = LineSender(
-            record, air, rig.repository, rig.dispatcher, rig.timers, rig.clock, SendingSettings(quota=quota),
+            record,
+            air,
+            rig.repository,
+            rig.dispatcher,
+            rig.timers,
+            rig.clock,
+            SendingSettings(quota=quota),
             self.rests.append,
-        )  # fmt: skip
+        )
 
 
 async def _until(condition: object, limit_s: float = 10.0) -> None:

@@ -234,8 +234,11 @@ async def test_a_second_copy_says_that_it_is_one(rig: Rig) -> None:
     await until_state(rig, message, "sent")
     await running.stop()
     assert [(t.udh.concat.sequence, t.rd) for t in air.went if t.udh.concat] == [
-        (1, False), (1, True), (2, False), (3, False),
-    ]  # fmt: skip
+        (1, False),
+        (1, True),
+        (2, False),
+        (3, False),
+    ]
     assert air.went[0].ud == air.went[1].ud
 
 

@@ -142,9 +142,13 @@ def test_a_sender_that_names_a_line_picks_it_and_others_are_kept() -> None:
 
 def test_times_and_flags() -> None:
     submission = read(
-        schedule_delivery_time="000000010000000R", validity_period="000001000000000R", priority_flag=3,
-        registered_delivery=17, protocol_id=0x41, service_type="CMT",
-    )  # fmt: skip
+        schedule_delivery_time="000000010000000R",
+        validity_period="000001000000000R",
+        priority_flag=3,
+        registered_delivery=17,
+        protocol_id=0x41,
+        service_type="CMT",
+    )
     assert submission.send_at == NOW + 3_600_000
     assert submission.validity_s == 86_400
     assert (submission.priority, submission.pid) == (30, 0x41)
@@ -243,23 +247,31 @@ def by_header(octets: bytes, size: int, wide: bool = False, **fields: Any) -> li
     head = b"\x06\x08\x04\x01\x07" if wide else b"\x05\x00\x03\x07"
     return [
         ShortMessage(
-            destination=TO, esm_class=0x40, short_message=head + bytes((len(parts), n)) + part, registered_delivery=1,
+            destination=TO,
+            esm_class=0x40,
+            short_message=head + bytes((len(parts), n)) + part,
+            registered_delivery=1,
             **fields,
         )
         for n, part in enumerate(parts, 1)
-    ]  # fmt: skip
+    ]
 
 
 def by_sar(octets: bytes, size: int, **fields: Any) -> list[ShortMessage]:
     parts = cut(octets, size)
     return [
         ShortMessage(
-            destination=TO, short_message=part, **fields,
-            tlvs={Tag.SAR_MSG_REF_NUM: b"\0\7", Tag.SAR_TOTAL_SEGMENTS: bytes((len(parts),)),
-                  Tag.SAR_SEGMENT_SEQNUM: bytes((n,))},
+            destination=TO,
+            short_message=part,
+            **fields,
+            tlvs={
+                Tag.SAR_MSG_REF_NUM: b"\0\7",
+                Tag.SAR_TOTAL_SEGMENTS: bytes((len(parts),)),
+                Tag.SAR_SEGMENT_SEQNUM: bytes((n,)),
+            },
         )
         for n, part in enumerate(parts, 1)
-    ]  # fmt: skip
+    ]
 
 
 @pytest.mark.parametrize(
@@ -292,19 +304,22 @@ def test_each_part_keeps_its_wish_for_a_receipt() -> None:
 def test_packed_parts_after_a_header_have_fill_bits() -> None:
     septets = encode_gsm7((PLAIN * 4)[:200])
     parts = [
-        ShortMessage(destination=TO, esm_class=0x40,
-                     short_message=bytes((5, 0, 3, 1, 2, n)) + pack_septets(piece, 1))
+        ShortMessage(destination=TO, esm_class=0x40, short_message=bytes((5, 0, 3, 1, 2, n)) + pack_septets(piece, 1))
         for n, piece in enumerate(cut(septets, 153), 1)
-    ]  # fmt: skip
+    ]
     assert pieces_of(parts, [0, 1], [1, None]).text == (PLAIN * 4)[:200]
 
 
 def test_data_in_parts_keep_their_ports() -> None:
     parts = [
-        ShortMessage(destination=TO, esm_class=0x40, data_coding=4,
-                     short_message=b"\x0b\x05\x04\x0b\x84\x23\xf0\x00\x03\x01\x02" + bytes((n,)) + bytes(120))
+        ShortMessage(
+            destination=TO,
+            esm_class=0x40,
+            data_coding=4,
+            short_message=b"\x0b\x05\x04\x0b\x84\x23\xf0\x00\x03\x01\x02" + bytes((n,)) + bytes(120),
+        )
         for n in (1, 2)
-    ]  # fmt: skip
+    ]
     whole = pieces_of(parts, [1, 0], [1, None])
     assert whole.data == bytes(240)
     assert whole.udh == b"\x05\x04\x0b\x84\x23\xf0"

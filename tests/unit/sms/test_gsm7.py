@@ -140,7 +140,7 @@ def test_a_single_table_keeps_the_common_codes(single: SingleShift) -> None:
         (LockingShift.URDU, SingleShift.URDU, "\u0627\u06af\u0670\u06f0\u06d4\u0600\u06cd", "004A7F1B1C1B3F1B191B3B"),
         (LockingShift.HINDI, SingleShift.HINDI, "A Z@,", "1B41201B5A1B002C"),
     ],
-)  # fmt: skip
+)
 def test_national_tables(locking: LockingShift, single: SingleShift, text: str, septets: str) -> None:
     assert encode_gsm7(text, locking, single).hex().upper() == septets
     assert decode_gsm7(bytes.fromhex(septets), locking, single) == text

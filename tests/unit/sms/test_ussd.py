@@ -76,12 +76,24 @@ def test_a_cr_at_the_end_is_doubled_and_never_lost(text: str) -> None:
 @pytest.mark.parametrize(
     ("dcs", "alphabet"),
     [
-        (0, Alphabet.GSM7), (1, Alphabet.GSM7), (15, Alphabet.GSM7), (16, Alphabet.GSM7), (17, Alphabet.UCS2),
-        (0x23, Alphabet.GSM7), (68, Alphabet.DATA8), (72, Alphabet.UCS2), (0x58, Alphabet.UCS2), (76, Alphabet.GSM7),
-        (0x94, Alphabet.DATA8), (0x98, Alphabet.UCS2), (0xF0, Alphabet.GSM7), (0xF4, Alphabet.DATA8),
-        (0xD0, Alphabet.GSM7), (0x80, Alphabet.GSM7),
+        (0, Alphabet.GSM7),
+        (1, Alphabet.GSM7),
+        (15, Alphabet.GSM7),
+        (16, Alphabet.GSM7),
+        (17, Alphabet.UCS2),
+        (0x23, Alphabet.GSM7),
+        (68, Alphabet.DATA8),
+        (72, Alphabet.UCS2),
+        (0x58, Alphabet.UCS2),
+        (76, Alphabet.GSM7),
+        (0x94, Alphabet.DATA8),
+        (0x98, Alphabet.UCS2),
+        (0xF0, Alphabet.GSM7),
+        (0xF4, Alphabet.DATA8),
+        (0xD0, Alphabet.GSM7),
+        (0x80, Alphabet.GSM7),
     ],
-)  # fmt: skip
+)
 def test_the_data_coding_scheme_of_cell_broadcast(dcs: int, alphabet: Alphabet) -> None:
     assert alphabet_of(dcs) is alphabet
 
@@ -92,13 +104,33 @@ def test_no_data_coding_scheme_raises(dcs: int) -> None:
 
 
 TEXTS = [
-    "Balance: 123.45 RUB", "Баланс: 123,45 р.", "123.45", "-12.50", "1 Balance\n2 Own number", "OK",
-    "Guthaben 12,34 EUR für Sie", "您的余额为12.34元", "Your number is +79000000000", "Bakiyeniz 12,5 TL",
-    "Залишок 5 грн", "Ostatok 15r.20k", "Your PIN: A1B2C3", "Saldo: 1.234,56 zł", "Vash balans 12.3r",
-    "Ваш номер 79161234567", "رصيدك 12", "თქვენი ბალანსი 3", "user@example.com", "Ihr Konto: €5",
-    "[1] Menu {a} ~5", "Solde: 12 € à créditer", "Το υπόλοιπό σας: 4,20", "Сіздің балансыңыз 100 тг",
-    "Minus 5.00r. Dlya popolneniya naberite *116#", "0.00",
-]  # fmt: skip
+    "Balance: 123.45 RUB",
+    "Баланс: 123,45 р.",
+    "123.45",
+    "-12.50",
+    "1 Balance\n2 Own number",
+    "OK",
+    "Guthaben 12,34 EUR für Sie",
+    "您的余额为12.34元",
+    "Your number is +79000000000",
+    "Bakiyeniz 12,5 TL",
+    "Залишок 5 грн",
+    "Ostatok 15r.20k",
+    "Your PIN: A1B2C3",
+    "Saldo: 1.234,56 zł",
+    "Vash balans 12.3r",
+    "Ваш номер 79161234567",
+    "رصيدك 12",
+    "თქვენი ბალანსი 3",
+    "user@example.com",
+    "Ihr Konto: €5",
+    "[1] Menu {a} ~5",
+    "Solde: 12 € à créditer",
+    "Το υπόλοιπό σας: 4,20",
+    "Сіздің балансыңыз 100 тг",
+    "Minus 5.00r. Dlya popolneniya naberite *116#",
+    "0.00",
+]
 
 
 @pytest.mark.parametrize("dcs", [15, 72, 17, 8, 0, 1, 240, None])

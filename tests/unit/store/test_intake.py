@@ -111,8 +111,10 @@ def test_what_we_stumble_over_is_kept_and_stops_nobody(desk: Desk, monkeypatch: 
     monkeypatch.setattr(intake, "kind_of", stumble)
     assert desk.take([deliver("before"), deliver("stumble"), deliver("after")]) == 3
     assert [(view.kind, view.text) for view in inbox(desk)] == [
-        (InboxKind.TEXT, "before"), (InboxKind.UNDECODABLE, None), (InboxKind.TEXT, "after"),
-    ]  # fmt: skip
+        (InboxKind.TEXT, "before"),
+        (InboxKind.UNDECODABLE, None),
+        (InboxKind.TEXT, "after"),
+    ]
     assert kinds(desk) == ["inbox.received", "inbox.undecodable", "inbox.received"]
     assert desk.rows("SELECT hex FROM pdus WHERE note LIKE 'Internal%'") == [deliver("stumble")]
     assert desk.take([deliver("stumble")]) == 0  # and the modem's copy of it is known
@@ -146,18 +148,18 @@ VOICE = Udh((InformationElement(0x01, bytes((0x80, 3))),))
 @pytest.mark.parametrize(
     ("pdu", "kind"),
     [
-        (deliver("text"),                         InboxKind.TEXT),
-        (deliver("flash", flash=True),            InboxKind.FLASH),
-        (deliver("вспышка", flash=True),          InboxKind.FLASH),
-        (deliver("silent", pid=0x40),             InboxKind.TYPE0),
+        (deliver("text"), InboxKind.TEXT),
+        (deliver("flash", flash=True), InboxKind.FLASH),
+        (deliver("вспышка", flash=True), InboxKind.FLASH),
+        (deliver("silent", pid=0x40), InboxKind.TYPE0),
         (deliver("3 calls", dcs=Dcs.decode(0xC8)), InboxKind.VOICEMAIL),
         (deliver("3 calls", dcs=Dcs.decode(0xD8)), InboxKind.VOICEMAIL),
-        (deliver("3 calls", udh=VOICE),           InboxKind.VOICEMAIL),
-        (binary(b"\x01\x02", Udh()),              InboxKind.BINARY),
-        (binary(b"\x01\x02", PORTS),              InboxKind.BINARY),
-        (deliver("BEGIN:VCARD", udh=PORTS),       InboxKind.BINARY),
+        (deliver("3 calls", udh=VOICE), InboxKind.VOICEMAIL),
+        (binary(b"\x01\x02", Udh()), InboxKind.BINARY),
+        (binary(b"\x01\x02", PORTS), InboxKind.BINARY),
+        (deliver("BEGIN:VCARD", udh=PORTS), InboxKind.BINARY),
     ],
-)  # fmt: skip
+)
 def test_labels(desk: Desk, pdu: str, kind: InboxKind) -> None:
     desk.take([pdu])
     (view,) = inbox(desk)
@@ -275,9 +277,9 @@ def test_half_a_surrogate_at_the_edge_of_a_gap_is_stored(desk: Desk) -> None:
     emoji = "😀".encode("utf-16-be")
     for seq, payload in ((1, "я".encode("utf-16-be") + emoji[:2]), (2, emoji[2:])):
         udh = Udh((InformationElement(0x00, bytes((9, 3, seq))),))
-        desk.take([
-            encode_pdu(SmsDeliver(oa=Address.parse(SENDER), ud=payload, udh=udh, dcs=Dcs.decode(8), scts=at(seq))).hex
-        ])  # fmt: skip
+        desk.take(
+            [encode_pdu(SmsDeliver(oa=Address.parse(SENDER), ud=payload, udh=udh, dcs=Dcs.decode(8), scts=at(seq))).hex]
+        )
         desk.do(ShowPartials(desk.now))
     (view,) = inbox(desk)
     assert view.text == "я😀[…]"

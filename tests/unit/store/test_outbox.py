@@ -76,14 +76,14 @@ def test_a_part_goes_out(desk: Desk) -> None:
 @pytest.mark.parametrize(
     ("outcome", "more", "part", "message", "queue"),
     [
-        ("sent",     {"mr": 1},                        "sent",     "sent",     0),
+        ("sent", {"mr": 1}, "sent", "sent", 0),
         ("rejected", {"error": "no", "error_code": 1}, "rejected", "rejected", 0),
-        ("refused",  {"error": "busy"},                "queued",   "queued",   1),
-        ("refused",  {"error": "busy", "due_at": START + 15_000}, "queued", "queued", 2),
-        ("not_sent", {"error": "no prompt"},           "queued",   "queued",   1),
-        ("unknown",  {"error": "silence", "doubt_at": START + MINUTE}, "unknown", "unknown", 0),
+        ("refused", {"error": "busy"}, "queued", "queued", 1),
+        ("refused", {"error": "busy", "due_at": START + 15_000}, "queued", "queued", 2),
+        ("not_sent", {"error": "no prompt"}, "queued", "queued", 1),
+        ("unknown", {"error": "silence", "doubt_at": START + MINUTE}, "unknown", "unknown", 0),
     ],
-)  # fmt: skip
+)
 def test_every_outcome(desk: Desk, outcome: str, more: dict[str, object], part: str, message: str, queue: int) -> None:
     number = desk.accept()
     desk.send(number, outcome=outcome, **more)
@@ -100,8 +100,10 @@ def test_attempts_are_counted_for_each_part(desk: Desk) -> None:
     desk.send(message, 2, "refused", error="busy")
     desk.send(message, 2, mr=2)
     assert desk.rows("SELECT seq, n, outcome FROM attempts ORDER BY id") == [
-        (1, 1, "sent"), (2, 1, "rejected"), (2, 2, "sent"),
-    ]  # fmt: skip
+        (1, 1, "sent"),
+        (2, 1, "rejected"),
+        (2, 2, "sent"),
+    ]
 
 
 @pytest.mark.parametrize("spoil", ["cancel", "begun", "sent", "expired", "later", "gone", "other line"])
@@ -201,8 +203,12 @@ def test_a_line_that_stops_between_parts_gives_the_rest_back(desk: Desk) -> None
 @pytest.mark.parametrize("state", ["sent", "rejected", "unknown", "refused"])
 def test_giving_back_what_has_no_rest_changes_nothing(desk: Desk, state: str) -> None:
     message = desk.accept()
-    desk.send(message, outcome=state, doubt_at=desk.now + MINUTE if state == "unknown" else None,
-              due_at=desk.now + MINUTE if state == "refused" else None)  # fmt: skip
+    desk.send(
+        message,
+        outcome=state,
+        doubt_at=desk.now + MINUTE if state == "unknown" else None,
+        due_at=desk.now + MINUTE if state == "refused" else None,
+    )
     before = desk.rows("SELECT * FROM messages")
     desk.do(lambda tx: outbox.resume_rest(tx, message))
     assert desk.rows("SELECT * FROM messages") == before
@@ -462,15 +468,15 @@ def test_recovery_of_an_orderly_stop_finds_nothing(desk: Desk) -> None:
 @pytest.mark.parametrize(
     ("kill", "found", "parts", "state", "queue"),
     [
-        ("after accept",        (0, 0), ["queued"] * 3,                  "queued",  1),
-        ("after journal 1",     (1, 0), ["unknown", "queued", "queued"], "unknown", 0),
-        ("after outcome 1",     (0, 1), ["sent", "queued", "queued"],    "sending", 1),
-        ("after report 1",      (0, 1), ["delivered", "queued", "queued"], "sending", 1),
-        ("after journal 2",     (1, 0), ["sent", "unknown", "queued"],   "unknown", 0),
-        ("after refusal 2",     (0, 0), ["sent", "queued", "queued"],    "sending", 2),
-        ("after outcome 3",     (0, 0), ["sent"] * 3,                    "sent",    0),
+        ("after accept", (0, 0), ["queued"] * 3, "queued", 1),
+        ("after journal 1", (1, 0), ["unknown", "queued", "queued"], "unknown", 0),
+        ("after outcome 1", (0, 1), ["sent", "queued", "queued"], "sending", 1),
+        ("after report 1", (0, 1), ["delivered", "queued", "queued"], "sending", 1),
+        ("after journal 2", (1, 0), ["sent", "unknown", "queued"], "unknown", 0),
+        ("after refusal 2", (0, 0), ["sent", "queued", "queued"], "sending", 2),
+        ("after outcome 3", (0, 0), ["sent"] * 3, "sent", 0),
     ],
-)  # fmt: skip
+)
 def test_recovery_from_every_kill_point(
     desk: Desk, kill: str, found: tuple[int, int], parts: list[str], state: str, queue: int
 ) -> None:
@@ -482,10 +488,11 @@ def test_recovery_from_every_kill_point(
         "after report 1": lambda: (desk.send(message, 1, mr=1), desk.take([report(1)])),
         "after journal 2": lambda: (desk.send(message, 1, mr=1), desk.begin(message, 2)),
         "after refusal 2": lambda: (
-            desk.send(message, 1, mr=1), desk.send(message, 2, "refused", due_at=desk.now + MINUTE),
+            desk.send(message, 1, mr=1),
+            desk.send(message, 2, "refused", due_at=desk.now + MINUTE),
         ),
         "after outcome 3": lambda: [desk.send(message, seq, mr=seq) for seq in (1, 2, 3)],
-    }  # fmt: skip
+    }
     steps[kill]()
     assert recover(desk) == found
     assert (desk.parts(message), desk.state(message), desk.queue(message)) == (parts, state, queue)

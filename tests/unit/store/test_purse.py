@@ -39,9 +39,16 @@ def one(**more: Any) -> Any:
 
 @pytest.mark.parametrize(
     ("amount", "text"),
-    [(0, "0.00"), (1, "0.0001"), (14000, "1.40"), (14050, "1.405"), (-100, "-0.01"), (-14000, "-1.40"),
-     (1_000_000_0000, "1000000.00")],
-)  # fmt: skip
+    [
+        (0, "0.00"),
+        (1, "0.0001"),
+        (14000, "1.40"),
+        (14050, "1.405"),
+        (-100, "-0.01"),
+        (-14000, "-1.40"),
+        (1_000_000_0000, "1000000.00"),
+    ],
+)
 def test_amounts_as_text(amount: int, text: str) -> None:
     assert money(amount) == text
     assert units(text) == amount
@@ -115,18 +122,18 @@ def second_rejected(desk: Desk, number: int) -> None:
 @pytest.mark.parametrize(
     ("happens", "message", "costs"),
     [
-        (cancelled,       new,  0),
-        (cancelled,       long, 0),
-        (expired,         new,  0),
-        (rejected_by_us,  long, 0),
-        (rejected,        new,  0),
-        (rejected,        long, 0),  # the parts behind it stay at home
-        (sent,            new,  1),
-        (sent,            long, 3),
-        (in_doubt,        new,  1),
+        (cancelled, new, 0),
+        (cancelled, long, 0),
+        (expired, new, 0),
+        (rejected_by_us, long, 0),
+        (rejected, new, 0),
+        (rejected, long, 0),  # the parts behind it stay at home
+        (sent, new, 1),
+        (sent, long, 3),
+        (in_doubt, new, 1),
         (second_rejected, long, 1),
     ],
-)  # fmt: skip
+)
 def test_what_never_left_is_given_back(
     desk: Desk, happens: Callable[[Desk, int], None], message: Callable[..., Any], costs: int
 ) -> None:

@@ -51,35 +51,35 @@ def begin_and_end(outcome: str) -> Callable[[Desk], object]:
 
 #: Everything that happens for a message, or by the clock. None may read a table from end to end, or sort one.
 HOT: dict[str, Callable[[Desk], object]] = {
-    "accept":      lambda desk: desk.do(Accept(new(client_ref="x"))),
-    "claim any":   lambda desk: queries.claim(desk.con, "", 64),
-    "claim line":  lambda desk: queries.claim(desk.con, "a", 64),
-    "job":         lambda desk: queries.job(desk.con, 1),
-    "sent":        begin_and_end("sent"),
-    "refused":     begin_and_end("refused"),
-    "unknown":     begin_and_end("unknown"),
-    "rejected":    begin_and_end("rejected"),
-    "times":       lambda desk: queries.next_times(desk.con),
-    "promote":     lambda desk: desk.do(Promote()),
-    "expire":      lambda desk: desk.do(Expire()),
-    "doubt":       lambda desk: desk.do(SettleDoubt()),
-    "late":        lambda desk: desk.do(AdoptLateCmgs(1, 9)),
-    "cancel":      lambda desk: desk.do(Cancel(1, 2)),
-    "give back":   lambda desk: desk.do(lambda tx: outbox.resume_rest(tx, 1)),
-    "message":     lambda desk: queries.message(desk.con, 1, 3),
-    "by ref":      lambda desk: queries.find_message(desk.con, 1, None, "r", "60000001"),
-    "by number":   lambda desk: queries.find_message(desk.con, 1, None, None, "60000001"),
-    "list":        lambda desk: queries.messages(desk.con, 1, None, 5, 100),
-    "list state":  lambda desk: queries.messages(desk.con, 1, State.QUEUED, 5, 100),
-    "history":     lambda desk: queries.message_events(desk.con, 3),
-    "events":      lambda desk: queries.events(desk.con, 1, 5, 100),
-    "last event":  lambda desk: queries.last_event(desk.con),
-    "report":      lambda desk: desk.take([report(5, done=99)]),
-    "text":        lambda desk: desk.take([deliver("new", seconds=99)]),
-    "part":        lambda desk: desk.take([parts("x" * 200, seconds=50, reference=88)[0]]),
-    "partials":    lambda desk: desk.do(intake.ShowPartials(START)),
-    "inbox":       lambda desk: queries.inbox(desk.con, 1, 100),
-}  # fmt: skip
+    "accept": lambda desk: desk.do(Accept(new(client_ref="x"))),
+    "claim any": lambda desk: queries.claim(desk.con, "", 64),
+    "claim line": lambda desk: queries.claim(desk.con, "a", 64),
+    "job": lambda desk: queries.job(desk.con, 1),
+    "sent": begin_and_end("sent"),
+    "refused": begin_and_end("refused"),
+    "unknown": begin_and_end("unknown"),
+    "rejected": begin_and_end("rejected"),
+    "times": lambda desk: queries.next_times(desk.con),
+    "promote": lambda desk: desk.do(Promote()),
+    "expire": lambda desk: desk.do(Expire()),
+    "doubt": lambda desk: desk.do(SettleDoubt()),
+    "late": lambda desk: desk.do(AdoptLateCmgs(1, 9)),
+    "cancel": lambda desk: desk.do(Cancel(1, 2)),
+    "give back": lambda desk: desk.do(lambda tx: outbox.resume_rest(tx, 1)),
+    "message": lambda desk: queries.message(desk.con, 1, 3),
+    "by ref": lambda desk: queries.find_message(desk.con, 1, None, "r", "60000001"),
+    "by number": lambda desk: queries.find_message(desk.con, 1, None, None, "60000001"),
+    "list": lambda desk: queries.messages(desk.con, 1, None, 5, 100),
+    "list state": lambda desk: queries.messages(desk.con, 1, State.QUEUED, 5, 100),
+    "history": lambda desk: queries.message_events(desk.con, 3),
+    "events": lambda desk: queries.events(desk.con, 1, 5, 100),
+    "last event": lambda desk: queries.last_event(desk.con),
+    "report": lambda desk: desk.take([report(5, done=99)]),
+    "text": lambda desk: desk.take([deliver("new", seconds=99)]),
+    "part": lambda desk: desk.take([parts("x" * 200, seconds=50, reference=88)[0]]),
+    "partials": lambda desk: desk.do(intake.ShowPartials(START)),
+    "inbox": lambda desk: queries.inbox(desk.con, 1, 100),
+}
 
 #: Sorts of what belongs to one message or one row of a page.
 SMALL = re.compile(r"FROM pdus WHERE (inbox_id|group_id) = |FROM receipt_parts |FROM attempts t |m\.id = ")
@@ -159,16 +159,16 @@ def test_a_long_queue_costs_no_more_than_a_short_one() -> None:
         desk = Desk()
         fill(desk, count)
         probe: dict[str, Callable[[], object]] = {
-            "claim":   lambda: queries.claim(desk.con, "", 64),
-            "own":     lambda: queries.claim(desk.con, "a", 64),
-            "times":   lambda: queries.next_times(desk.con),
+            "claim": lambda: queries.claim(desk.con, "", 64),
+            "own": lambda: queries.claim(desk.con, "a", 64),
+            "times": lambda: queries.next_times(desk.con),
             "promote": lambda: desk.do(Promote()),
-            "expire":  lambda: desk.do(Expire()),
-            "accept":  lambda: desk.do(Accept(new(client_ref=str(desk.now)))),
-            "list":    lambda: queries.messages(desk.con, 1, None, 0, 100),
-            "queued":  lambda: queries.messages(desk.con, 1, State.QUEUED, 0, 100),
-            "send":    lambda: desk.send(desk.accept(), mr=1),
-        }  # fmt: skip
+            "expire": lambda: desk.do(Expire()),
+            "accept": lambda: desk.do(Accept(new(client_ref=str(desk.now)))),
+            "list": lambda: queries.messages(desk.con, 1, None, 0, 100),
+            "queued": lambda: queries.messages(desk.con, 1, State.QUEUED, 0, 100),
+            "send": lambda: desk.send(desk.accept(), mr=1),
+        }
         found = {}
         for name, run in probe.items():
             desk.now += 1
@@ -191,9 +191,19 @@ def test_the_queue_is_in_order_of_priority_and_age(desk: Desk) -> None:
 
 def test_a_job_has_all_that_its_pdus_are_made_of(desk: Desk) -> None:
     message = desk.accept(
-        text=None, data=b"\1\2", udh=b"\5\4\x0b\x84\x23\xf0", encoding="data8", pid=1, dcs=0xF5, line="a", priority=7,
-        report=False, on_doubt="resend", validity_s=60, flash=True,
-    )  # fmt: skip
+        text=None,
+        data=b"\1\2",
+        udh=b"\5\4\x0b\x84\x23\xf0",
+        encoding="data8",
+        pid=1,
+        dcs=0xF5,
+        line="a",
+        priority=7,
+        report=False,
+        on_doubt="resend",
+        validity_s=60,
+        flash=True,
+    )
     job = desk.job(message)
     assert job is not None
     got = (job.text, job.data, job.udh, job.encoding, job.pid, job.dcs, job.line, job.priority, job.report)
@@ -222,8 +232,9 @@ def test_a_message_with_all_that_happened_to_it(desk: Desk) -> None:
     assert (view.account, view.client_ref, view.extra, view.part_count) == ("shop", "c", {"id": "x"}, 3)
     first = view.parts[0]
     assert [(a.n, a.line, a.outcome, a.mr, a.error) for a in first.attempts] == [
-        (1, "a", "rejected", None, "Busy."), (2, "a", "sent", 1, None),
-    ]  # fmt: skip
+        (1, "a", "rejected", None, "Busy."),
+        (2, "a", "sent", 1, None),
+    ]
     assert [(r.meaning, r.st, r.ambiguous) for r in first.receipts] == [("trying", 0x22, False)]
     assert queries.message(desk.con, 2, number) is None  # of another account
 
@@ -231,10 +242,17 @@ def test_a_message_with_all_that_happened_to_it(desk: Desk) -> None:
 @pytest.mark.parametrize(
     ("query", "found"),
     [
-        ({"id": 1}, 1), ({"id": 9}, None), ({"ref": "r"}, 3), ({"tail": "60000001"}, 3), ({"tail": "60000002"}, 2),
-        ({"id": 1, "ref": "r"}, 1), ({"id": 2, "ref": "r"}, None), ({"ref": "r", "tail": "60000002"}, None), ({}, 3),
+        ({"id": 1}, 1),
+        ({"id": 9}, None),
+        ({"ref": "r"}, 3),
+        ({"tail": "60000001"}, 3),
+        ({"tail": "60000002"}, 2),
+        ({"id": 1, "ref": "r"}, 1),
+        ({"id": 2, "ref": "r"}, None),
+        ({"ref": "r", "tail": "60000002"}, None),
+        ({}, 3),
     ],
-)  # fmt: skip
+)
 def test_the_newest_message_that_fits(desk: Desk, query: dict[str, Any], found: int | None) -> None:
     desk.accept(ref="r")
     desk.accept(recipient="+79160000002")

@@ -60,8 +60,10 @@ def test_still_trying_and_then_delivered(desk: Desk) -> None:
     assert matched(desk) == [1, 1]
 
 
-@pytest.mark.parametrize(("first", "second", "state"), [(0, 0x41, "delivered"), (0x41, 0, "undeliverable"),
-                                                        (0, 0x22, "delivered"), (0, 0, "delivered")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("first", "second", "state"),
+    [(0, 0x41, "delivered"), (0x41, 0, "undeliverable"), (0, 0x22, "delivered"), (0, 0, "delivered")],
+)
 def test_the_last_word_stands_and_a_later_one_is_kept(desk: Desk, first: int, second: int, state: str) -> None:
     message = desk.accept()
     desk.send(message, mr=9)

@@ -15,9 +15,16 @@ if TYPE_CHECKING:
 URL = "http://shop.example/kannel"
 
 WORDS = {
-    State.QUEUED: "", State.SENDING: "", State.SENT: "8", State.DELIVERED: "1", State.UNDELIVERABLE: "2",
-    State.EXPIRED: "2", State.REJECTED: "16", State.CANCELLED: "2", State.UNKNOWN: "",
-}  # fmt: skip
+    State.QUEUED: "",
+    State.SENDING: "",
+    State.SENT: "8",
+    State.DELIVERED: "1",
+    State.UNDELIVERABLE: "2",
+    State.EXPIRED: "2",
+    State.REJECTED: "16",
+    State.CANCELLED: "2",
+    State.UNKNOWN: "",
+}
 
 
 class Kannel(Adapter):

@@ -15,10 +15,16 @@ if TYPE_CHECKING:
 
 SID = account_sid("shop")
 WORDS = {
-    State.QUEUED: "queued", State.SENDING: "sending", State.SENT: "sent", State.DELIVERED: "delivered",
-    State.UNDELIVERABLE: "undelivered", State.EXPIRED: "undelivered", State.REJECTED: "failed",
-    State.CANCELLED: "canceled", State.UNKNOWN: "sending",
-}  # fmt: skip
+    State.QUEUED: "queued",
+    State.SENDING: "sending",
+    State.SENT: "sent",
+    State.DELIVERED: "delivered",
+    State.UNDELIVERABLE: "undelivered",
+    State.EXPIRED: "undelivered",
+    State.REJECTED: "failed",
+    State.CANCELLED: "canceled",
+    State.UNKNOWN: "sending",
+}
 
 
 def basic(user: str, password: str) -> dict[str, str]:

@@ -128,8 +128,11 @@ async def test_reports_that_are_never_handed_over_are_stored_from_now_on(
 ) -> None:
     monkeypatch.setattr("modemgw.modem.dialogue.report_path.SILENT_S", 0.0)
     sends: dict[str, Answer] = {
-        **DS2, r"AT\+CMGS=\d+": b"\r\n> ", r"[0-9A-F]+\x1a": said("+CMGS: 7", "OK"), r"AT\+CNMI=2,1,0,2,0": OK,
-    }  # fmt: skip
+        **DS2,
+        r"AT\+CMGS=\d+": b"\r\n> ",
+        r"[0-9A-F]+\x1a": said("+CMGS: 7", "OK"),
+        r"AT\+CNMI=2,1,0,2,0": OK,
+    }
     numbers = [TpduHex.of(bytes.fromhex(f"21000B9197103254{n}F8000005C8329BFD06")) for n in (70, 71, 72)]
 
     async def yes() -> bool:
@@ -218,9 +221,13 @@ async def test_a_way_that_the_modem_does_not_take_is_tried_once(
 ) -> None:
     monkeypatch.setattr("modemgw.modem.dialogue.report_path.SILENT_S", 0.0)
     script: dict[str, Answer] = {
-        **DS2, r"AT\+CMGS=\d+": b"\r\n> ", r"[0-9A-F]+\x1a": said("+CMGS: 7", "OK"), r"AT\+CNMI=2,1,0,1,0": OK,
-        r"AT\+CNMI=2,1,0,2,0": stubborn, r"AT\+CNMI\?": said("+CNMI: 2,1,0,1,0", "OK"),
-    }  # fmt: skip
+        **DS2,
+        r"AT\+CMGS=\d+": b"\r\n> ",
+        r"[0-9A-F]+\x1a": said("+CMGS: 7", "OK"),
+        r"AT\+CNMI=2,1,0,1,0": OK,
+        r"AT\+CNMI=2,1,0,2,0": stubborn,
+        r"AT\+CNMI\?": said("+CNMI: 2,1,0,1,0", "OK"),
+    }
     del script[r"AT\+CNMI=2,1,0,[12],0"]
 
     async def yes() -> bool:
@@ -286,8 +293,10 @@ async def test_messages_that_come_unannounced_make_it_try_another_port(tmp_path:
 
 async def test_what_lies_in_a_memory_that_was_empty_has_arrived_since() -> None:
     script: dict[str, Answer] = {
-        r"AT\^.*": OK, r"AT\+CMGL=4": Turns(*LISTED), r"AT\+CPMS\?": said('+CPMS: "SM",0,30,"SM",0,30,"SM",0,30', "OK"),
-    }  # fmt: skip
+        r"AT\^.*": OK,
+        r"AT\+CMGL=4": Turns(*LISTED),
+        r"AT\+CPMS\?": said('+CPMS: "SM",0,30,"SM",0,30,"SM",0,30', "OK"),
+    }
     async with rig(script, profile=PORTS) as r:
         await r.driver.initialise(DriverSettings())
         await r.driver.storage()
@@ -385,8 +394,9 @@ async def test_a_modem_that_nobody_knows_is_tried_with_what_the_makers_have_at_o
         info = await r.driver.initialise(settings(tmp_path))
         assert (info.profile, info.notes) == ("generic", ())
         assert [x for x in r.peer.heard if b"CATR" in x or b"QURC" in x or b"PORTSEL" in x] == [
-            b'AT+QURCCFG="urcport","usbat"', b"AT+CATR=0",
-        ]  # fmt: skip
+            b'AT+QURCCFG="urcport","usbat"',
+            b"AT+CATR=0",
+        ]
 
 
 # ---------------------------------------------------------------- message reference 255
@@ -460,8 +470,11 @@ def test_the_makers_meaning_of_a_code() -> None:
     assert isinstance(error, ExplainedError)
     assert (policy_for(error).scope, policy_for(error).action) == (ErrorScope.NETWORK, ErrorAction.RETRY_BACKOFF)
     assert (error.code, error.text, error.command, error.result) == (
-        512, "no link", "AT+CMGS=20", "CMS ERROR 512 (no link)",
-    )  # fmt: skip
+        512,
+        "no link",
+        "AT+CMGS=20",
+        "CMS ERROR 512 (no link)",
+    )
     for other in (CmsError(513), CmsError(None, "odd"), CmeError(512), CommandFailed("ERROR")):
         assert explained(other, meanings) is other
 

@@ -274,9 +274,13 @@ async def test_reports_without_acknowledgement_where_the_owner_wants_that() -> N
 
 
 async def test_a_modem_that_delivers_directly_after_all_is_acknowledged_all_the_same() -> None:
-    script: dict[str, Answer] = {r"AT\+CNMI=\?": said("ERROR"), r"AT\+CNMI=2,1.*": said("ERROR"),
-                                 r"AT\+CNMI=1,1.*": said("ERROR"), r"AT\+CNMI=2,2,0,1,0": OK,
-                                 r"AT\+CNMI\?": said("+CNMI: 2,2,0,1,0", "OK")}  # fmt: skip
+    script: dict[str, Answer] = {
+        r"AT\+CNMI=\?": said("ERROR"),
+        r"AT\+CNMI=2,1.*": said("ERROR"),
+        r"AT\+CNMI=1,1.*": said("ERROR"),
+        r"AT\+CNMI=2,2,0,1,0": OK,
+        r"AT\+CNMI\?": said("+CNMI: 2,2,0,1,0", "OK"),
+    }
     async with rig(script) as r:
         info = await r.driver.initialise(DriverSettings(acknowledge_reports=False))
         assert (info.direct_messages, info.needs_ack) == (True, True)

@@ -38,9 +38,11 @@ def teach(folder: Path, **values: object) -> None:
 
 async def test_what_worked_is_tried_first_next_time(tmp_path: Path) -> None:
     script: dict[str, Answer] = {
-        r"AT\+CNMI=\?": said("ERROR"), r"AT\+CNMI=3,1,0,2,0": OK, r"AT\+CNMI=.*": said("+CMS ERROR: 303"),
+        r"AT\+CNMI=\?": said("ERROR"),
+        r"AT\+CNMI=3,1,0,2,0": OK,
+        r"AT\+CNMI=.*": said("+CMS ERROR: 303"),
         r"AT\+CNMI\?": said("+CNMI: 3,1,0,2,0", "OK"),
-    }  # fmt: skip
+    }
     for tries in (6, 1):
         async with rig(script) as r:
             info = await r.driver.initialise(settings(tmp_path))
@@ -62,8 +64,21 @@ async def test_what_worked_and_is_refused_now_is_asked_anew(tmp_path: Path) -> N
 
 @pytest.mark.parametrize("nonsense", [[9, 9], "2,1", [], [[2]], {"a": 1}, None, True])
 async def test_a_file_that_somebody_edited_does_no_harm(tmp_path: Path, nonsense: object) -> None:
-    keys = ("cnmi", "memories", "cpms", "cmgl", "cmgl_stalls", "places", "reports", "reports_broken", "urc_port",
-            "service", "cnma", "ready", "mr_wrap")  # fmt: skip
+    keys = (
+        "cnmi",
+        "memories",
+        "cpms",
+        "cmgl",
+        "cmgl_stalls",
+        "places",
+        "reports",
+        "reports_broken",
+        "urc_port",
+        "service",
+        "cnma",
+        "ready",
+        "mr_wrap",
+    )
     teach(tmp_path, **dict.fromkeys(keys, nonsense))
     async with rig({r"AT\+CMGR=3": said("+CMGR: 1,,4", "0004000000", "OK"), r"AT\+CMGL=4": OK}) as r:
         info = await r.driver.initialise(settings(tmp_path))
@@ -100,14 +115,14 @@ async def test_what_was_learned_does_not_outweigh_the_wish_for_direct_delivery(t
 
 REPORTS = [
     # proved  broken   the modem offers  set
-    (None,    None,    "(0-2)",          1),
-    (2,       None,    "(0-2)",          2),
-    (None,    [1],     "(0-2)",          2),
-    (2,       [1],     "(0-2)",          2),
-    (2,       None,    "(0,1)",          1),
-    (None,    [1, 2],  "(0-2)",          1),
-    (None,    [1],     "(0,1)",          1),
-]  # fmt: skip
+    (None, None, "(0-2)", 1),
+    (2, None, "(0-2)", 2),
+    (None, [1], "(0-2)", 2),
+    (2, [1], "(0-2)", 2),
+    (2, None, "(0,1)", 1),
+    (None, [1, 2], "(0-2)", 1),
+    (None, [1], "(0,1)", 1),
+]
 
 
 @pytest.mark.parametrize(("proved", "broken", "offered", "ds"), REPORTS)
@@ -174,8 +189,12 @@ async def test_of_several_commands_the_first_that_is_accepted_counts() -> None:
     async with rig({r"AT\^[BC]": OK}, profile=profile) as r:
         info = await r.driver.initialise(DriverSettings())
         assert [line for line in r.peer.heard if line.startswith(b"AT^")] == [
-            b"AT^A", b"AT^B", b"AT^D", b"AT^E", b"AT^F",
-        ]  # fmt: skip
+            b"AT^A",
+            b"AT^B",
+            b"AT^D",
+            b"AT^E",
+            b"AT^F",
+        ]
         assert info.notes == ("AT^D was refused (ERROR).", "AT^F was refused (ERROR).")
 
 

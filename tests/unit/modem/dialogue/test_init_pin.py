@@ -45,8 +45,10 @@ async def test_after_a_failure_another_pin_is_tried_where_the_counter_allows_it(
     counted: dict[str, Answer] = {**ASKED, r'AT\+CPINR="SIM PIN"': said("+CPINR: SIM PIN,2,3", "OK")}
     assert await attempt({**counted, **WRONG}, "1111", RefusedPins(path)) == (SimReason.PIN_WRONG, 1)
     unlocked: dict[str, Answer] = {
-        **counted, r"AT\+CPIN=.*": OK, r"AT\+CPIN\?": Turns(said("+CPIN: SIM PIN", "OK"), said("+CPIN: READY", "OK")),
-    }  # fmt: skip
+        **counted,
+        r"AT\+CPIN=.*": OK,
+        r"AT\+CPIN\?": Turns(said("+CPIN: SIM PIN", "OK"), said("+CPIN: READY", "OK")),
+    }
     assert await attempt(unlocked, "2222", RefusedPins(path)) == (None, 1)
     assert not RefusedPins(path).was_refused(SIM, ANY_PIN)
 
@@ -71,11 +73,16 @@ async def test_a_sim_that_was_too_busy_to_look_at_it_did_not_refuse_it() -> None
 
 
 COUNTERS = [
-    ("AT#PCT", "#PCT: 1"), ("AT*EPIN?", "*EPIN: 1,10,3,10"), ("AT+CPINC", "+CPINC: 1,3,10,10"),
-    ("AT+UPINCNT", "+UPINCNT: 1,3,10,10"), ("AT+SPIC", "+SPIC: 1,10,0,10"), ("AT^SPIC", "^SPIC: 1"),
-    ('AT+QPINC="SC"', '+QPINC: "SC",1,10'), ("AT^CPIN?", "^CPIN: SIM PIN,1,10,1,10,3"),
+    ("AT#PCT", "#PCT: 1"),
+    ("AT*EPIN?", "*EPIN: 1,10,3,10"),
+    ("AT+CPINC", "+CPINC: 1,3,10,10"),
+    ("AT+UPINCNT", "+UPINCNT: 1,3,10,10"),
+    ("AT+SPIC", "+SPIC: 1,10,0,10"),
+    ("AT^SPIC", "^SPIC: 1"),
+    ('AT+QPINC="SC"', '+QPINC: "SC",1,10'),
+    ("AT^CPIN?", "^CPIN: SIM PIN,1,10,1,10,3"),
     ("AT+ZPINPUK=?", "+ZPINPUK: 1,10"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("known", [True, False])

@@ -119,8 +119,10 @@ async def test_a_listing_that_stalls_is_not_tried_first_again(tmp_path: Path, mo
 async def test_places_that_are_astray_twice_are_remembered(tmp_path: Path) -> None:
     """E303 announces SM and stores in ME; others count from 0 and announce from 1."""
     elsewhere: dict[str, Answer] = {
-        r"AT\+CMGR=5": Turns(NOTHING, READ), r"AT\+CMGR=6": Turns(NOTHING, READ), r"AT\+CMGR=\d": NOTHING,
-    }  # fmt: skip
+        r"AT\+CMGR=5": Turns(NOTHING, READ),
+        r"AT\+CMGR=6": Turns(NOTHING, READ),
+        r"AT\+CMGR=\d": NOTHING,
+    }
     async with rig(elsewhere) as r:
         await r.driver.initialise(settings(tmp_path))
         for index in (5, 6):
@@ -177,8 +179,11 @@ async def test_a_modem_whose_places_are_true_is_not_searched() -> None:
 
 
 async def test_a_memory_that_is_only_had_in_a_shorter_form() -> None:
-    script: dict[str, Answer] = {r'AT\+CPMS="SR","SM","SM"': said("+CMS ERROR: 302"), r'AT\+CPMS="SR","SM"': OK,
-                                 r"AT\+CMGL=4": OK}  # fmt: skip
+    script: dict[str, Answer] = {
+        r'AT\+CPMS="SR","SM","SM"': said("+CMS ERROR: 302"),
+        r'AT\+CPMS="SR","SM"': OK,
+        r"AT\+CMGL=4": OK,
+    }
     async with rig(script) as r:
         await r.driver.initialise(DriverSettings())
         assert await r.driver.list_messages("SR") == []

@@ -92,9 +92,12 @@ def test_the_ports_of_this_machine_can_be_listed() -> None:
 
 def test_sysfs(tmp_path: Path) -> None:
     for name, value in {
-        "bInterfaceNumber": "0a", "bInterfaceClass": "ff", "bInterfaceSubClass": "02",
-        "bInterfaceProtocol": "12", "bNumEndpoints": "03",
-    }.items():  # fmt: skip
+        "bInterfaceNumber": "0a",
+        "bInterfaceClass": "ff",
+        "bInterfaceSubClass": "02",
+        "bInterfaceProtocol": "12",
+        "bNumEndpoints": "03",
+    }.items():
         (tmp_path / name).write_text(f"{value}\n")
     assert usb_interface(Facts("x", usb_interface_path=str(tmp_path))) == UsbInterface(10, (255, 2, 0x12), 3)
     gone = Facts("x", location="1-1:1.3", usb_interface_path=str(tmp_path / "gone"))

@@ -11,14 +11,14 @@ from modemgw.modem.ports.discovery import port_kind
 
 PORTS = [
     # usb id        interface  class, subclass, protocol  kind
-    ("2c7c:0125",   "02",      "ff/00/00",                "at"),
-    ("2c7c:0125",   "03",      "ff/00/00",                "modem"),
-    ("2c7c:6005",   "03",      "ff/00/00",                "at"),
-    ("12d1:1506",   "00",      "ff/02/01",                "modem"),
-    ("12d1:1506",   "01",      "ff/02/02",                "at"),
-    ("2c7c:0125",   "00",      "ff/ff/30",                None),
-    ("1a86:7523",   "00",      "ff/01/02",                "serial"),
-]  # fmt: skip
+    ("2c7c:0125", "02", "ff/00/00", "at"),
+    ("2c7c:0125", "03", "ff/00/00", "modem"),
+    ("2c7c:6005", "03", "ff/00/00", "at"),
+    ("12d1:1506", "00", "ff/02/01", "modem"),
+    ("12d1:1506", "01", "ff/02/02", "at"),
+    ("2c7c:0125", "00", "ff/ff/30", None),
+    ("1a86:7523", "00", "ff/01/02", "serial"),
+]
 
 
 @pytest.mark.parametrize(("usb", "interface", "kind", "expected"), PORTS)

@@ -129,7 +129,7 @@ ROWS = [
     ("FALCOM", "A2D-1", "", None, "falcom"),
     ("Unheard of", "X1", "", "abcd:0001", "generic"),
     ("", "", "", None, "generic"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("manufacturer", "model", "firmware", "usb", "name"), ROWS)
@@ -376,7 +376,13 @@ def test_broken_files_are_left_out_and_told_all_at_once(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("no profile")
     registry, mistakes = with_folder(tmp_path)
     told = [f"{Path(mistake.file).name} {mistake.key}" for mistake in mistakes]
-    assert sorted(told) == ["a.toml send.keep_link", "a.toml send.speed", "b.toml ", "c.toml extends", "d.toml extends",
-                            "f.toml "]  # fmt: skip
+    assert sorted(told) == [
+        "a.toml send.keep_link",
+        "a.toml send.speed",
+        "b.toml ",
+        "c.toml extends",
+        "d.toml extends",
+        "f.toml ",
+    ]
     assert registry.origin("e") == str(tmp_path / "e.toml")
     assert with_folder(tmp_path / "nowhere")[1][0].reason.startswith("cannot be read: No such file")

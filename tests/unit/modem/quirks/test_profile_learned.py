@@ -95,8 +95,16 @@ def test_one_process_forgets_while_another_runs(tmp_path: Path) -> None:
     assert [device.values for device in command.devices()] == [{"cmgl": "word"}]
 
 
-BROKEN = [b"{", b"[]", b"\xff\xfe", b'{"format": 2}', b'{"format": 1, "devices": 3}', b"[" * 100_000,
-          b'{"format": 1, "devices": {"3569": {"firmware": 1}}}', b""]  # fmt: skip
+BROKEN = [
+    b"{",
+    b"[]",
+    b"\xff\xfe",
+    b'{"format": 2}',
+    b'{"format": 1, "devices": 3}',
+    b"[" * 100_000,
+    b'{"format": 1, "devices": {"3569": {"firmware": 1}}}',
+    b"",
+]
 
 
 @pytest.mark.parametrize("content", BROKEN)

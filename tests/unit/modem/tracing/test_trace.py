@@ -96,8 +96,9 @@ async def test_switched_on_and_off_while_the_port_is_open(tmp_path: Path) -> Non
     tracer.close()
     assert said(tmp_path / "a.trace", Mark.SENT) == b"AT\r"
     assert [line.text for line in lines(tmp_path / "a.trace") if line.mark is Mark.EVENT] == [
-        f"joined {peer.url}", "off",
-    ]  # fmt: skip
+        f"joined {peer.url}",
+        "off",
+    ]
 
 
 async def test_switched_on_before_there_is_a_port_and_through_a_replug(tmp_path: Path) -> None:
@@ -215,8 +216,10 @@ async def test_a_slow_disk_loses_lines_and_says_so(tmp_path: Path, monkeypatch: 
         transport.close()
     tracer.close()
     assert [line.text for line in lines(tmp_path / "a.trace")] == [
-        "left out 3 lines: the disk is too slow", "close", "end",
-    ]  # fmt: skip
+        "left out 3 lines: the disk is too slow",
+        "close",
+        "end",
+    ]
 
 
 async def test_a_pin_is_not_in_it(tmp_path: Path) -> None:

@@ -100,8 +100,12 @@ def test_an_echo_that_a_urc_fell_into() -> None:
     mask(Mark.SENT, b'AT+CPIN="1234"\r')
     heard = [b'AT+CPIN="12', b"\r\n+CREG: 1\r\n", b'34"\r', b"\r\n+CME ERROR: 16\r\n", b"3\r"]
     assert [mask(Mark.RECEIVED, piece) for piece in heard] == [
-        b'AT+CPIN="**', b"\r\n+CREG: 1\r\n", b'**"\r', b"\r\n+CME ERROR: 16\r\n", b"3\r",
-    ]  # fmt: skip
+        b'AT+CPIN="**',
+        b"\r\n+CREG: 1\r\n",
+        b'**"\r',
+        b"\r\n+CME ERROR: 16\r\n",
+        b"3\r",
+    ]
     mask(Mark.SENT, b"AT+CIMI\r")
     assert mask(Mark.RECEIVED, b"\r\n250011234567890\r\n") == b"\r\n250011234567890\r\n"
 

@@ -168,11 +168,20 @@ def test_nobody_is_left() -> None:
 
 def test_what_names_nobody_stays() -> None:
     lines = [
-        r"> AT+CGMM\r", r"< \r\nE3372\r\n\r\nOK\r\n", r"< \r\n+CGMR: 21.180.01.00.00\r\n",
-        r"> AT+CNMI=2,1,0,1,0\r", r"< \r\n+CMS ERROR: 500\r\n", r'< \r\n+CMTI: "SM",12\r\n',
-        r'> AT+CUSD=1,"*100#",15\r', r"< \r\n+CPMS: 1,30,1,30,1,30\r\n", r'< \r\n+COPS: 0,0,"MTS RUS",7\r\n',
-        r"< \xff\xfe\x80\x00", "= lost Input/output error", "", "# a comment",
-    ]  # fmt: skip
+        r"> AT+CGMM\r",
+        r"< \r\nE3372\r\n\r\nOK\r\n",
+        r"< \r\n+CGMR: 21.180.01.00.00\r\n",
+        r"> AT+CNMI=2,1,0,1,0\r",
+        r"< \r\n+CMS ERROR: 500\r\n",
+        r'< \r\n+CMTI: "SM",12\r\n',
+        r'> AT+CUSD=1,"*100#",15\r',
+        r"< \r\n+CPMS: 1,30,1,30,1,30\r\n",
+        r'< \r\n+COPS: 0,0,"MTS RUS",7\r\n',
+        r"< \xff\xfe\x80\x00",
+        "= lost Input/output error",
+        "",
+        "# a comment",
+    ]
     assert redact(*lines) == lines
 
 

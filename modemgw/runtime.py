@@ -32,18 +32,21 @@ from modemgw.dialects.smsc import send_handler
 from modemgw.dialects.smsc.mail import MailReply, answer_mail
 from modemgw.domain.account import Account
 from modemgw.errors import ModemgwError
+from modemgw.line.diagnostics import Examiner
+from modemgw.line.finder import FoundModem
+from modemgw.line.settings import WorkerPorts, WorkerSettings
+from modemgw.line.supervisor import Supervisor
+from modemgw.line.talks import Talks
 from modemgw.modem.dialogue.driver import Driver, DriverSettings
 from modemgw.modem.dialogue.driver_at import AtDriver
 from modemgw.modem.dialogue.init_sim import RefusedPins
-from modemgw.modem.finder import FoundModem
-from modemgw.modem.line import WorkerPorts, WorkerSettings
 from modemgw.modem.ports.discovery import port_kind, usb_of
 from modemgw.modem.ports.transport import PortLost, Transport
-from modemgw.modem.questions import Examiner
 from modemgw.modem.quirks.learned import LearnedStore, learned_path
-from modemgw.modem.supervisor import Supervisor
-from modemgw.modem.talks import Talks
 from modemgw.modem.tracing.trace import Tracer
+from modemgw.rules.canary_text import CANARY_LOGIN
+from modemgw.rules.limits import BlockRule
+from modemgw.rules.quota import Quota
 from modemgw.sdnotify import Notifier
 from modemgw.servers.http import views
 from modemgw.servers.http.app import HttpServer, make_app, start_http
@@ -53,14 +56,11 @@ from modemgw.servers.smtp import SmtpServer, start_smtp
 from modemgw.service.accounts import Accounts
 from modemgw.service.balances import Balances, BalanceSettings
 from modemgw.service.callbacks import CallbackLimits, Callbacks
-from modemgw.service.canary import CANARY_LOGIN
 from modemgw.service.commands import CommandRunner
 from modemgw.service.core import GatewayCore
 from modemgw.service.desk import Desk
 from modemgw.service.dispatch import Dispatcher
 from modemgw.service.esme import EsmeDesk
-from modemgw.service.limits import BlockRule
-from modemgw.service.pace import Quota
 from modemgw.service.sending import SendingSettings
 from modemgw.service.timers import Timers
 from modemgw.service.ussd import UssdDesk

@@ -26,21 +26,22 @@ from aiohttp import ClientSession
 
 from modemgw.config import Config, parse
 from modemgw.dialects import ALL
-from modemgw.dialects.seam import Command, Dialect
+from modemgw.dialects.seam import Dialect
 from modemgw.domain.account import Account
 from modemgw.domain.inbox import InboxView
 from modemgw.domain.line import LineState, ModemView
 from modemgw.domain.message import MessageView
+from modemgw.domain.requests import Command
 from modemgw.domain.states import State
+from modemgw.rules.incoming import RawPdu, understand
+from modemgw.rules.limits import BlockRule
+from modemgw.rules.report_matching import tail
 from modemgw.servers.http import make_app, start_http
 from modemgw.service.accounts import Accounts
 from modemgw.service.commands import CommandRunner
 from modemgw.service.core import GatewayCore
 from modemgw.service.desk import Desk
 from modemgw.service.dispatch import Dispatcher
-from modemgw.service.incoming import RawPdu, understand
-from modemgw.service.limits import BlockRule
-from modemgw.service.matching import tail
 from modemgw.service.timers import Timers
 from modemgw.sms import Address, Scts, SmsDeliver, SmsStatusReport, encode_pdu, plan, segment
 from modemgw.store import intake, lines, outbox

@@ -12,20 +12,11 @@ from urllib.parse import unquote_to_bytes
 
 from modemgw.dialects.forms import FormError, parse_form
 from modemgw.dialects.phones import international
-from modemgw.dialects.seam import (
-    Authenticate,
-    Command,
-    Dialect,
-    Quote,
-    Quoted,
-    Route,
-    Submit,
-    WireRequest,
-    WireResponse,
-)
+from modemgw.dialects.seam import Authenticate, Dialect, Quote, Route, Submit, WireRequest, WireResponse
 from modemgw.domain.account import Account
 from modemgw.domain.message import Accepted, Submission
 from modemgw.domain.refusal import Refusal, RefusalKind
+from modemgw.domain.requests import Command, Quoted
 from modemgw.domain.states import State
 
 PARAMETERS, LOGIN, FLAG, ADDRESS, BALANCE, FORBIDDEN = range(6)

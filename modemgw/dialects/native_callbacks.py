@@ -11,9 +11,10 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from modemgw.dialects.seam import CallbackRenderer, CallbackRequest, Occurrence
+from modemgw.dialects.seam import CallbackRenderer, Occurrence
 from modemgw.domain.account import Account
 from modemgw.domain.call import CallView
+from modemgw.domain.callback import CallbackRequest
 from modemgw.domain.inbox import InboxView
 from modemgw.domain.message import MessageView
 from modemgw.domain.states import State

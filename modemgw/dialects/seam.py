@@ -13,8 +13,10 @@ from typing import Any
 
 from modemgw.domain.account import Account
 from modemgw.domain.call import CallView
+from modemgw.domain.callback import CallbackRequest
 from modemgw.domain.inbox import InboxView
 from modemgw.domain.message import MessageView, Submission
+from modemgw.domain.requests import Command
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +41,6 @@ class WireResponse:
     status: int = 200
     content_type: str = "text/plain; charset=utf-8"
     headers: Mapping[str, str] = field(default_factory=dict)
-
-
-class Command:
-    """Something a dialect wants done. Subclasses say what comes back; a refusal is thrown as `Refusal`."""
-
-    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,15 +71,6 @@ class Quote(Command):
 
 
 @dataclass(frozen=True, slots=True)
-class Quoted:
-    """What a submission would be: `cost` is decimal text in the account's currency, for all its parts."""
-
-    encoding: str
-    parts: int
-    cost: str
-
-
-@dataclass(frozen=True, slots=True)
 class FindMessage(Command):
     """-> MessageView | None. By our id, by client_ref, or by a dialect's own key kept in `extra["ref"]`."""
 
@@ -91,39 +78,6 @@ class FindMessage(Command):
     id: int | None = None
     ref: str | None = None
     to: str | None = None  # digits; the message must have gone there
-
-
-@dataclass(frozen=True, slots=True)
-class ListMessages(Command):
-    """-> list[MessageView] with parts. All that is given must fit; times are Unix ms of the acceptance.
-
-    Oldest first after the cursor `after`, or newest first before the cursor `before` (with `newest`).
-    """
-
-    account: Account
-    limit: int = 100
-    after: int = 0
-    before: int | None = None
-    newest: bool = False
-    since: int | None = None
-    until: int | None = None
-    to: str | None = None  # digits
-    refs: tuple[str, ...] = ()
-    dialect: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ListInbox(Command):
-    """-> list[InboxView]. Oldest first after the cursor, or newest first with `newest`; times of receipt, Unix ms."""
-
-    account: Account
-    limit: int = 100
-    after: int = 0
-    newest: bool = False
-    since: int | None = None
-    until: int | None = None
-    sender: str | None = None  # digits
-    recipient: str | None = None  # digits of the line's own number
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,30 +109,7 @@ class GetBalance(Command):
     account: Account
 
 
-@dataclass(frozen=True, slots=True)
-class Balance:
-    """Money as decimal text: fixed, counted down, or as the SIM said, as the account is set."""
-
-    amount: str
-    currency: str
-
-
 # -- what dialects keep: templates, contacts, groups, sessions, jobs, campaigns -----------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """A JSON object that a dialect keeps. `space` names what it is ("smsc.template"), `key` is unique in it
-    for the account; `id` ascends over all records and may be shown as a number. Times are Unix ms."""
-
-    id: int
-    account_id: int
-    space: str
-    key: str
-    data: Mapping[str, Any]
-    created_at: int
-    updated_at: int
-    expires_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,17 +199,6 @@ class LookupNumber(Command):
 
 
 @dataclass(frozen=True, slots=True)
-class NumberFacts:
-    """What public data say of a number; texts in Russian where there are any, else English."""
-
-    country: str
-    country_code: str  # ISO 3166, "RU"
-    operator: str
-    region: str
-    utc_offsets_s: tuple[int, ...]  # of its time zones now, most likely first
-
-
-@dataclass(frozen=True, slots=True)
 class GetSettings(Command):
     """-> Mapping[str, Any]: the configuration's section of the dialect (`[fintek]`), {} if there is none."""
 
@@ -316,19 +236,6 @@ class Occurrence:
     secret: str = ""  # random hex, for providers that send a nonce
     event: str = ""  # the kind in the history: message.delivered, inbox.partial, …
     call: CallView | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class CallbackRequest:
-    """A request to be made to a client's URL, durable and retried with backoff for days. Those of one `stream`
-    are made in order, each after the one before was answered."""
-
-    url: str
-    stream: str
-    method: str = "POST"
-    headers: Mapping[str, str] = field(default_factory=dict)
-    body: bytes = b""
-    context: Mapping[str, Any] = field(default_factory=dict)  # comes back with the reply
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,15 +17,15 @@ from modemgw.at import commands
 from modemgw.at.commands import Command
 from modemgw.at.errors import CommandFailed
 from modemgw.errors import ModemgwError
-from modemgw.modem.dialogue.channel import Channel, CommandTimeout
-from modemgw.modem.ports.transport import PortLost, Transport, open_transport
-from modemgw.modem.questions import (
+from modemgw.line.diagnostics import (
     CLOCK,
     SLOT_QUECTEL,
     SLOT_SIMCOM,
     SUPPLY,
     makers_own,
 )
+from modemgw.modem.dialogue.channel import Channel, CommandTimeout
+from modemgw.modem.ports.transport import PortLost, Transport, open_transport
 
 #: How long each `AT` is waited for.
 PATIENCE_S = (1.0, 1.5, 2.5)

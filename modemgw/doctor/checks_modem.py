@@ -25,9 +25,9 @@ from modemgw.doctor.asking import FUNCTION, SLOW_S, TRIES, Answers, Heard
 from modemgw.doctor.checks_network import announcing, messages, network, radio
 from modemgw.doctor.findings import Area, Finding, Verdict, ok
 from modemgw.doctor.wanted import Wanted, read
+from modemgw.line.diagnostics import CLOCK, SLOT_QUECTEL, SLOT_SIMCOM, SUPPLY
 from modemgw.modem.dialogue.driver import SimReason
 from modemgw.modem.dialogue.init_sim import LEAST_TRIES, sim_reason
-from modemgw.modem.questions import CLOCK, SLOT_QUECTEL, SLOT_SIMCOM, SUPPLY
 
 CLOCK_OFF = timedelta(minutes=5)
 #: Clocks of modems that were never told the time stand before this.

@@ -20,9 +20,9 @@ from modemgw.at.responses import (
 from modemgw.doctor.asking import FUNCTION, Answers
 from modemgw.doctor.findings import Area, Finding, Verdict, ok
 from modemgw.doctor.wanted import Wanted, read
+from modemgw.line.diagnostics import URC_PORT_QUECTEL, URC_PORT_SIMCOM
 from modemgw.modem.dialogue.driver import Registration
 from modemgw.modem.dialogue.driver_registration import best_of
-from modemgw.modem.questions import URC_PORT_QUECTEL, URC_PORT_SIMCOM
 
 WEAK_DBM, HARDLY_DBM = -105, -109
 FULL_SHARE = 0.8

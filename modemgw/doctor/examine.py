@@ -37,7 +37,7 @@ from modemgw.doctor.service import Asker, ServiceError, ServiceFacts, Standing, 
 from modemgw.doctor.setup import Setup
 from modemgw.doctor.usb import found_ports, usb_devices
 from modemgw.doctor.wanted import Wanted
-from modemgw.modem.finder import ask_imei
+from modemgw.line.finder import ask_imei
 from modemgw.modem.ports.transport import PortBusy, PortDenied, PortError, PortMissing
 
 

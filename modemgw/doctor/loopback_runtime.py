@@ -18,10 +18,10 @@ from pathlib import Path
 
 from modemgw.config import AccountSettings, Config, HttpSettings, ModemSettings, StoreSettings
 from modemgw.doctor.loopback import Verdicts
+from modemgw.domain.job import LineRecord
 from modemgw.errors import ModemgwError
+from modemgw.rules.incoming import RawPdu
 from modemgw.runtime import Runtime
-from modemgw.service.incoming import RawPdu
-from modemgw.service.ports import LineRecord
 from modemgw.service.receiving import take_in
 from modemgw.store.database import Store
 from modemgw.store.repository import SqliteRepository

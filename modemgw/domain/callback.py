@@ -6,11 +6,16 @@ Owns the rule of who may have what called. Does not own the queue (store/callbac
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from modemgw.domain.account import Account
+from modemgw.domain.call import CallView
+from modemgw.domain.inbox import InboxView
+from modemgw.domain.message import MessageView
 
 #: Longest URL that is called, in characters.
 MAX_URL = 4096
@@ -104,3 +109,93 @@ def shown(url: str) -> str:
 def _origin(parts: SplitResult) -> tuple[str | None, ...]:
     port = parts.port or _PORTS[parts.scheme]
     return parts.scheme, parts.hostname, str(port), parts.username, parts.password
+
+
+@dataclass(frozen=True, slots=True)
+class CallbackRequest:
+    """A request to be made to a client's URL, durable and retried with backoff for days. Those of one `stream`
+    are made in order, each after the one before was answered."""
+
+    url: str
+    stream: str
+    method: str = "POST"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    context: Mapping[str, Any] = field(default_factory=dict)  # comes back with the reply
+
+
+@dataclass(frozen=True, slots=True)
+class FeedItem:
+    """An event that somebody may want to be told, with what it is about as it is now. `at` is Unix ms."""
+
+    event_id: int
+    at: int
+    kind: str
+    account_id: int | None
+    message: MessageView | None
+    inbox: InboxView | None
+    call: CallView | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FeedPage:
+    """Events in order. All up to `cursor` have been looked at; `more`: there may be others after it."""
+
+    cursor: int
+    items: Sequence[FeedItem]
+    more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FeedStart:
+    """Where to go on: the cursor, and for each account the event after which it wants to be told."""
+
+    cursor: int
+    since: Mapping[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class NewCallback:
+    """A request on its way into the queue."""
+
+    account_id: int
+    dialect: str
+    stream: str
+    host: str
+    follows: bool  # the URL is the account's callback_url, and changes with it
+    request: CallbackRequest
+    event_id: int
+    message_id: int | None
+    inbox_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """An event about callbacks."""
+
+    kind: str
+    account_id: int
+    message_id: int | None
+    inbox_id: int | None
+    data: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class DueCallback:
+    """A request whose turn it is. `since` is when its time began, Unix ms."""
+
+    id: int
+    account_id: int
+    dialect: str
+    host: str
+    request: CallbackRequest
+    tries: int
+    since: int
+
+
+@dataclass(frozen=True, slots=True)
+class DuePage:
+    """What is due, by host, oldest first; `next_at` is when the first of the others will be."""
+
+    hosts: Mapping[str, Sequence[DueCallback]]
+    next_at: int | None

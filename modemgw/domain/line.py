@@ -59,3 +59,13 @@ class ModemView:
     balance_currency: str | None = None  # ISO 4217, where known
     balance_at: int | None = None  # Unix ms
     recoveries: tuple[tuple[str, int], ...] = ()  # rung of the ladder, times climbed since start
+
+
+@dataclass(frozen=True, slots=True)
+class LineBalance:
+    """What a SIM has left. `amount` is decimal text, `currency` ISO 4217 if known, `at` Unix ms."""
+
+    amount: str
+    currency: str | None
+    at: int
+    low: bool = False

@@ -12,8 +12,8 @@ from collections.abc import Callable
 from modemgw.domain.account import Account
 from modemgw.domain.networks import within as within
 from modemgw.domain.refusal import Refusal, RefusalKind
+from modemgw.rules.limits import Blocklist, BlockRule
 from modemgw.service.accounts import Accounts
-from modemgw.service.limits import Blocklist, BlockRule
 
 log = logging.getLogger(__name__)
 

@@ -15,14 +15,14 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Protocol
 
-from modemgw.dialects.seam import Balance
 from modemgw.domain.account import Account
-from modemgw.domain.line import LineState, ModemView
+from modemgw.domain.line import LineBalance, LineState, ModemView
 from modemgw.domain.refusal import Refusal, RefusalKind
+from modemgw.domain.requests import Balance
 from modemgw.domain.ussd import UssdAnswer, UssdFailed, UssdNoAnswer, UssdState
 from modemgw.errors import ModemgwError
-from modemgw.service.balance_text import read_amount
-from modemgw.service.operators import operator_of
+from modemgw.rules.balance_text import read_amount
+from modemgw.rules.operators import operator_of
 from modemgw.service.ports import Clock
 from modemgw.service.ussd import UssdLines
 
@@ -52,16 +52,6 @@ IN_THE_WAY_S = 60.0
 
 #: Who asks, in the history.
 BY = "modemgw"
-
-
-@dataclass(frozen=True, slots=True)
-class LineBalance:
-    """What a SIM has left. `amount` is decimal text, `currency` ISO 4217 if known, `at` Unix ms."""
-
-    amount: str
-    currency: str | None
-    at: int
-    low: bool = False
 
 
 @dataclass(frozen=True, slots=True)

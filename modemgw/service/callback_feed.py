@@ -10,12 +10,12 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from modemgw.dialects.seam import CallbackRenderer, CallbackRequest, Occurrence
+from modemgw.dialects.seam import CallbackRenderer, Occurrence
 from modemgw.domain.account import Account
-from modemgw.domain.callback import host_of, may_call, shown, url_problem
+from modemgw.domain.callback import CallbackRequest, FeedItem, NewCallback, Note, host_of, may_call, shown, url_problem
 from modemgw.domain.message import MessageView
 from modemgw.domain.states import State
-from modemgw.service.callback_ports import CallbackStore, FeedItem, NewCallback, Note
+from modemgw.service.callback_ports import CallbackStore
 
 log = logging.getLogger(__name__)
 

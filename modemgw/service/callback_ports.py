@@ -7,90 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
-from modemgw.dialects.seam import CallbackRequest
-from modemgw.domain.call import CallView
-from modemgw.domain.callback import CallbackState, CallbackView
-from modemgw.domain.inbox import InboxView
-from modemgw.domain.message import MessageView
-
-
-@dataclass(frozen=True, slots=True)
-class FeedItem:
-    """An event that somebody may want to be told, with what it is about as it is now. `at` is Unix ms."""
-
-    event_id: int
-    at: int
-    kind: str
-    account_id: int | None
-    message: MessageView | None
-    inbox: InboxView | None
-    call: CallView | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class FeedPage:
-    """Events in order. All up to `cursor` have been looked at; `more`: there may be others after it."""
-
-    cursor: int
-    items: Sequence[FeedItem]
-    more: bool
-
-
-@dataclass(frozen=True, slots=True)
-class FeedStart:
-    """Where to go on: the cursor, and for each account the event after which it wants to be told."""
-
-    cursor: int
-    since: Mapping[int, int]
-
-
-@dataclass(frozen=True, slots=True)
-class NewCallback:
-    """A request on its way into the queue."""
-
-    account_id: int
-    dialect: str
-    stream: str
-    host: str
-    follows: bool  # the URL is the account's callback_url, and changes with it
-    request: CallbackRequest
-    event_id: int
-    message_id: int | None
-    inbox_id: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Note:
-    """An event about callbacks."""
-
-    kind: str
-    account_id: int
-    message_id: int | None
-    inbox_id: int | None
-    data: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class DueCallback:
-    """A request whose turn it is. `since` is when its time began, Unix ms."""
-
-    id: int
-    account_id: int
-    dialect: str
-    host: str
-    request: CallbackRequest
-    tries: int
-    since: int
-
-
-@dataclass(frozen=True, slots=True)
-class DuePage:
-    """What is due, by host, oldest first; `next_at` is when the first of the others will be."""
-
-    hosts: Mapping[str, Sequence[DueCallback]]
-    next_at: int | None
+from modemgw.domain.callback import (
+    CallbackRequest,
+    CallbackState,
+    CallbackView,
+    DuePage,
+    FeedPage,
+    FeedStart,
+    NewCallback,
+    Note,
+)
 
 
 class CallbackStore(Protocol):

@@ -13,13 +13,14 @@ from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 from typing import Any
 
-from modemgw.dialects.seam import CallbackRenderer, CallbackReply, Command, ReplyHandler, Submit
+from modemgw.dialects.seam import CallbackRenderer, CallbackReply, ReplyHandler, Submit
 from modemgw.domain.account import Account
-from modemgw.domain.callback import CallbackState, CallbackView
+from modemgw.domain.callback import CallbackState, CallbackView, DueCallback
 from modemgw.domain.refusal import Refusal, RefusalKind
+from modemgw.domain.requests import Command
 from modemgw.errors import ModemgwError
 from modemgw.service.callback_feed import CallbackFeed
-from modemgw.service.callback_ports import Answered, CallbackStore, Caller, DueCallback, NoAnswer
+from modemgw.service.callback_ports import Answered, CallbackStore, Caller, NoAnswer
 from modemgw.service.ports import Clock
 
 log = logging.getLogger(__name__)

@@ -11,9 +11,9 @@ from contextlib import ExitStack
 from typing import Any, TypeVar
 
 from modemgw.dialects import seam
-from modemgw.dialects.seam import Command, Quoted
 from modemgw.domain.account import Account
 from modemgw.domain.refusal import Refusal
+from modemgw.domain.requests import Command, ListInbox, ListMessages, Quoted, Record
 from modemgw.service.gateway import Gateway
 
 R = TypeVar("R")
@@ -104,7 +104,7 @@ async def _submit(gateway: Gateway, command: seam.Submit) -> list[Any]:
         return [refusal]
 
 
-async def _find_session(gateway: Gateway, command: seam.FindSession) -> tuple[Account, seam.Record] | None:
+async def _find_session(gateway: Gateway, command: seam.FindSession) -> tuple[Account, Record] | None:
     found = await gateway.desk.records.find_session(command)
     if found is not None:
         gateway.check(found[0], command.remote)
@@ -121,8 +121,8 @@ def _secret(command: seam.MakeSecret) -> str:
 _HOW: dict[type[Command], Callable[[Gateway, Any], Any]] = {
     seam.Submit: _submit,
     seam.FindMessage: lambda g, c: g.find_message(c.account, id=c.id, ref=c.ref, to=c.to),
-    seam.ListMessages: lambda g, c: g.list_messages(c),
-    seam.ListInbox: lambda g, c: g.list_inbox(c),
+    ListMessages: lambda g, c: g.list_messages(c),
+    ListInbox: lambda g, c: g.list_inbox(c),
     seam.CancelMessage: lambda g, c: g.cancel(c.account, c.id),
     seam.MarkMessage: lambda g, c: g.mark(c.account, c.id, c.extra),
     seam.GetBalance: lambda g, c: g.balance(c.account),

@@ -7,24 +7,25 @@ import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Protocol
 
-from modemgw.dialects.seam import Balance, ListInbox, ListMessages, Quoted
 from modemgw.domain.account import Account
 from modemgw.domain.inbox import InboxView
+from modemgw.domain.job import NewMessage, job_of
 from modemgw.domain.line import ModemView
 from modemgw.domain.message import Accepted, EventView, MessageView, Submission
 from modemgw.domain.refusal import Refusal, RefusalKind
+from modemgw.domain.requests import Balance, ListInbox, ListMessages, Quoted
 from modemgw.domain.states import State
 from modemgw.domain.trace import TraceView
 from modemgw.errors import ModemgwError
+from modemgw.rules.admission import admit
+from modemgw.rules.pricing import money, units
 from modemgw.service.accounts import Accounts
-from modemgw.service.admission import admit
 from modemgw.service.balances import Balances
 from modemgw.service.callbacks import Callbacks
 from modemgw.service.desk import Desk
 from modemgw.service.dispatch import Dispatcher
 from modemgw.service.gateway import Figures, Health
-from modemgw.service.ports import Clock, NewMessage, Repository, job_of
-from modemgw.service.pricing import money, units
+from modemgw.service.ports import Clock, Repository
 from modemgw.service.timers import Timers
 from modemgw.service.ussd import UssdDesk
 

@@ -6,11 +6,11 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from modemgw.dialects.seam import NumberFacts
 from modemgw.domain.account import Account
+from modemgw.domain.requests import NumberFacts
+from modemgw.rules.limits import BlockRule, Holds, Windows
 from modemgw.service.access import Access
 from modemgw.service.accounts import Accounts
-from modemgw.service.limits import BlockRule, Holds, Windows
 from modemgw.service.numbers import Numbers
 from modemgw.service.ports import Clock, RecordRepository
 from modemgw.service.records import MAX_RECORDS, Records

@@ -11,7 +11,8 @@ import asyncio
 import heapq
 import logging
 
-from modemgw.service.ports import Job, Repository
+from modemgw.domain.job import Job
+from modemgw.service.ports import Repository
 
 log = logging.getLogger(__name__)
 

@@ -6,12 +6,12 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from modemgw.dialects.seam import Balance, ListInbox, ListMessages, Quoted
 from modemgw.domain.account import Account
 from modemgw.domain.inbox import InboxView
 from modemgw.domain.line import ModemView
 from modemgw.domain.message import Accepted, EventView, MessageView, Submission
 from modemgw.domain.refusal import Refusal
+from modemgw.domain.requests import Balance, ListInbox, ListMessages, Quoted
 from modemgw.domain.states import State
 from modemgw.domain.trace import TraceView
 from modemgw.service.callbacks import Callbacks

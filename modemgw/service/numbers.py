@@ -16,7 +16,7 @@ from types import ModuleType
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from modemgw.dialects.seam import NumberFacts
+from modemgw.domain.requests import NumberFacts
 from modemgw.service.ports import Clock
 
 log = logging.getLogger(__name__)

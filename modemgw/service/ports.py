@@ -10,112 +10,16 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from modemgw.at.errors import CommandFailed
-from modemgw.dialects.seam import ListInbox, ListMessages, Record
 from modemgw.domain.inbox import InboxView
+from modemgw.domain.job import Job, LineRecord, NewMessage
 from modemgw.domain.message import Accepted, EventView, MessageView
+from modemgw.domain.requests import ListInbox, ListMessages, Record
 from modemgw.domain.states import State
-from modemgw.service.incoming import Incoming
+from modemgw.rules.incoming import Incoming
 from modemgw.sms import PduHex
 
 #: Unix time in milliseconds.
 Clock = Callable[[], int]
-
-
-@dataclass(slots=True)
-class NewMessage:
-    """A validated message on its way into the store. Times in Unix ms."""
-
-    account_id: int
-    recipient: str  # as it goes into TP-DA
-    text: str | None
-    data: bytes | None
-    udh: bytes | None
-    encoding: str  # gsm7, ucs2, data8
-    locking: int
-    single: int
-    flash: bool
-    pid: int
-    dcs: int | None
-    priority: int
-    line: str  # empty: any
-    report: bool
-    on_doubt: str
-    client_ref: str | None
-    ref: str | None
-    dialect: str
-    extra: str | None  # JSON
-    parts: int
-    send_at: int | None
-    validity_s: int
-    cost: int = 0  # of all parts, in units (service/pricing)
-    funds: int | None = None  # what the account may spend altogether, in units; None: it is not counted
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """A message that waits to be sent, with all that its TPDUs are made of."""
-
-    id: int
-    account_id: int
-    recipient: str
-    text: str | None
-    data: bytes | None
-    udh: bytes
-    encoding: str
-    locking: int
-    single: int
-    flash: bool
-    pid: int
-    dcs: int | None
-    line: str
-    report: bool
-    on_doubt: str
-    parts: int
-    priority: int
-    expires_at: int
-    validity_s: int
-    tries: int
-    queued: tuple[int, ...]  # sequence numbers still to go, in order
-    resend: frozenset[int]  # those of them that were in doubt before
-
-
-@dataclass(frozen=True, slots=True)
-class LineRecord:
-    """A subscription as the store knows it, in the modem it sits in now."""
-
-    id: int
-    name: str
-    imsi: str | None
-    number: str | None
-    smsc: str | None = None  # service centre to put into the PDU; None leaves it to the SIM
-
-
-def job_of(message: NewMessage, message_id: int, expires_at: int) -> Job:
-    """The job of a message that was accepted just now."""
-    return Job(
-        id=message_id,
-        account_id=message.account_id,
-        recipient=message.recipient,
-        text=message.text,
-        data=message.data,
-        udh=message.udh or b"",
-        encoding=message.encoding,
-        locking=message.locking,
-        single=message.single,
-        flash=message.flash,
-        pid=message.pid,
-        dcs=message.dcs,
-        line=message.line,
-        report=message.report,
-        on_doubt=message.on_doubt,
-        parts=message.parts,
-        priority=message.priority,
-        expires_at=expires_at,
-        validity_s=message.validity_s,
-        tries=0,
-        queued=(1,) if message.parts == 1 else tuple(range(1, message.parts + 1)),
-        resend=frozenset(),
-    )
 
 
 class RecordRepository(Protocol):

@@ -7,8 +7,9 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from modemgw.service.incoming import RawPdu, understand
-from modemgw.service.ports import LineRecord, Repository
+from modemgw.domain.job import LineRecord
+from modemgw.rules.incoming import RawPdu, understand
+from modemgw.service.ports import Repository
 
 log = logging.getLogger(__name__)
 

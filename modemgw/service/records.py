@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from typing import TypeVar
 
-from modemgw.dialects.seam import DeleteRecord, FindSession, GetRecord, ListRecords, PutRecord, Record
+from modemgw.dialects.seam import DeleteRecord, FindSession, GetRecord, ListRecords, PutRecord
 from modemgw.domain.account import Account
 from modemgw.domain.refusal import Refusal, RefusalKind
+from modemgw.domain.requests import Record
 from modemgw.errors import ModemgwError
 from modemgw.service.accounts import Accounts
 from modemgw.service.ports import Clock, RecordRepository

@@ -14,23 +14,13 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from modemgw.at.policy import ErrorAction, ErrorScope, policy_for, policy_for_silent_ok
+from modemgw.domain.job import Job, LineRecord
 from modemgw.errors import ModemgwError
-from modemgw.service.compose import compose, submit_pdu
+from modemgw.rules.compose import compose, submit_pdu
+from modemgw.rules.quota import Pace, Quota, Rest
+from modemgw.rules.report_matching import tail
 from modemgw.service.dispatch import Dispatcher
-from modemgw.service.matching import tail
-from modemgw.service.pace import Pace, Quota, Rest
-from modemgw.service.ports import (
-    Clock,
-    InDoubt,
-    Job,
-    LineRecord,
-    NotSent,
-    Radio,
-    Refused,
-    Repository,
-    SendOutcome,
-    Sent,
-)
+from modemgw.service.ports import Clock, InDoubt, NotSent, Radio, Refused, Repository, SendOutcome, Sent
 from modemgw.service.timers import Timers
 from modemgw.sms import PduHex, UserData
 
@@ -151,7 +141,7 @@ class LineSender:
         if not self._settings.quota:
             return None
         if self._pace is None:
-            pace = Pace(self._settings.quota)
+            pace = Pace(self._settings.quota, random.random)
             since = self._clock() - pace.since_ms
             pace.remember(await self._repository.sent_since(self._line, since, pace.most))
             self._pace = pace

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from modemgw.service.balances import LineBalance
+from modemgw.domain.line import LineBalance
 from modemgw.store.database import Store
 from modemgw.store.writer import Transaction
 

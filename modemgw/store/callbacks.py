@@ -12,10 +12,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from modemgw.dialects.seam import CallbackRequest
-from modemgw.domain.callback import CallbackState, CallbackView, host_of, shown
-from modemgw.domain.states import State
-from modemgw.service.callback_ports import (
+from modemgw.domain.callback import (
+    CallbackRequest,
+    CallbackState,
+    CallbackView,
     DueCallback,
     DuePage,
     FeedItem,
@@ -23,7 +23,10 @@ from modemgw.service.callback_ports import (
     FeedStart,
     NewCallback,
     Note,
+    host_of,
+    shown,
 )
+from modemgw.domain.states import State
 from modemgw.store import queries
 from modemgw.store.database import Store
 from modemgw.store.writer import Transaction

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from modemgw.domain.inbox import InboxKind
-from modemgw.service.canary import CANARY_LOGIN, token_of
-from modemgw.service.grouping import OpenGroup, choose_group
-from modemgw.service.incoming import (
+from modemgw.rules.canary_text import CANARY_LOGIN, token_of
+from modemgw.rules.concat_grouping import OpenGroup, choose_group
+from modemgw.rules.incoming import (
     Incoming,
     RawPdu,
     kind_of,

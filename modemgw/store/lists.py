@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from modemgw.dialects.seam import ListInbox, ListMessages
 from modemgw.domain.inbox import InboxView
 from modemgw.domain.message import MessageView, PartView
+from modemgw.domain.requests import ListInbox, ListMessages
 from modemgw.store import queries
 
 #: Messages of one list, and references of one question.

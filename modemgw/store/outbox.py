@@ -11,11 +11,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from modemgw.domain.job import NewMessage
 from modemgw.domain.message import Accepted
 from modemgw.domain.refusal import Refusal, RefusalKind
 from modemgw.domain.states import State, derive
-from modemgw.service.ports import NewMessage
-from modemgw.service.pricing import money
+from modemgw.rules.pricing import money
 from modemgw.store import receipts
 from modemgw.store.purse import NEVER_LEFT, Purse, give_back_money
 from modemgw.store.writer import Transaction

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from modemgw.domain.job import NewMessage
 from modemgw.domain.refusal import Refusal, RefusalKind
 from modemgw.domain.states import State
-from modemgw.service.ports import NewMessage
-from modemgw.service.pricing import money
+from modemgw.rules.pricing import money
 from modemgw.store.writer import Transaction
 
 #: Parts that ended so, and of which nothing can have gone out, cost nothing.

@@ -10,6 +10,7 @@ from typing import Any
 
 from modemgw.domain.call import CallView
 from modemgw.domain.inbox import InboxKind, InboxView
+from modemgw.domain.job import Job
 from modemgw.domain.message import (
     AttemptView,
     EventView,
@@ -19,8 +20,7 @@ from modemgw.domain.message import (
     ReceiptView,
 )
 from modemgw.domain.states import State
-from modemgw.service.ports import Job
-from modemgw.service.pricing import money
+from modemgw.rules.pricing import money
 from modemgw.sms import describe_status, status_meaning
 
 MESSAGE = (

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from modemgw.domain.states import State, may_become
-from modemgw.service.matching import Candidate, choose
+from modemgw.rules.report_matching import Candidate, choose
 from modemgw.sms import StatusMeaning, status_meaning
 from modemgw.store import outbox
 from modemgw.store.writer import Transaction

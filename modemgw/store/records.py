@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from modemgw.dialects.seam import Record
 from modemgw.domain.refusal import Refusal, RefusalKind
+from modemgw.domain.requests import Record
 from modemgw.store.writer import Transaction
 
 _COLUMNS = "id, account_id, space, key, data, created_at, updated_at, expires_at"

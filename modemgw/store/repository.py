@@ -6,12 +6,12 @@ import functools
 from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any
 
-from modemgw.dialects.seam import ListInbox, ListMessages, Record
 from modemgw.domain.inbox import InboxView
+from modemgw.domain.job import Job, LineRecord, NewMessage
 from modemgw.domain.message import Accepted, EventView, MessageView
+from modemgw.domain.requests import ListInbox, ListMessages, Record
 from modemgw.domain.states import State
-from modemgw.service.incoming import Incoming
-from modemgw.service.ports import Job, LineRecord, NewMessage
+from modemgw.rules.incoming import Incoming
 from modemgw.store import intake, lines, lists, outbox, queries, records
 from modemgw.store.database import Store
 

@@ -12,18 +12,9 @@ from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from modemgw.domain.esme import Delivery, Join, KeptPiece, LostPiece, NewDelivery, NewPiece, News, PieceView
+from modemgw.domain.job import NewMessage
 from modemgw.domain.refusal import Refusal, RefusalKind
-from modemgw.service.esme import (
-    Delivery,
-    Join,
-    KeptPiece,
-    LostPiece,
-    NewDelivery,
-    NewPiece,
-    News,
-    PieceView,
-)
-from modemgw.service.ports import NewMessage
 from modemgw.store import outbox, queries
 from modemgw.store.database import Store
 from modemgw.store.purse import Purse, give_back_money

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from modemgw.modem import ladder, session, worker
+from modemgw.line import ladder, session, worker
 from modemgw.modem.dialogue import channel
 from modemgw.runtime import Runtime
 from modemgw.service import sending, timers

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from modemgw.modem import calls as calls_module
+from modemgw.line import calls as calls_module
 from modemsim.traits import Calls
 from tests.integration.test_ussd_whole_way import events
 from tests.rig import Rig, running, until

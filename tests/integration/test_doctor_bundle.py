@@ -69,7 +69,7 @@ async def test_the_bundle_of_a_running_service(tmp_path: Path) -> None:
         await rig.inbox(2)
         log = tmp_path / "run.log"
         log.write_text(
-            f"2026-01-01 10:00:00,000 WARNING modemgw.modem.worker: m0: {PEER} was refused by key-of-shop\n"
+            f"2026-01-01 10:00:00,000 WARNING modemgw.line.worker: m0: {PEER} was refused by key-of-shop\n"
             f"2026-01-01 10:00:01,000 DEBUG modemgw.modem.dialogue.channel: < '{IN_TEXT}'\n"
             "Traceback (most recent call last):\n"
             f'  File "worker.py", line 1\nValueError: {OUT_TEXT}\n'

@@ -16,7 +16,7 @@ import serial
 import serial.rfc2217
 
 from modemgw.config import parse
-from modemgw.modem import worker as worker_module
+from modemgw.line import worker as worker_module
 from modemgw.modem.ports.sockets import open_rfc2217
 from modemgw.modem.ports.transport import PortError, PortLost, PortMissing, open_transport
 from modemgw.runtime import Runtime

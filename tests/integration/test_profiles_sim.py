@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from modemgw.errors import ModemgwError
-from modemgw.modem import session, worker
+from modemgw.line import session, worker
 from modemgw.modem.dialogue import channel, init_sim
 from modemgw.modem.dialogue.channel import CommandTimeout
 from modemgw.modem.dialogue.driver import (

@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 
 from modemgw.config import parse
-from modemgw.modem import session as session_module
+from modemgw.line import session as session_module
 from modemgw.modem.tracing.trace_redact import redact_trace
 from modemgw.runtime import Runtime
 from modemsim.replay import Match, Player, parse_trace

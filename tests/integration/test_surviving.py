@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from modemgw.modem import canary, ladder, session, worker
+from modemgw.line import canary, ladder, session, worker
 from modemgw.modem.dialogue import channel
 from modemgw.modem.ports.discovery import FoundPort, PortRole
 from modemgw.runtime import Runtime

@@ -17,11 +17,11 @@ from unittest import mock
 import aiohttp
 
 from modemgw.config import parse
-from modemgw.modem import finder, receiver, session, supervisor, worker
+from modemgw.line import finder, receiver, session, supervisor, worker
+from modemgw.line.ladder import Rung
+from modemgw.line.settings import Climb
+from modemgw.line.worker import Worker
 from modemgw.modem.dialogue import channel, init_messages, init_sim
-from modemgw.modem.ladder import Rung
-from modemgw.modem.line import Climb
-from modemgw.modem.worker import Worker
 from modemgw.runtime import Runtime
 from modemsim.catalogue import oddities
 from modemsim.personality import load

@@ -11,10 +11,10 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from modemgw.domain.job import Job
 from modemgw.domain.refusal import Refusal
 from modemgw.domain.states import State, derive, may_become
-from modemgw.service.matching import tail
-from modemgw.service.ports import Job
+from modemgw.rules.report_matching import tail
 from modemgw.store import outbox, queries
 from modemgw.store.outbox import AdoptLateCmgs, Cancel, Expire, Promote, SettleDoubt
 from tests.unit.store.desk import HOUR, LONG, MINUTE, Desk

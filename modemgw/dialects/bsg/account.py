@@ -8,10 +8,11 @@ from typing import Any
 from modemgw.dialects.bsg import tables
 from modemgw.dialects.bsg.orders import check_tariff
 from modemgw.dialects.bsg.wire import Answer, ApiError, Caller, clock, described, moment
-from modemgw.dialects.seam import Balance, GetBalance, ListInbox, ListModems
+from modemgw.dialects.seam import GetBalance, ListModems
 from modemgw.domain.account import Account
 from modemgw.domain.inbox import InboxView
 from modemgw.domain.line import ModemView
+from modemgw.domain.requests import Balance, ListInbox
 
 MAX_INBOX = 1000
 

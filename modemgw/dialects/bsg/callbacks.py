@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from modemgw.dialects.bsg.account import received
 from modemgw.dialects.bsg.status import told
 from modemgw.dialects.json_body import write_json
-from modemgw.dialects.seam import CallbackRequest, Occurrence
+from modemgw.dialects.seam import Occurrence
 from modemgw.domain.account import Account
-from modemgw.domain.callback import may_call
+from modemgw.domain.callback import CallbackRequest, may_call
 from modemgw.domain.states import State
 
 _HEADERS = {"Content-Type": "application/json"}

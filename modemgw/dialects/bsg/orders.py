@@ -11,11 +11,12 @@ from modemgw.dialects.bsg import tables
 from modemgw.dialects.bsg.wire import ApiError, Caller, moment
 from modemgw.dialects.json_body import switch, whole
 from modemgw.dialects.phones import international, line_named
-from modemgw.dialects.seam import Command, ListModems, MakeSecret
+from modemgw.dialects.seam import ListModems, MakeSecret
 from modemgw.dialects.translit import translit
 from modemgw.domain.line import ModemView
 from modemgw.domain.message import Encoding, Submission
 from modemgw.domain.refusal import Refusal
+from modemgw.domain.requests import Command
 
 MAX_PHONES = 1000
 #: Hours: what the provider takes, and the longest that a service centre keeps a message (63 weeks).

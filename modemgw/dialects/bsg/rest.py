@@ -8,8 +8,9 @@ from typing import Any
 from modemgw.dialects.bsg import account, sending, status, tables
 from modemgw.dialects.bsg.wire import Answer, ApiError, Caller, answer, described, document_of, enter
 from modemgw.dialects.forms import parse_urlencoded
-from modemgw.dialects.seam import Command, WireRequest, WireResponse
+from modemgw.dialects.seam import WireRequest, WireResponse
 from modemgw.domain.refusal import Refusal
+from modemgw.domain.requests import Command
 
 _READ = frozenset({"GET", "POST"})
 _WRITE = frozenset({"PUT", "POST"})

@@ -24,9 +24,10 @@ from modemgw.dialects.bsg.settings import PING, SMS, option
 from modemgw.dialects.bsg.wire import Answer, ApiError, Caller, amount, described
 from modemgw.dialects.json_body import whole
 from modemgw.dialects.phones import line_named
-from modemgw.dialects.seam import Command, GetRecord, ListModems, PutRecord, Quote, Quoted, Record, Submit
+from modemgw.dialects.seam import GetRecord, ListModems, PutRecord, Quote, Submit
 from modemgw.domain.message import Accepted, Submission
 from modemgw.domain.refusal import Refusal, RefusalKind
+from modemgw.domain.requests import Command, Quoted, Record
 from modemgw.domain.states import State
 
 TASKS, TESTS = "bsg.task", "bsg.test"

@@ -9,8 +9,9 @@ from typing import Any
 from modemgw.dialects.bsg import tables
 from modemgw.dialects.bsg.sending import TASKS, TESTS
 from modemgw.dialects.bsg.wire import Answer, ApiError, Caller, amount, clock, described
-from modemgw.dialects.seam import Command, FindMessage, GetRecord, ListMessages, ListRecords, Record
+from modemgw.dialects.seam import FindMessage, GetRecord, ListRecords
 from modemgw.domain.message import MessageView
+from modemgw.domain.requests import Command, ListMessages, Record
 from modemgw.domain.states import FINAL, State
 
 MAX_IDS = 1000

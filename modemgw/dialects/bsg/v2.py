@@ -10,19 +10,9 @@ from modemgw.dialects.bsg.orders import read_order
 from modemgw.dialects.bsg.sending import TASKS, deliver, with_task
 from modemgw.dialects.bsg.status import task_messages
 from modemgw.dialects.bsg.wire import TEST, ApiError, Caller, amount, answer, clock, document_of, enter
-from modemgw.dialects.seam import (
-    Balance,
-    Command,
-    FindSession,
-    GetBalance,
-    GetRecord,
-    MakeSecret,
-    PutRecord,
-    Record,
-    WireRequest,
-    WireResponse,
-)
+from modemgw.dialects.seam import FindSession, GetBalance, GetRecord, MakeSecret, PutRecord, WireRequest, WireResponse
 from modemgw.domain.refusal import Refusal, RefusalKind
+from modemgw.domain.requests import Balance, Command, Record
 
 SESSIONS = "bsg.session"
 SESSION_S = 3600

@@ -11,8 +11,9 @@ from typing import Any, TypeAlias
 from modemgw.dialects.bsg import tables
 from modemgw.dialects.forms import FormError, parse_form
 from modemgw.dialects.json_body import JsonError, read_json, write_json
-from modemgw.dialects.seam import Authenticate, Command, ListAccounts, WireRequest, WireResponse
+from modemgw.dialects.seam import Authenticate, ListAccounts, WireRequest, WireResponse
 from modemgw.domain.account import Account
+from modemgw.domain.requests import Command
 
 Answer: TypeAlias = Generator[Command, Any, Mapping[str, Any]]
 

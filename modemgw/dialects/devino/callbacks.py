@@ -11,12 +11,13 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from modemgw.dialects.devino.reading import text_of
-from modemgw.dialects.seam import CallbackReply, CallbackRequest, Command, Occurrence, Submit
+from modemgw.dialects.seam import CallbackReply, Occurrence, Submit
 from modemgw.domain.account import Account
-from modemgw.domain.callback import MAX_URL
+from modemgw.domain.callback import MAX_URL, CallbackRequest
 from modemgw.domain.inbox import InboxView
 from modemgw.domain.message import Submission
 from modemgw.domain.refusal import Refusal
+from modemgw.domain.requests import Command
 
 #: To the last brace: a text may have braces of its own.
 _REPLY = re.compile(r"\{sms=(.*)\}", re.DOTALL | re.IGNORECASE)

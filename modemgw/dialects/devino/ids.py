@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import Any
 
-from modemgw.dialects.seam import Command, FindMessage
+from modemgw.dialects.seam import FindMessage
 from modemgw.domain.account import Account
 from modemgw.domain.message import Accepted, MessageView, PartView
+from modemgw.domain.requests import Command
 
 #: A message has at most 255 parts (TS 23.040 9.2.3.24.1).
 _STEP = 1000

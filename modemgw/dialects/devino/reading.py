@@ -12,17 +12,11 @@ from modemgw.dialects.devino.entrance import enter
 from modemgw.dialects.devino.ids import find_part
 from modemgw.dialects.devino.times import DAY_MS, NEVER, asp_date, read_time
 from modemgw.dialects.devino.wire import ApiError, Params, Steps, answer
-from modemgw.dialects.seam import (
-    Balance,
-    Command,
-    GetBalance,
-    ListInbox,
-    ListMessages,
-    WireRequest,
-)
+from modemgw.dialects.seam import GetBalance, WireRequest
 from modemgw.domain.inbox import InboxView
 from modemgw.domain.message import MessageView, PartView
 from modemgw.domain.refusal import Refusal, RefusalKind
+from modemgw.domain.requests import Balance, Command, ListInbox, ListMessages
 from modemgw.domain.states import FINAL, State
 
 #: Incoming messages of one answer; those after them take another question.

@@ -19,16 +19,12 @@ from modemgw.dialects.devino.times import read_time
 from modemgw.dialects.devino.wire import ApiError, Params, Steps, answer
 from modemgw.dialects.phones import international, line_named
 from modemgw.dialects.seam import (
-    Balance,
     CancelMessage,
-    Command,
     GetBalance,
     GetSettings,
     ListModems,
     LookupNumber,
-    NumberFacts,
     Quote,
-    Quoted,
     Submit,
     WireRequest,
 )
@@ -37,6 +33,7 @@ from modemgw.domain.account import Account
 from modemgw.domain.line import ModemView
 from modemgw.domain.message import Accepted, Submission
 from modemgw.domain.refusal import Refusal, RefusalKind
+from modemgw.domain.requests import Balance, Command, NumberFacts, Quoted
 
 #: 11 Latin letters and signs, or 15 digits.
 _SENDER = re.compile(r"[\x20-\x7e]{1,11}|\+?[0-9]{1,15}", re.ASCII)

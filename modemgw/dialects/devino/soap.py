@@ -18,11 +18,12 @@ from modemgw.dialects.devino.times import iso
 from modemgw.dialects.devino.wire import ApiError, Steps
 from modemgw.dialects.markup import escape, parse_xml
 from modemgw.dialects.phones import international
-from modemgw.dialects.seam import Balance, Command, GetBalance, ListModems, WireRequest, WireResponse
+from modemgw.dialects.seam import GetBalance, ListModems, WireRequest, WireResponse
 from modemgw.domain.account import Account
 from modemgw.domain.line import ModemView
 from modemgw.domain.message import Submission
 from modemgw.domain.refusal import Refusal
+from modemgw.domain.requests import Balance, Command
 
 NAMESPACE = "http://gw1.devinosms.com/WebService.asmx"
 _ENVELOPE = "http://schemas.xmlsoap.org/soap/envelope/"

@@ -15,8 +15,9 @@ from urllib.parse import unquote_to_bytes
 from modemgw.dialects.devino import tables
 from modemgw.dialects.forms import FormError, parse_multipart
 from modemgw.dialects.json_body import JsonError, read_json, write_json
-from modemgw.dialects.seam import Command, Handler, WireRequest, WireResponse
+from modemgw.dialects.seam import Handler, WireRequest, WireResponse
 from modemgw.domain.refusal import Refusal
+from modemgw.domain.requests import Command
 
 Steps: TypeAlias = Generator[Command, Any, WireResponse]
 

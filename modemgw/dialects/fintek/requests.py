@@ -19,18 +19,13 @@ from modemgw.dialects.fintek.texts import Letter, letters_of
 from modemgw.dialects.json_body import JsonError, read_json, switch, whole, write_json
 from modemgw.dialects.phones import international
 from modemgw.dialects.seam import (
-    Balance,
-    Command,
     GetBalance,
     GetRecord,
     GetSettings,
-    ListMessages,
     ListModems,
     MakeSecret,
     PutRecord,
     Quote,
-    Quoted,
-    Record,
     Submit,
     UseAccount,
     WireRequest,
@@ -41,6 +36,7 @@ from modemgw.domain.line import LineState, ModemView
 from modemgw.domain.message import Accepted, MessageView, Submission
 from modemgw.domain.networks import within
 from modemgw.domain.refusal import Refusal, RefusalKind
+from modemgw.domain.requests import Balance, Command, ListMessages, Quoted, Record
 from modemgw.domain.states import State
 
 #: Requests for the balance and dry runs, by their key; messages carry theirs as `extra["ref"]`.

@@ -8,9 +8,10 @@ from typing import Any
 from modemgw.dialects.kannel import callbacks, tables
 from modemgw.dialects.kannel.fields import Fields, Rejected, of_headers, of_query, of_xml
 from modemgw.dialects.kannel.send import NAME, send
-from modemgw.dialects.seam import Authenticate, Command, Dialect, Route, WireRequest, WireResponse
+from modemgw.dialects.seam import Authenticate, Dialect, Route, WireRequest, WireResponse
 from modemgw.domain.account import Account
 from modemgw.domain.refusal import Refusal
+from modemgw.domain.requests import Command
 
 _HEADERS = {"Server": "Kannel/1.4.5", "Pragma": "no-cache", "Cache-Control": "no-cache"}
 

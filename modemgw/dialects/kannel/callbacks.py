@@ -17,12 +17,14 @@ from modemgw.dialects.kannel.escapes import Values, fill
 from modemgw.dialects.kannel.fields import CODING_7BIT, CODING_8BIT, CODING_UCS2, Fields, Rejected, of_headers, of_xml
 from modemgw.dialects.kannel.send import NAME, template_of
 from modemgw.dialects.phones import international
-from modemgw.dialects.seam import CallbackReply, CallbackRequest, Command, ListModems, Occurrence, Submit
+from modemgw.dialects.seam import CallbackReply, ListModems, Occurrence, Submit
 from modemgw.domain.account import Account
+from modemgw.domain.callback import CallbackRequest
 from modemgw.domain.inbox import InboxView
 from modemgw.domain.line import ModemView
 from modemgw.domain.message import MessageView
 from modemgw.domain.refusal import Refusal
+from modemgw.domain.requests import Command
 from modemgw.domain.states import State
 from modemgw.sms import plan
 

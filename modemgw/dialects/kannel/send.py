@@ -9,11 +9,12 @@ from typing import Any
 from modemgw.dialects.kannel import tables
 from modemgw.dialects.kannel.fields import CODING_8BIT, CODING_UCS2, Fields, Rejected
 from modemgw.dialects.phones import international, line_named
-from modemgw.dialects.seam import Command, ListModems, Submit
+from modemgw.dialects.seam import ListModems, Submit
 from modemgw.domain.account import Account
 from modemgw.domain.line import LineState, ModemView
 from modemgw.domain.message import Accepted, Encoding, Submission
 from modemgw.domain.refusal import Refusal
+from modemgw.domain.requests import Command
 
 NAME = "kannel"
 

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from modemgw.dialects.seam import Balance, Quoted, WireResponse
+from modemgw.dialects.seam import WireResponse
 from modemgw.dialects.smsc import tables
 from modemgw.dialects.smsc.wire import CSV, JSON, XML, Params, answer_json, answer_text, answer_xml
 from modemgw.domain.message import Submission
 from modemgw.domain.refusal import Refusal
+from modemgw.domain.requests import Balance, Quoted
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,12 +14,13 @@ from dataclasses import dataclass
 from urllib.parse import quote_from_bytes, unquote_to_bytes, urlsplit
 from xml.sax.saxutils import escape
 
-from modemgw.dialects.seam import CallbackRequest, Occurrence
+from modemgw.dialects.seam import Occurrence
 from modemgw.dialects.smsc import tables
 from modemgw.dialects.smsc.details import cost_of
 from modemgw.dialects.smsc.kinds import hlr_fields, kind_of
 from modemgw.dialects.smsc.times import moscow_time
 from modemgw.domain.account import Account
+from modemgw.domain.callback import CallbackRequest
 from modemgw.domain.inbox import InboxView
 from modemgw.domain.message import MessageView
 

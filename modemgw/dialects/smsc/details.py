@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from modemgw.dialects.seam import NumberFacts
 from modemgw.dialects.smsc import tables
 from modemgw.dialects.smsc.kinds import shown_text
 from modemgw.dialects.smsc.times import moscow_time
 from modemgw.domain.account import Account
 from modemgw.domain.message import MessageView
+from modemgw.domain.requests import NumberFacts
 
 
 def details(view: MessageView) -> dict[str, Any]:

@@ -7,11 +7,12 @@ from collections.abc import Callable, Collection, Generator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from modemgw.dialects.seam import Command, GetSettings, Hold, Throttle, WireRequest
+from modemgw.dialects.seam import GetSettings, Hold, Throttle, WireRequest
 from modemgw.dialects.smsc import tables
 from modemgw.dialects.smsc.settings import Options
 from modemgw.dialects.smsc.wire import ApiError, Params, Steps, authenticate
 from modemgw.domain.account import Account
+from modemgw.domain.requests import Command
 
 #: Parameters that do not make a request another one.
 _INDIFFERENT = frozenset(

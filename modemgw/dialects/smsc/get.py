@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
-from modemgw.dialects.seam import ListInbox, ListMessages, LookupNumber, NumberFacts
+from modemgw.dialects.seam import LookupNumber
 from modemgw.dialects.smsc import tables
 from modemgw.dialects.smsc.details import details, place
 from modemgw.dialects.smsc.entrance import Caller, operations
@@ -17,6 +17,7 @@ from modemgw.dialects.smsc.times import day_start, moscow_day, moscow_time
 from modemgw.dialects.smsc.wire import JSON, XML, ApiError, Params, Steps, answer_item, answer_list
 from modemgw.domain.inbox import InboxKind, InboxView
 from modemgw.domain.message import MessageView
+from modemgw.domain.requests import ListInbox, ListMessages, NumberFacts
 from modemgw.domain.states import State
 
 DAY_MS, HOUR_MS = 86_400_000, 3_600_000

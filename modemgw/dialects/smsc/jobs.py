@@ -12,17 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from modemgw.dialects.forms import Form
-from modemgw.dialects.seam import (
-    CancelMessage,
-    Command,
-    DeleteRecord,
-    FindMessage,
-    GetRecord,
-    MarkMessage,
-    PutRecord,
-    Record,
-    Submit,
-)
+from modemgw.dialects.seam import CancelMessage, DeleteRecord, FindMessage, GetRecord, MarkMessage, PutRecord, Submit
 from modemgw.dialects.smsc import tables
 from modemgw.dialects.smsc.answer import Entry
 from modemgw.dialects.smsc.entrance import Caller, digest, operations
@@ -35,6 +25,7 @@ from modemgw.dialects.smsc.wire import ApiError, Params, Steps, answer_done, ans
 from modemgw.domain.account import Account
 from modemgw.domain.message import Accepted, MessageView, Submission
 from modemgw.domain.refusal import Refusal, RefusalKind
+from modemgw.domain.requests import Command, Record
 from modemgw.domain.states import State
 
 JOBS = "smsc.job"

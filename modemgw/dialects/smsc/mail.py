@@ -15,7 +15,8 @@ from email.message import EmailMessage
 from typing import Any
 from urllib.parse import urlencode
 
-from modemgw.dialects.seam import Command, Handler, WireRequest, WireResponse
+from modemgw.dialects.seam import Handler, WireRequest, WireResponse
+from modemgw.domain.requests import Command
 
 DEFAULT_CHARSET = "koi8-r"
 

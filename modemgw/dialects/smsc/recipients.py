@@ -7,10 +7,11 @@ from collections.abc import Generator, Iterable, Sequence
 from typing import Any
 
 from modemgw.dialects.phones import international
-from modemgw.dialects.seam import Command, GetRecord, ListRecords, Record
+from modemgw.dialects.seam import GetRecord, ListRecords
 from modemgw.dialects.smsc.wire import Params
 from modemgw.domain.account import Account
 from modemgw.domain.refusal import Refusal, RefusalKind
+from modemgw.domain.requests import Command, Record
 
 CONTACTS, GROUPS, BLACKLIST = "smsc.contact", "smsc.group", "smsc.black"
 

@@ -8,16 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from modemgw.dialects.phones import international, line_named
-from modemgw.dialects.seam import (
-    Balance,
-    Command,
-    GetBalance,
-    ListModems,
-    Quote,
-    Quoted,
-    Submit,
-    WireRequest,
-)
+from modemgw.dialects.seam import GetBalance, ListModems, Quote, Submit, WireRequest
 from modemgw.dialects.smsc import tables
 from modemgw.dialects.smsc.answer import Entry, Outcome
 from modemgw.dialects.smsc.entrance import Caller, digest, enter
@@ -29,6 +20,7 @@ from modemgw.domain.account import Account
 from modemgw.domain.line import ModemView
 from modemgw.domain.message import Accepted, Submission
 from modemgw.domain.refusal import Refusal, RefusalKind
+from modemgw.domain.requests import Balance, Command, Quoted
 
 MAX_RECIPIENTS = 10_000
 MAX_INT_ID = 2_147_483_647

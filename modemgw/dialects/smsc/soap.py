@@ -14,7 +14,7 @@ from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
 from modemgw.dialects.forms import Form, parse_urlencoded
-from modemgw.dialects.seam import Balance, Command, GetBalance, LookupNumber, NumberFacts, WireRequest, WireResponse
+from modemgw.dialects.seam import GetBalance, LookupNumber, WireRequest, WireResponse
 from modemgw.dialects.smsc import tables
 from modemgw.dialects.smsc.details import details, place
 from modemgw.dialects.smsc.entrance import Caller, enter
@@ -23,6 +23,7 @@ from modemgw.dialects.smsc.status import find
 from modemgw.dialects.smsc.times import moscow_time
 from modemgw.dialects.smsc.wire import ApiError, Params, Steps, of_refusal, printable
 from modemgw.domain.refusal import Refusal
+from modemgw.domain.requests import Balance, Command, NumberFacts
 
 NAMESPACE = "http://smsc.ru/sys/soap.php"
 _SOAP_11, _SOAP_12 = "http://schemas.xmlsoap.org/soap/envelope/", "http://www.w3.org/2003/05/soap-envelope"

@@ -6,15 +6,7 @@ from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from modemgw.dialects.seam import (
-    CancelMessage,
-    Command,
-    FindMessage,
-    LookupNumber,
-    MarkMessage,
-    NumberFacts,
-    WireRequest,
-)
+from modemgw.dialects.seam import CancelMessage, FindMessage, LookupNumber, MarkMessage, WireRequest
 from modemgw.dialects.smsc import tables
 from modemgw.dialects.smsc.details import details, place
 from modemgw.dialects.smsc.entrance import Caller, enter
@@ -36,6 +28,7 @@ from modemgw.dialects.smsc.wire import (
 from modemgw.domain.account import Account
 from modemgw.domain.message import MessageView
 from modemgw.domain.refusal import Refusal
+from modemgw.domain.requests import Command, NumberFacts
 from modemgw.domain.states import State
 
 MAX_MESSAGES = 500

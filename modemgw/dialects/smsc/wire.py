@@ -12,10 +12,11 @@ from typing import Any, TypeAlias
 from xml.sax.saxutils import escape
 
 from modemgw.dialects.forms import Form, FormError, parse_form, parse_urlencoded
-from modemgw.dialects.seam import Authenticate, Command, Handler, WireRequest, WireResponse
+from modemgw.dialects.seam import Authenticate, Handler, WireRequest, WireResponse
 from modemgw.dialects.smsc import tables
 from modemgw.domain.account import Account
 from modemgw.domain.refusal import Refusal, RefusalKind
+from modemgw.domain.requests import Command
 
 TEXT, CSV, XML, JSON = range(4)
 

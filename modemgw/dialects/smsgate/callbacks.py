@@ -7,14 +7,16 @@ from typing import Any
 from urllib.parse import urlencode
 
 from modemgw.dialects.phones import international
-from modemgw.dialects.seam import CallbackReply, CallbackRequest, Command, Occurrence, Submit
+from modemgw.dialects.seam import CallbackReply, Occurrence, Submit
 from modemgw.dialects.smsgate import core
 from modemgw.dialects.smsgate.documents import state_element
 from modemgw.dialects.smsgate.settings import options_of
 from modemgw.domain.account import Account
+from modemgw.domain.callback import CallbackRequest
 from modemgw.domain.inbox import InboxView
 from modemgw.domain.message import MessageView, Submission
 from modemgw.domain.refusal import Refusal
+from modemgw.domain.requests import Command
 
 
 def render(event: Occurrence, account: Account) -> Sequence[CallbackRequest]:

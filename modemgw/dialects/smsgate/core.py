@@ -10,17 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from modemgw.dialects.phones import international, line_named
-from modemgw.dialects.seam import (
-    Balance,
-    Command,
-    FindMessage,
-    GetBalance,
-    GetRecord,
-    ListInbox,
-    ListModems,
-    Record,
-    Submit,
-)
+from modemgw.dialects.seam import FindMessage, GetBalance, GetRecord, ListModems, Submit
 from modemgw.dialects.smsgate import tables
 from modemgw.dialects.smsgate.settings import options_of
 from modemgw.dialects.translit import translit
@@ -29,6 +19,7 @@ from modemgw.domain.inbox import InboxKind, InboxView
 from modemgw.domain.line import ModemView
 from modemgw.domain.message import Accepted, MessageView, Submission
 from modemgw.domain.refusal import Refusal, RefusalKind
+from modemgw.domain.requests import Balance, Command, ListInbox, Record
 
 NAME = "smsgate"
 PUSH_SPACE, PUSH_KEY = "smsgate.push", "url"

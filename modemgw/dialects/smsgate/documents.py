@@ -10,12 +10,9 @@ from modemgw.dialects.markup import attribute, escape, parse_xml
 from modemgw.dialects.seam import (
     Authenticate,
     CancelMessage,
-    Command,
     FindMessage,
     GetRecord,
-    ListMessages,
     LookupNumber,
-    NumberFacts,
     PutRecord,
     WireRequest,
     WireResponse,
@@ -26,6 +23,7 @@ from modemgw.domain.account import Account
 from modemgw.domain.callback import may_call
 from modemgw.domain.message import MessageView
 from modemgw.domain.refusal import Refusal, RefusalKind
+from modemgw.domain.requests import Command, ListMessages, NumberFacts
 from modemgw.domain.states import State
 
 Steps: TypeAlias = Generator[Command, Any, WireResponse]

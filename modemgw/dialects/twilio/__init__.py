@@ -7,10 +7,11 @@ from collections.abc import Generator, Mapping
 from typing import Any
 
 from modemgw.dialects.forms import FormError, parse_form
-from modemgw.dialects.seam import Balance, Command, Dialect, GetBalance, Route, WireRequest, WireResponse
+from modemgw.dialects.seam import Dialect, GetBalance, Route, WireRequest, WireResponse
 from modemgw.dialects.twilio import callbacks, messages, tables
 from modemgw.dialects.twilio.wire import API, ApiError, Caller, answer, authenticate, date, error_answer
 from modemgw.domain.refusal import Refusal
+from modemgw.domain.requests import Balance, Command
 
 _PATH = re.compile(rf"/{API}/Accounts/([^/]+?)(?:/([^/]+?)(?:/([^/]+?)(/[^/]+?)?)?)?(?:\.json)?/?")
 

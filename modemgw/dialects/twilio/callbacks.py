@@ -14,15 +14,17 @@ from urllib.parse import urlencode
 
 from modemgw.dialects.markup import parse_xml
 from modemgw.dialects.phones import international
-from modemgw.dialects.seam import CallbackReply, CallbackRequest, Command, ListModems, Occurrence, Submit
+from modemgw.dialects.seam import CallbackReply, ListModems, Occurrence, Submit
 from modemgw.dialects.twilio import tables
 from modemgw.dialects.twilio.messages import NAME
 from modemgw.dialects.twilio.wire import API, account_sid, inbox_sid, message_sid, sender_of
 from modemgw.domain.account import Account
+from modemgw.domain.callback import CallbackRequest
 from modemgw.domain.inbox import InboxView
 from modemgw.domain.line import ModemView
 from modemgw.domain.message import MessageView, Submission
 from modemgw.domain.refusal import Refusal
+from modemgw.domain.requests import Command
 
 #: So many messages are made of one answer.
 MAX_REPLIES = 10

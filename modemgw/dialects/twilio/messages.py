@@ -10,23 +10,14 @@ from typing import Any
 from urllib.parse import urlencode
 
 from modemgw.dialects.phones import international, line_named
-from modemgw.dialects.seam import (
-    CancelMessage,
-    Command,
-    FindMessage,
-    ListInbox,
-    ListMessages,
-    ListModems,
-    MarkMessage,
-    Submit,
-    WireResponse,
-)
+from modemgw.dialects.seam import CancelMessage, FindMessage, ListModems, MarkMessage, Submit, WireResponse
 from modemgw.dialects.twilio import tables
 from modemgw.dialects.twilio.wire import ApiError, Caller, answer, id_of, incoming, outgoing, sender_of
 from modemgw.domain.inbox import InboxView
 from modemgw.domain.line import ModemView
 from modemgw.domain.message import Accepted, MessageView, Submission
 from modemgw.domain.refusal import Refusal, RefusalKind
+from modemgw.domain.requests import Command, ListInbox, ListMessages
 
 NAME = "twilio"
 

@@ -12,11 +12,12 @@ from datetime import UTC, datetime
 from email.utils import format_datetime
 from typing import Any
 
-from modemgw.dialects.seam import Authenticate, Command, ListAccounts, WireRequest, WireResponse
+from modemgw.dialects.seam import Authenticate, ListAccounts, WireRequest, WireResponse
 from modemgw.dialects.twilio import tables
 from modemgw.domain.account import Account
 from modemgw.domain.inbox import InboxView
 from modemgw.domain.message import MessageView
+from modemgw.domain.requests import Command
 
 API = "2010-04-01"
 

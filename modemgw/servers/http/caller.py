@@ -17,7 +17,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
 from modemgw import __version__
-from modemgw.dialects.seam import CallbackRequest
+from modemgw.domain.callback import CallbackRequest
 from modemgw.service.callback_ports import Answered, NoAnswer
 
 CONNECT_S = 5.0

@@ -11,12 +11,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from modemgw.domain.account import Account
+from modemgw.domain.esme import NewPiece
 from modemgw.domain.message import Accepted, MessageView, Submission
 from modemgw.domain.refusal import Refusal, RefusalKind
 from modemgw.domain.states import State
 from modemgw.errors import ModemgwError
 from modemgw.servers.smpp.reports import query_result
-from modemgw.service.esme import NewPiece
 from modemgw.smpp.errors import PduRefused, status_of
 from modemgw.smpp.names import Command, Status
 from modemgw.smpp.pdu import Cancel, Query, Replace, ShortMessage, cstring

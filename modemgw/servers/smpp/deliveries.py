@@ -12,11 +12,12 @@ from collections.abc import Callable, Hashable, Iterable
 from typing import Protocol
 
 from modemgw.domain.account import Account
+from modemgw.domain.esme import Delivery, NewDelivery
 from modemgw.domain.inbox import InboxKind
 from modemgw.domain.refusal import Refusal
 from modemgw.errors import ModemgwError
 from modemgw.servers.smpp.reports import lost_receipt, receipt_of, receipts
-from modemgw.service.esme import Delivery, EsmeDesk, NewDelivery
+from modemgw.service.esme import EsmeDesk
 from modemgw.smpp.names import Status
 from modemgw.smpp.pdu import ShortMessage
 from modemgw.smpp.receipt import inbound_messages, receipt_message

@@ -8,9 +8,9 @@ from decimal import Decimal
 from typing import Any, Final
 
 from modemgw.dialects.smsc import tables
+from modemgw.domain.esme import LostPiece, NewDelivery, PieceView
 from modemgw.domain.message import MessageView
 from modemgw.domain.states import State
-from modemgw.service.esme import LostPiece, NewDelivery, PieceView
 from modemgw.smpp.names import MessageState, Tag
 from modemgw.smpp.pdu import Address
 from modemgw.smpp.receipt import Receipt

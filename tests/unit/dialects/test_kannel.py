@@ -12,7 +12,8 @@ import pytest
 
 from modemgw.dialects.kannel import DIALECT, escapes, tables
 from modemgw.dialects.kannel.callbacks import on_reply, render
-from modemgw.dialects.seam import CallbackReply, CallbackRequest, Occurrence
+from modemgw.dialects.seam import CallbackReply, Occurrence
+from modemgw.domain.callback import CallbackRequest
 from modemgw.domain.line import LineState
 from modemgw.domain.refusal import RefusalKind
 from modemgw.domain.states import State

@@ -13,9 +13,10 @@ from xml.etree import ElementTree
 
 import pytest
 
-from modemgw.dialects.seam import CallbackRequest, Occurrence
+from modemgw.dialects.seam import Occurrence
 from modemgw.dialects.smsc.callbacks import render
 from modemgw.domain.account import Account
+from modemgw.domain.callback import CallbackRequest
 from modemgw.domain.inbox import InboxKind, InboxView
 from modemgw.domain.message import MessageView, OnDoubt
 from modemgw.domain.states import State

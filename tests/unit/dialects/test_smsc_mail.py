@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from modemgw.dialects.seam import Command, WireRequest, WireResponse
+from modemgw.dialects.seam import WireRequest, WireResponse
 from modemgw.dialects.smsc.mail import MailError, MailReply, accepts, answer_mail, parse_body, text_of
+from modemgw.domain.requests import Command
 
 BODIES = [
     # official python 2.0, php

@@ -9,10 +9,11 @@ from urllib.parse import parse_qsl
 
 import pytest
 
-from modemgw.dialects.seam import CallbackReply, CallbackRequest
+from modemgw.dialects.seam import CallbackReply
 from modemgw.dialects.twilio import DIALECT, tables
 from modemgw.dialects.twilio.callbacks import on_reply, signature
 from modemgw.dialects.twilio.wire import id_of, inbox_sid, message_sid
+from modemgw.domain.callback import CallbackRequest
 from modemgw.domain.refusal import RefusalKind
 from modemgw.domain.states import State
 from modemgw.service.commands import CommandRunner

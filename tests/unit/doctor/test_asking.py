@@ -11,8 +11,8 @@ from modemgw.doctor.asking import Answers, Heard, Probe, _kind, probe
 from modemgw.doctor.checks_modem import check_answers, modem_time
 from modemgw.doctor.findings import Verdict
 from modemgw.doctor.wanted import Wanted
+from modemgw.line.diagnostics import CLOCK
 from modemgw.modem.ports.transport import open_transport
-from modemgw.modem.questions import CLOCK
 from tests.unit.modem.peer import Answer, Peer
 
 

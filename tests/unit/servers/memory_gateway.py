@@ -11,7 +11,6 @@ from decimal import Decimal
 from itertools import count
 from typing import Any
 
-from modemgw.dialects.seam import Balance, ListInbox, ListMessages, Quoted, Record
 from modemgw.domain.account import Account
 from modemgw.domain.inbox import InboxKind, InboxView
 from modemgw.domain.line import LineState, ModemView, StorageView
@@ -27,6 +26,7 @@ from modemgw.domain.message import (
 )
 from modemgw.domain.numbers import normalise
 from modemgw.domain.refusal import Refusal, RefusalKind
+from modemgw.domain.requests import Balance, ListInbox, ListMessages, Quoted, Record
 from modemgw.domain.states import State
 from modemgw.domain.trace import TraceView
 from modemgw.domain.ussd import UssdAnswer, UssdFailed, UssdNoAnswer, UssdState

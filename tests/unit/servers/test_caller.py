@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from modemgw.dialects.seam import CallbackRequest
+from modemgw.domain.callback import CallbackRequest
 from modemgw.servers.http.caller import BODY_LIMIT, HttpCaller
 from modemgw.service.callback_ports import Answered, NoAnswer
 from tests.unit.service.callback_desk import listening

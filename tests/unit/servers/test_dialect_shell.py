@@ -14,9 +14,7 @@ from yarl import URL
 
 from modemgw.dialects.seam import (
     Authenticate,
-    Balance,
     CancelMessage,
-    Command,
     DeleteRecord,
     Dialect,
     FindMessage,
@@ -26,8 +24,6 @@ from modemgw.dialects.seam import (
     GetSettings,
     Hold,
     ListAccounts,
-    ListInbox,
-    ListMessages,
     ListModems,
     ListRecords,
     LookupNumber,
@@ -35,7 +31,6 @@ from modemgw.dialects.seam import (
     MarkMessage,
     PutRecord,
     Quote,
-    Quoted,
     Route,
     Submit,
     Throttle,
@@ -45,6 +40,7 @@ from modemgw.dialects.seam import (
 )
 from modemgw.domain.message import Accepted, Submission
 from modemgw.domain.refusal import Refusal, RefusalKind
+from modemgw.domain.requests import Balance, Command, ListInbox, ListMessages, Quoted
 from modemgw.domain.states import State
 from modemgw.servers.http.dialects import Paths
 from tests.dialect_rig import DialectRig

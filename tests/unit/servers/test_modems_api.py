@@ -10,9 +10,9 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
 from modemgw.domain.ussd import UssdState
+from modemgw.rules.operators import operators
 from modemgw.servers.http import make_app
 from modemgw.servers.http.modems_api import UssdBody, UssdRequest
-from modemgw.service.operators import operators
 from tests.unit.servers.memory_gateway import MemoryGateway
 
 SHOP = {"Authorization": "Bearer key-of-shop"}

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from modemgw.domain.esme import NewDelivery, NewPiece
+from modemgw.domain.job import NewMessage
 from modemgw.domain.refusal import Refusal, RefusalKind
-from modemgw.service.esme import NewDelivery, NewPiece
-from modemgw.service.ports import NewMessage
 from modemgw.store import outbox, smpp
 from tests.unit.store.desk import PLAIN, Desk
 

@@ -10,10 +10,11 @@ import pytest
 
 from modemgw.at.errors import CmsError
 from modemgw.at.policy import ErrorAction
+from modemgw.domain.job import LineRecord, NewMessage
 from modemgw.domain.message import MessageView
 from modemgw.service import sending
 from modemgw.service.dispatch import Dispatcher
-from modemgw.service.ports import InDoubt, LineRecord, NewMessage, NotSent, Refused, SendOutcome, Sent
+from modemgw.service.ports import InDoubt, NotSent, Refused, SendOutcome, Sent
 from modemgw.service.sending import LineSender, LineTrouble, SendingSettings
 from modemgw.service.timers import Timers
 from modemgw.sms import Direction, PduHex, SmsSubmit, decode_pdu

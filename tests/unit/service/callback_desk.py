@@ -12,13 +12,13 @@ from typing import Any
 
 from aiohttp import web
 
-from modemgw.dialects.seam import CallbackRenderer, CallbackRequest, Occurrence, ReplyHandler
+from modemgw.dialects.seam import CallbackRenderer, Occurrence, ReplyHandler
 from modemgw.domain.account import Account
-from modemgw.domain.callback import CallbackState, CallbackView
+from modemgw.domain.callback import CallbackRequest, CallbackState, CallbackView
+from modemgw.domain.job import NewMessage
 from modemgw.domain.message import OnDoubt
 from modemgw.servers.http.caller import HttpCaller
 from modemgw.service.callbacks import CallbackLimits, Callbacks, Drive
-from modemgw.service.ports import NewMessage
 from modemgw.store.callbacks import CallbackQueue
 from modemgw.store.database import Store
 from modemgw.store.lines import EnsureLine

@@ -6,9 +6,9 @@ import pytest
 
 from modemgw.domain.account import Account
 from modemgw.domain.refusal import Refusal, RefusalKind
+from modemgw.rules.limits import BlockRule
 from modemgw.service.access import Access, within
 from modemgw.service.accounts import Accounts
-from modemgw.service.limits import BlockRule
 
 SHOP = Account(1, "shop", password="s3cret", api_key="key-of-shop")
 OFFICE = Account(2, "office", password="pass", allow=("192.168.0.0/16", "2001:db8::/32"))

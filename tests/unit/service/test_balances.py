@@ -13,13 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modemgw.domain.account import Account
-from modemgw.domain.line import LineState, ModemView
+from modemgw.domain.line import LineBalance, LineState, ModemView
 from modemgw.domain.refusal import Refusal, RefusalKind
 from modemgw.domain.ussd import UssdAnswer, UssdFailed, UssdNoAnswer, UssdState
+from modemgw.rules.balance_text import decimal_of, read_amount
+from modemgw.rules.operators import operator_of, operators
 from modemgw.service import balances as balances_module
-from modemgw.service.balance_text import decimal_of, read_amount
-from modemgw.service.balances import Balances, BalanceSettings, LineBalance, key_of
-from modemgw.service.operators import operator_of, operators
+from modemgw.service.balances import Balances, BalanceSettings, key_of
 from modemgw.service.ussd import checked_code
 from tests.rig import until
 from tests.unit.servers.memory_gateway import MODEM

@@ -14,11 +14,12 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from modemgw.dialects.seam import CallbackReply, CallbackRequest, Command, Occurrence, Submit
+from modemgw.dialects.seam import CallbackReply, Occurrence, Submit
 from modemgw.domain.account import Account
-from modemgw.domain.callback import CallbackState
+from modemgw.domain.callback import CallbackRequest, CallbackState
 from modemgw.domain.message import Accepted, Submission
 from modemgw.domain.refusal import Refusal, RefusalKind
+from modemgw.domain.requests import Command
 from modemgw.domain.states import State
 from tests.rig import until
 from tests.unit.service.callback_desk import QUICK, Got, account, calling, listening, plain, receiving

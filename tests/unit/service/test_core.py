@@ -11,14 +11,14 @@ from typing import Any, cast
 import pytest
 
 from modemgw.domain.account import Account
+from modemgw.domain.job import LineRecord
 from modemgw.domain.line import ModemView
 from modemgw.domain.message import Submission
 from modemgw.domain.refusal import Refusal, RefusalKind
+from modemgw.rules.incoming import RawPdu
 from modemgw.service.accounts import Accounts
 from modemgw.service.core import GatewayCore
 from modemgw.service.dispatch import Dispatcher
-from modemgw.service.incoming import RawPdu
-from modemgw.service.ports import LineRecord
 from modemgw.service.receiving import take_in
 from modemgw.service.timers import Timers
 from modemgw.store.database import Store

@@ -12,9 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from modemgw.domain.job import Job, job_of
 from modemgw.service import dispatch
 from modemgw.service.dispatch import Dispatcher
-from modemgw.service.ports import Job, Repository, job_of
+from modemgw.service.ports import Repository
 from tests.unit.store.desk import PLAIN
 
 BLANK = job_of(PLAIN, 0, 0)

@@ -10,8 +10,9 @@ import pytest
 
 from modemgw.at.errors import CmsError, CommandFailed
 from modemgw.at.policy import ErrorAction, ErrorScope, policy_for
-from modemgw.service.incoming import RawPdu
-from modemgw.service.ports import InDoubt, LineRecord, Refused, SendOutcome, Sent
+from modemgw.domain.job import LineRecord
+from modemgw.rules.incoming import RawPdu
+from modemgw.service.ports import InDoubt, Refused, SendOutcome, Sent
 from modemgw.service.receiving import take_in
 from tests.unit.service import air
 from tests.unit.service.air import CODES, Air, Rig, Running, cms, until_state

@@ -12,9 +12,9 @@ from typing import Any, TypeVar
 
 from sqlite_utils import Database
 
+from modemgw.domain.job import Job, NewMessage
 from modemgw.domain.states import State
-from modemgw.service.incoming import RawPdu, understand
-from modemgw.service.ports import Job, NewMessage
+from modemgw.rules.incoming import RawPdu, understand
 from modemgw.store import intake, lines, outbox, queries, schema
 from modemgw.store.writer import Transaction
 

@@ -7,9 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from modemgw.dialects.seam import CallbackRequest
-from modemgw.domain.callback import CallbackState
-from modemgw.service.callback_ports import NewCallback, Note
+from modemgw.domain.callback import CallbackRequest, CallbackState, NewCallback, Note
 from modemgw.store.callbacks import HEAD, HOSTS, NEXT, CallbackQueue
 from modemgw.store.database import Store
 from modemgw.store.repository import SqliteRepository

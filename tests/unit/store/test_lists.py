@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from modemgw.dialects.seam import ListInbox, ListMessages
 from modemgw.domain.account import Account
 from modemgw.domain.refusal import Refusal, RefusalKind
+from modemgw.domain.requests import ListInbox, ListMessages
 from modemgw.store import lists, queries
 from modemgw.store.lists import MAX_PAGE
 from modemgw.store.outbox import Mark

@@ -9,7 +9,7 @@ import pytest
 
 from modemgw.domain.message import Accepted
 from modemgw.domain.refusal import Refusal, RefusalKind
-from modemgw.service.pricing import money, units
+from modemgw.rules.pricing import money, units
 from modemgw.store import outbox, queries
 from modemgw.store.outbox import Accept, Cancel, Expire
 from tests.unit.store.desk import DAY, Desk, long, new

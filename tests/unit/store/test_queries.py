@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from modemgw.domain.states import State
-from modemgw.service.incoming import RawPdu, understand
+from modemgw.rules.incoming import RawPdu, understand
 from modemgw.store import intake, outbox, queries
 from modemgw.store.outbox import Accept, AdoptLateCmgs, Cancel, Expire, Promote, SettleDoubt
 from tests.unit.store.desk import HOUR, MINUTE, START, Desk, new

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from modemgw.dialects.seam import Record
 from modemgw.domain.refusal import Refusal, RefusalKind
+from modemgw.domain.requests import Record
 from modemgw.store import records
 from modemgw.store.records import MAX_DATA, MAX_KEY, Delete, Extend, Purge, Put
 from tests.unit.store.desk import Desk

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from modemgw.dialects.seam import CallbackRequest, Dialect, Occurrence
+from modemgw.dialects.seam import Dialect, Occurrence
+from modemgw.domain.callback import CallbackRequest
 from modemgw.domain.states import State
 
 if TYPE_CHECKING:

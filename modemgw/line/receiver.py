@@ -1,0 +1,235 @@
+"""Reading a modem empty: announced messages, direct ones, and the sweep of its memories.
+
+A PDU is deleted from the modem only after the COMMIT that keeps it; while the store cannot be written nothing is
+deleted and nothing acknowledged.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections import deque
+from collections.abc import Callable
+
+from modemgw.at.errors import CommandFailed
+from modemgw.domain.job import LineRecord
+from modemgw.errors import ModemgwError
+from modemgw.modem.dialogue.driver import (
+    DirectMessage,
+    DirectReport,
+    Driver,
+    MessageStored,
+    ModemInfo,
+    ReportStored,
+    StorageFill,
+    StorageFull,
+    StoredPdu,
+)
+from modemgw.rules.incoming import RawPdu
+from modemgw.service.ports import Repository
+from modemgw.service.receiving import take_in
+
+log = logging.getLogger(__name__)
+
+#: Messages read in one turn: sending waits for no more than these.
+TURN = 16
+
+#: Direct messages kept in memory while the store is slow; the network holds back what is not acknowledged.
+DIRECT_LIMIT = 1_000
+
+#: Time between looks until the modem has announced something here: it may announce at another of its ports.
+UNPROVED_SWEEP_S = 30.0
+
+#: Pause while the store cannot be written.
+STORE_RETRY_S = 2.0
+
+
+class Receiver:
+    """Fed with events, runs as a task beside the sender; they share `turn`."""
+
+    def __init__(
+        self,
+        driver: Driver,
+        repository: Repository,
+        turn: asyncio.Lock,
+        on_kept: Callable[[], None],
+        on_fill: Callable[[tuple[StorageFill, ...]], None],
+    ) -> None:
+        self._driver = driver
+        self._on_fill = on_fill  # the memories were looked at
+        self._on_kept = on_kept  # something new was stored: a report may have freed parts that wait
+        self._repository = repository
+        self._turn = turn
+        self._line: LineRecord | None = None
+        self._memories: tuple[str, ...] = ()
+        self._needs_ack = False
+        self._places: dict[tuple[str, int], bool] = {}  # announced, in order, each once; True: for a report
+        self._direct: deque[RawPdu] = deque()
+        self._sweep_wanted = True
+        self._announces = False  # it has, since the set-up
+        self._news = asyncio.Event()
+        self.fill: tuple[StorageFill, ...] = ()
+        self.received = 0
+
+    def start(self, line: LineRecord, info: ModemInfo) -> None:
+        """Whose messages these are, and where they may lie."""
+        self._line = line
+        self._memories = info.memories
+        self._needs_ack = info.needs_ack
+        self.fill = info.storage
+        self._on_fill(self.fill)
+        self._news.set()
+
+    def on_event(self, event: object) -> bool:
+        """Take an event of the driver; False if it is not about messages."""
+        self._announces = self._announces or isinstance(event, MessageStored | DirectMessage)
+        if isinstance(event, MessageStored | ReportStored):
+            if event.index < 0 or not event.memory:
+                self._sweep_wanted = True
+            else:
+                place = event.memory, event.index
+                self._places[place] = isinstance(event, ReportStored) or self._places.get(place, False)
+        elif isinstance(event, DirectMessage | DirectReport):
+            if len(self._direct) < DIRECT_LIMIT:
+                self._direct.append(RawPdu(event.hex))
+            else:
+                log.error("A direct message was not taken: the store is too far behind. It is not acknowledged.")
+        elif isinstance(event, StorageFull):
+            self._sweep_wanted = True
+        else:
+            return False
+        self._news.set()
+        return True
+
+    async def run(self, sweep_interval_s: float) -> None:
+        """Until cancelled; CommandTimeout and PortLost end it."""
+        while True:
+            try:
+                await self._work()
+            except CommandFailed as error:
+                log.warning("Reading messages: %s", error)
+                self._sweep_wanted = False  # the timer brings the next sweep
+            except _StoreTrouble as trouble:
+                log.warning("%s The modem keeps its messages.", trouble)
+                self._sweep_wanted = True
+                await asyncio.sleep(STORE_RETRY_S)
+                continue
+            self._news.clear()
+            if self._direct or self._places or self._sweep_wanted:
+                continue
+            try:
+                wait_s = sweep_interval_s if self._announces else min(sweep_interval_s, UNPROVED_SWEEP_S)
+                async with asyncio.timeout(wait_s):
+                    await self._news.wait()
+            except TimeoutError:
+                self._sweep_wanted = True
+
+    async def _work(self) -> None:
+        while self._direct or self._places or self._sweep_wanted:
+            if self._direct:
+                await self._take_direct()
+            if self._places:
+                await self._take_announced()
+            if self._sweep_wanted and not self._places:
+                await self.sweep()
+
+    async def _take_direct(self) -> None:
+        pdus = list(self._direct)
+        await self._store(pdus)
+        for _ in pdus:
+            self._direct.popleft()
+            if self._needs_ack:
+                async with self._turn:
+                    await self._driver.acknowledge()
+
+    async def keep_direct(self) -> None:
+        """The end of the line's spell: what the modem handed over and keeps no copy of is stored."""
+        if self._direct and self._line is not None:
+            try:
+                await self._store(list(self._direct))
+            except _StoreTrouble as trouble:
+                log.error("%d messages that were handed over directly are not stored: %s", len(self._direct), trouble)
+            else:
+                self._direct.clear()
+
+    async def _take_announced(self) -> None:
+        places = list(self._places)[:TURN]
+        async with self._turn:
+            found: list[StoredPdu] = []
+            for place in places:
+                stored = None
+                with contextlib.suppress(CommandFailed):
+                    stored = await self._driver.read_message(*place)
+                report = self._places.pop(place, False)
+                if stored is not None:
+                    found.append(stored)
+                if stored is None or (report and not (stored.memory == place[0] and _is_report(stored.hex))):
+                    # not where it was said to be: look everywhere, once. Reports that are announced for another memory
+                    # than theirs share its places with messages, and with each other (EC25 says "SM",0 of each)
+                    self._sweep_wanted = True
+            await self._keep(found)
+
+    async def sweep(self) -> None:
+        """List what lies in the memories and take it in. Memories that say they are empty are not listed."""
+        self._sweep_wanted = False
+        async with self._turn:
+            await self._measure()
+            used = {fill.memory: fill.used for fill in self.fill}
+            emptied = False
+            for memory in self._memories:
+                if used.get(memory, 1) == 0:
+                    continue
+                try:
+                    stored = await self._driver.list_messages(memory)
+                except CommandFailed as error:
+                    log.debug("Memory %s: %s", memory, error)
+                    continue
+                # stored but not received (2, 3: unsent and sent drafts) is the owner's
+                arrived = [pdu for pdu in stored if pdu.status in (0, 1)]
+                for start in range(0, len(arrived), 4 * TURN):
+                    await self._keep(arrived[start : start + 4 * TURN])
+                    emptied = True
+            if emptied:
+                await self._measure()
+
+    async def _measure(self) -> None:
+        try:
+            self.fill = tuple(await self._driver.storage())
+        except CommandFailed:
+            self.fill = ()
+        self._on_fill(self.fill)
+
+    async def _keep(self, stored: list[StoredPdu]) -> None:
+        """COMMIT, then delete."""
+        if not stored:
+            return
+        await self._store([RawPdu(pdu.hex, pdu.memory, pdu.index) for pdu in stored])
+        for pdu in stored:
+            try:
+                await self._driver.delete_message(pdu.memory, pdu.index)
+            except CommandFailed as error:
+                # it is known: the next sweep finds a copy and deletes it then
+                log.warning("Message %s %d was kept but not deleted: %s", pdu.memory, pdu.index, error)
+
+    async def _store(self, pdus: list[RawPdu]) -> None:
+        assert self._line is not None
+        try:
+            taken = await take_in(self._repository, self._line, pdus)
+        except ModemgwError as error:
+            raise _StoreTrouble(str(error)) from error
+        self.received += taken.messages
+        if taken.new:
+            self._on_kept()
+
+
+def _is_report(pdu: str) -> bool:
+    """TP-MTI 10 from the SMS centre (TS 23.040 9.2.3.1), behind the SMSC address (TS 27.005 3.1 <pdu>)."""
+    try:
+        return int(pdu[2 + 2 * int(pdu[:2], 16) :][:2], 16) & 0x03 == 0x02
+    except ValueError:
+        return False
+
+
+class _StoreTrouble(ModemgwError):
+    """What came could not be kept."""

@@ -1,0 +1,1 @@
+"""Pure rules about messages: admission, matching, concatenation, quotas, pricing. No clock, socket or database."""

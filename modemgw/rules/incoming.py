@@ -1,0 +1,120 @@
+"""What an incoming PDU is: a text, a piece of one, a report, something to be labelled, or undecodable. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+
+from modemgw.domain.inbox import InboxKind
+from modemgw.rules.report_matching import tail
+from modemgw.sms import (
+    Alphabet,
+    Concat,
+    Direction,
+    MessageClass,
+    SmsDeliver,
+    SmsStatusReport,
+    TpduDecodeError,
+    decode_pdu,
+)
+
+#: TP-PID of a short message type 0, which a phone confirms and does not show (TS 23.040 9.2.3.9).
+TYPE_0 = 0x40
+
+#: TP-MMS, "more messages to send": differs between deliveries of the same message.
+_MMS_BIT = 0x04
+
+
+@dataclass(frozen=True, slots=True)
+class RawPdu:
+    """A PDU as the modem gave it: hex with the SMSC prefix, and where it lies (None: it came direct)."""
+
+    hex: str
+    memory: str | None = None
+    index: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A raw PDU, understood as far as it can be."""
+
+    raw: RawPdu
+    digest: bytes  # equal for two deliveries of one message
+    deliver: SmsDeliver | None = None
+    report: SmsStatusReport | None = None
+    reason: str | None = None  # why it does not decode
+    timed: bool = False  # its service centre time is a time: two equal ones are one message
+
+    @property
+    def concat(self) -> Concat | None:
+        return self.deliver.udh.concat if self.deliver is not None else None
+
+
+def understand(raw: RawPdu) -> Incoming:
+    """Decode a PDU; never raises. What is neither SMS-DELIVER nor SMS-STATUS-REPORT counts as undecodable."""
+    digest = _digest(raw.hex)
+    try:
+        tpdu = decode_pdu(raw.hex, Direction.TO_MS).tpdu
+    except TpduDecodeError as error:
+        return Incoming(raw, digest, reason=str(error))
+    if isinstance(tpdu, SmsDeliver):
+        return Incoming(raw, digest, deliver=tpdu, timed=tpdu.scts.valid)
+    if isinstance(tpdu, SmsStatusReport):
+        return Incoming(raw, digest, report=tpdu, timed=tpdu.scts.valid)
+    return Incoming(raw, digest, reason=f"A {type(tpdu).__name__} does not come in by itself.")
+
+
+def _digest(text: str) -> bytes:
+    """A fingerprint of the TPDU alone: another service centre or TP-MMS makes no other message."""
+    try:
+        octets = bytes.fromhex(text)
+    except ValueError:
+        return hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=16).digest()
+    start = 1 + octets[0] if octets else 0
+    tpdu = bytearray(octets[start:]) or bytearray(octets)
+    if start < len(octets):
+        tpdu[0] &= ~_MMS_BIT
+    return hashlib.blake2b(bytes(tpdu), digest_size=16).digest()
+
+
+def kind_of(deliver: SmsDeliver) -> InboxKind:
+    """The label a message gets in the inbox."""
+    if deliver.pid == TYPE_0:
+        return InboxKind.TYPE0
+    if deliver.dcs.message_waiting is not None or deliver.udh.special_message_indications:
+        return InboxKind.VOICEMAIL
+    if deliver.udh.ports is not None or deliver.text is None or deliver.dcs.alphabet is Alphabet.DATA8:
+        return InboxKind.BINARY
+    if deliver.dcs.message_class is MessageClass.CLASS0:
+        return InboxKind.FLASH
+    return InboxKind.TEXT
+
+
+def sender_of(deliver: SmsDeliver) -> str:
+    """The originating address as shown and matched."""
+    return str(deliver.oa)
+
+
+def time_ms(time: datetime | None) -> int | None:
+    """Unix ms of a service centre time."""
+    return None if time is None else int(time.timestamp() * 1000)
+
+
+def offset_s(time: datetime | None) -> int | None:
+    """Its zone, in seconds east of UTC."""
+    offset = None if time is None else time.utcoffset()
+    return None if offset is None else int(offset.total_seconds())
+
+
+__all__ = [
+    "TYPE_0",
+    "Incoming",
+    "RawPdu",
+    "kind_of",
+    "offset_s",
+    "sender_of",
+    "tail",
+    "time_ms",
+    "understand",
+]

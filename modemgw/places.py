@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 
 #: Where a configuration is looked for when none is named, in this order.
@@ -16,12 +17,26 @@ DEFAULT_STORE = "modemgw.db"
 
 
 def find_config(path: Path | None = None) -> Path | None:
-    """The file to use: the one named, $MODEMGW_CONFIG, or the first of DEFAULT_PLACES that exists."""
+    """The file to use: the one named, $MODEMGW_CONFIG, or the first of DEFAULT_PLACES that exists.
+
+    A place that this user may not look into counts as one that exists: whoever reads it says what is wrong, instead of
+    going on as if there were no configuration.
+    """
     if path is not None:
         return path
     if named := os.environ.get("MODEMGW_CONFIG"):
         return Path(named)
-    return next((Path(place) for place in DEFAULT_PLACES if Path(place).is_file()), None)
+    return next((Path(place) for place in DEFAULT_PLACES if is_there(Path(place))), None)
+
+
+def is_there(path: Path, *, folder: bool = False) -> bool:
+    """It is a file (or a folder), or lies where this user may not look, who cannot know then. Never raises."""
+    try:
+        return (stat.S_ISDIR if folder else stat.S_ISREG)(path.stat().st_mode)
+    except PermissionError:
+        return True
+    except OSError:
+        return False
 
 
 def resolve_store(store: str, config: Path | None) -> Path:

@@ -20,7 +20,7 @@ from urllib.parse import urlencode, urlsplit
 import click
 
 from modemgw.cli.exits import Exit, fail
-from modemgw.places import CREDENTIALS_NAME, DEFAULT_LISTEN, DEFAULT_STORE, find_config, resolve_store
+from modemgw.places import CREDENTIALS_NAME, DEFAULT_LISTEN, DEFAULT_STORE, find_config, is_there, resolve_store
 
 TIMEOUT_S = 30.0
 
@@ -49,15 +49,17 @@ class Target:
     @classmethod
     def find(cls, url: str | None, api_key: str | None, config: Path | None) -> Target:
         """From options and environment, else from the configuration file, else from the credentials file."""
+        if url and api_key and config is None:
+            return cls(url, f"Bearer {api_key}")
         path = find_config(config)
-        document = _toml(path) if path is not None and (config is not None or url is None or api_key is None) else {}
+        document = _toml(path) if path is not None else {}
         authorization = f"Bearer {api_key}" if api_key else None
         if authorization is None:
             authorization = _account(document)
         if authorization is None:
             store = resolve_store(_text(document, "store", "path") or DEFAULT_STORE, path)
             credentials = store.parent / CREDENTIALS_NAME
-            if credentials.is_file():
+            if is_there(credentials):
                 authorization = _account(_toml(credentials))
         return cls(url or _url(_text(document, "http", "listen") or DEFAULT_LISTEN), authorization)
 
@@ -65,6 +67,12 @@ class Target:
 def _toml(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
+    except PermissionError:
+        fail(
+            Exit.USAGE,
+            f"{path}: this user may not read it; use sudo, or give both --url and --api-key "
+            "(or MODEMGW_URL and MODEMGW_API_KEY), and it is not looked at",
+        )
     except OSError as error:
         fail(Exit.USAGE, f"{path}: cannot be read: {error.strerror}")
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
@@ -158,7 +166,10 @@ class Client:
         if not isinstance(document, dict) or "detail" not in document:
             fail(Exit.NO_SERVICE, f"what answers at {self.url} is not modemgw (HTTP status {status})")
         if status == 401 and self._authorization is None:
-            hint = "give --api-key, set MODEMGW_API_KEY, or name the configuration with --config"
+            hint = (
+                "give --api-key, set MODEMGW_API_KEY, or name the configuration with --config; where it has no "
+                f"[[account]], the key is in {CREDENTIALS_NAME} beside the database, and is found in that folder"
+            )
             fail(Exit.UNAUTHORISED, f"the service at {self.url} wants credentials; {hint}")
         default = Exit.NO_SERVICE if status >= 500 else Exit.USAGE
         fail(_EXITS.get(status, default), str(document["detail"]))

@@ -9,6 +9,7 @@ import click
 
 from modemgw import __version__
 from modemgw.cli import callbacks, db, doctor, messages, profiles, serve, standin, trace, udev, ussd
+from modemgw.cli.exits import Exit, fail
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": None})
@@ -42,3 +43,5 @@ def main() -> None:
     except BrokenPipeError:  # the reader, such as `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(0) from None
+    except PermissionError as error:  # whatever a command needs and looks at by itself: not this program's mistake
+        fail(Exit.FAILED, f"{error.filename or 'a file'}: this user may not use it ({error.strerror})")

@@ -6,6 +6,7 @@ Reads files only; the service may run beside it or not.
 from __future__ import annotations
 
 import json
+import os
 import re
 import time
 from collections.abc import Mapping
@@ -16,7 +17,7 @@ import click
 
 from modemgw.cli.exits import Exit, fail
 from modemgw.cli.table import print_json, print_table
-from modemgw.places import find_config
+from modemgw.places import find_config, is_there
 
 if TYPE_CHECKING:
     from modemgw.config import Config
@@ -166,7 +167,10 @@ def _learned(path: Path | None) -> LearnedStore:
         config: Config = Config() if path is None else load(path)
     except ConfigError as error:
         fail(Exit.USAGE, str(error))
-    return LearnedStore(learned_path(config.store_path))
+    path = learned_path(config.store_path)
+    if is_there(path) and not os.access(path, os.R_OK):
+        fail(Exit.FAILED, f"{path}: this user may not read it")
+    return LearnedStore(path)
 
 
 COMMANDS: tuple[click.Command, ...] = (profiles,)

@@ -12,6 +12,7 @@ from pydantic import Field, ValidationInfo
 from pydantic_core import PydanticCustomError
 
 from modemgw.config.types import Section
+from modemgw.places import is_there
 
 if TYPE_CHECKING:
     from modemgw.modem.quirks.profile_registry import Registry
@@ -33,7 +34,7 @@ class ProfileSource:
         self._named = isinstance(named, str)
         folder = Path(named if isinstance(named, str) and named else DEFAULT_FOLDER)
         self.folder = folder if path is None or folder.is_absolute() else path.resolve().parent / folder
-        self._looked_for = self._named or (path is not None and self.folder.is_dir())
+        self._looked_for = self._named or (path is not None and is_there(self.folder, folder=True))
 
     @cached_property
     def _read(self) -> tuple[Registry, list[str]]:

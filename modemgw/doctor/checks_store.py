@@ -71,6 +71,8 @@ def look_at_store(path: Path, host: Host, now_ms: int) -> tuple[list[Finding], S
     findings: list[Finding] = []
     holder = lock_holder(path)
     folder = path.parent
+    if (closed := _closed(path)) is not None:
+        return [closed], StoreFacts(path, holder)
     if not folder.is_dir():
         findings.append(
             Finding(
@@ -129,6 +131,23 @@ def lock_holder(path: Path) -> int | None:
         return None
     finally:
         os.close(descriptor)
+
+
+def _closed(path: Path) -> Finding | None:
+    """The database lies where this user may not even look."""
+    try:
+        path.stat()
+    except PermissionError:
+        return Finding(
+            "database.denied",
+            Area.DATABASE,
+            Verdict.PROBLEM,
+            f"This user may not look into the folder of {path}.",
+            "run modemgw doctor as the user that modemgw runs as, or with sudo",
+        )
+    except OSError:
+        return None
+    return None
 
 
 def _denied(path: Path, what: str) -> Finding:

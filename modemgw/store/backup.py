@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sqlite3
+import stat
 from collections.abc import Callable
 from pathlib import Path
 
@@ -36,7 +38,7 @@ def backup(path: Path, target: Path, progress: Progress | None = None) -> int:
 
     The copy is whole and checked before it gets its name. Raises StoreError, StoreCorrupt.
     """
-    if target.exists():
+    if os.path.lexists(target):
         raise StoreError(f"{target} exists already; name a file that does not.")
     draft = target.with_name(target.name + ".part")
     try:
@@ -54,7 +56,7 @@ def backup(path: Path, target: Path, progress: Progress | None = None) -> int:
     except OSError as error:
         raise StoreError(f"{path} cannot be copied to {target}: {error.strerror}.") from error
     finally:
-        draft.unlink(missing_ok=True)
+        _remove(draft)
     return target.stat().st_size
 
 
@@ -67,7 +69,10 @@ def restore(copy: Path, path: Path) -> Path | None:
     problems = check(copy)
     if problems:
         raise StoreCorrupt(f"{copy} is not in order: {problems[0]}. Nothing was changed.")
-    lock = LockFile(path)
+    try:
+        lock = LockFile(path)
+    except OSError as error:
+        raise StoreError(f"{copy} cannot be put in the place of {path}: {error.strerror}.") from error
     kept: Path | None = None
     draft = path.with_name(path.name + ".restoring")
     try:
@@ -85,21 +90,38 @@ def restore(copy: Path, path: Path) -> Path | None:
     except (sqlite3.Error, OSError) as error:
         raise StoreError(f"{copy} cannot be put in the place of {path}: {error}.") from error
     finally:
-        draft.unlink(missing_ok=True)
+        _remove(draft)
         lock.release()
     return kept
 
 
 def _open(path: Path) -> sqlite3.Connection:
     """Read-only: such a connection never checkpoints, so it does no harm beside the service."""
-    if not path.is_file():
-        raise StoreError(f"There is no file {path}.")
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise StoreError(f"{path} is no file.")
+        if not os.access(path, os.R_OK):  # not by opening it: closing drops the locks that this process has on it
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+    except FileNotFoundError:
+        raise StoreError(f"There is no file {path}.") from None
+    except OSError as error:
+        raise StoreError(f"{path} cannot be read: {error.strerror}.") from error
     try:
         connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
-        connection.execute("SELECT count(*) FROM sqlite_master")
     except sqlite3.DatabaseError as error:
         raise StoreCorrupt(f"{path} cannot be read as a database: {error}.") from error
+    try:
+        connection.execute("SELECT count(*) FROM sqlite_master")
+    except sqlite3.DatabaseError as error:
+        connection.close()
+        raise StoreCorrupt(f"{path} cannot be read as a database: {error}.") from error
     return connection
+
+
+def _remove(draft: Path) -> None:
+    """What is left of a copy that was broken off. A folder that this user may not write to holds none."""
+    with contextlib.suppress(OSError):
+        draft.unlink()
 
 
 def _settle(draft: Path, target: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -47,6 +48,21 @@ def test_what_is_no_database_is_said_to_be_none(tmp_path: Path, content: bytes) 
     with pytest.raises(StoreCorrupt):
         backup.restore(path, tmp_path / "other.db")
     assert not (tmp_path / "other.db").exists()
+
+
+def test_what_is_no_database_is_let_go_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, opened, connect = tmp_path / "modemgw.db", [], sqlite3.connect
+    path.write_bytes(b"not a database at all" * 100)
+
+    def remembered(*arguments: Any, **options: Any) -> sqlite3.Connection:
+        opened.append(connect(*arguments, **options))
+        return opened[-1]
+
+    monkeypatch.setattr(sqlite3, "connect", remembered)
+    with pytest.raises(StoreCorrupt):
+        backup.check(path)
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        opened[0].execute("SELECT 1")
 
 
 def test_check_finds_a_damaged_page(tmp_path: Path) -> None:

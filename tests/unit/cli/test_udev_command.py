@@ -55,7 +55,7 @@ def test_install_check_and_install_again(places: tuple[str, ...], tmp_path: Path
     assert missing.exit_code == 1
     assert missing.output.count("is not installed.") == 2
 
-    program = sys.executable
+    program = "/bin/sh"  # in no home, wherever the checkout is: the unit of a program in a home differs
     first = run("install", "--exec", program, "--user", "sms", "--group", "plugdev", *places)
     assert first.exit_code == 0, first.output
     assert f"Wrote {tmp_path / 'rules' / RULES}." in first.output
@@ -83,6 +83,13 @@ def test_install_check_and_install_again(places: tuple[str, ...], tmp_path: Path
     assert "starts /gone/modemgw, which is no program" in stale.output
     assert f"Replaced {tmp_path / 'rules' / RULES};" in run("install", "--no-unit", *places).output
     assert (tmp_path / "rules" / f"{RULES}.old").read_text() == "# of another version\n"
+
+
+def test_a_program_in_a_home_that_is_gone(places: tuple[str, ...], tmp_path: Path) -> None:
+    gone = "/home/nobody-is-called-so/modemgw/.venv/bin/modemgw"
+    assert run("install", "--no-rules", "--exec", gone, *places).exit_code == 0
+    assert "ProtectHome=read-only" in (tmp_path / "units" / UNIT).read_text()
+    assert f"starts {gone}, which is no program" in run("check", *places).output
 
 
 def test_only_one_of_them(places: tuple[str, ...], tmp_path: Path) -> None:

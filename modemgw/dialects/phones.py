@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from modemgw.domain.line import ModemView
-from modemgw.domain.numbers import normalise
+from modemgw.domain.numbers import normalise, visible
 from modemgw.domain.refusal import Refusal, RefusalKind
 
 
@@ -29,7 +29,7 @@ def international(phone: str, country: str | None) -> str:
 
 def line_named(sender: str, modems: Iterable[ModemView]) -> str | None:
     """The line that a sender names, by the modem's name or by its number with or without plus; None for no line."""
-    number = sender.removeprefix("+")
+    number = visible(sender).removeprefix("+")
     for modem in modems:
         if sender == modem.name or (number and (modem.number or "").removeprefix("+") == number):
             return modem.name

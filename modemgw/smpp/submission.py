@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from modemgw.domain.message import Encoding, Submission
+from modemgw.domain.numbers import visible
 from modemgw.smpp.coding import DATA8, GSM7, UCS2, Content, read_content
 from modemgw.smpp.errors import PduRefused
 from modemgw.smpp.names import UDHI, Status, Tag, Ton
@@ -94,12 +95,20 @@ def _key(message: ShortMessage, concat: Concat) -> str:
 
 def recipient_of(destination: Address) -> str:
     """The recipient as `domain.numbers` takes it; "international" makes a plus. Raises PduRefused."""
-    addr = destination.addr.strip()
+    addr = visible(_as_written(destination.addr))
     if destination.ton == Ton.ALPHANUMERIC or not addr:
         raise PduRefused(Status.ESME_RINVDSTADR, "the destination is no number")
     if destination.ton == Ton.INTERNATIONAL and addr[0] != "+" and len(addr) > 6:
         return "+" + addr.removeprefix("00")
     return addr
+
+
+def _as_written(addr: str) -> str:
+    """An address is octets, read as ISO-8859-1: marks that came as UTF-8 are known only when it is read so."""
+    try:
+        return addr.encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        return addr
 
 
 def _template(message: ShortMessage, conventions: Conventions, now_ms: int, flash: bool) -> Submission:

@@ -15,6 +15,7 @@ from modemgw.dialects.seam import ListModems, MakeSecret
 from modemgw.dialects.translit import translit
 from modemgw.domain.line import ModemView
 from modemgw.domain.message import Encoding, Submission
+from modemgw.domain.numbers import visible
 from modemgw.domain.refusal import Refusal
 from modemgw.domain.requests import Command
 
@@ -175,9 +176,9 @@ def reference_of(row: Mapping[str, Any]) -> Generator[Command, Any, tuple[str, i
 
 def msisdn_of(given: Any, caller: Caller) -> str:
     """The number. Raises ApiError(BAD_MSISDN)."""
-    text = given.strip() if isinstance(given, str) else str(whole(given) or "")
+    text = visible(given) if isinstance(given, str) else str(whole(given) or "")
     if not _MSISDN.fullmatch(text):
-        raise ApiError(tables.BAD_MSISDN, "msisdn has 8 to 15 digits.")
+        raise ApiError(tables.BAD_MSISDN, f"msisdn has 8 to 15 digits, which {str(given)[:40]!r} has not.")
     try:
         return international(text, caller.account.country)
     except Refusal as refusal:

@@ -18,10 +18,10 @@ _HEADERS = {"Server": "Kannel/1.4.5", "Pragma": "no-cache", "Cache-Control": "no
 _POSTED = ("text/plain", "application/octet-stream", "text/xml")
 
 
-def _answer(answer: tuple[int, str], reason: str | None = None) -> WireResponse:
+def _answer(answer: tuple[int, str], reason: str = "") -> WireResponse:
     status, body = answer
     headers = dict(_HEADERS)
-    if reason is not None:
+    if reason:
         headers["X-Modemgw-Reason"] = " ".join(reason.encode("ascii", "replace").decode().split())[:500]
     return WireResponse(body.encode(), status, "text/html", headers)
 
@@ -47,9 +47,9 @@ def sendsms(request: WireRequest) -> Generator[Command, Any, WireResponse]:
             login=fields.text("username"), password=fields.text("password"), remote=request.remote
         )
         fields.check()
-        return _answer((yield from send(fields, account, request.now)))
+        return _answer((yield from send(fields, account, request.now)), fields.denied_reason())
     except Rejected as rejected:
-        return _answer(rejected.answer)
+        return _answer(rejected.answer, rejected.reason)
     except Refusal as refusal:
         return _answer(tables.ERRORS[refusal.kind], str(refusal))
 

@@ -15,6 +15,7 @@ from xml.etree.ElementTree import Element
 from modemgw.dialects.forms import parse_urlencoded
 from modemgw.dialects.kannel import tables
 from modemgw.dialects.markup import parse_xml
+from modemgw.domain.numbers import visible
 
 CODING_7BIT, CODING_8BIT, CODING_UCS2 = range(3)
 
@@ -48,11 +49,12 @@ _ALIASES = {"user": "username", "pass": "password"}
 
 
 class Rejected(Exception):
-    """smsbox says no: `answer` is status and body."""
+    """smsbox says no: `answer` is status and body, `reason` a sentence for people where there is more to say."""
 
-    def __init__(self, answer: tuple[int, str]) -> None:
+    def __init__(self, answer: tuple[int, str], reason: str = "") -> None:
         super().__init__(answer[1])
         self.answer = answer
+        self.reason = reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +82,19 @@ class Fields:
 
     def allowed(self) -> list[str]:
         """The receivers that can be numbers, each once. Raises Rejected where there is none."""
-        found = list(dict.fromkeys(number for number in self.receivers or () if _RECEIVER.fullmatch(number)))
+        found = list(dict.fromkeys(number for written in self.receivers or () if (number := _receiver(written))))
         if not found or len(found) > MAX_RECEIVERS:
-            raise Rejected(tables.DENIED)
+            raise Rejected(tables.DENIED, self.denied_reason())
         return found
+
+    def denied(self) -> list[str]:
+        """The receivers that can be none: smsbox drops them without a word."""
+        return [written for written in self.receivers or () if not _receiver(written)]
+
+    def denied_reason(self) -> str:
+        """A sentence that names them; empty where there are none."""
+        names = ", ".join(repr(written[:40]) for written in self.denied()[:10])
+        return f"No telephone numbers, and not sent to: {names}." if names else ""
 
     def check(self) -> None:
         """Raises Rejected for the first field that is misformed."""
@@ -128,13 +139,24 @@ class Fields:
         return "xml" in self.values
 
 
+def _receivers(to: bytes) -> list[str]:
+    """Between blanks; a no-break space is one within a number."""
+    return [word for word in re.split(r"[ \t\r\n\v\f]+", to.decode("utf-8", "replace")) if word]
+
+
+def _receiver(written: str) -> str:
+    """A receiver as smsbox takes it; empty for what cannot be one."""
+    number = visible(written)
+    return number if _RECEIVER.fullmatch(number) else ""
+
+
 def of_query(raw: bytes) -> Fields:
     """From the query of a GET; of a repeated name the first one counts."""
     values: dict[str, bytes] = {}
     for name, value in parse_urlencoded(raw):
         values.setdefault(_ALIASES.get(name, name), value)
     to = values.get("to")
-    return Fields(values, None if to is None else to.decode("utf-8", "replace").split())
+    return Fields(values, None if to is None else _receivers(to))
 
 
 def of_headers(headers: Mapping[str, str], body: bytes) -> Fields:
@@ -153,7 +175,7 @@ def of_headers(headers: Mapping[str, str], body: bytes) -> Fields:
         values.setdefault("coding", b"1")
     values["text"] = body
     to = values.get("to")
-    return Fields(values, None if to is None else to.decode("utf-8", "replace").split(), post=True)
+    return Fields(values, None if to is None else _receivers(to), post=True)
 
 
 #: Where XML has what a query calls so; of two places the later one counts.

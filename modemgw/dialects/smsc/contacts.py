@@ -34,7 +34,7 @@ MAX_AT_ONCE = 1000
 
 def _numbers(params: Params, caller: Caller, name: str = "phone") -> list[str]:
     """The numbers of a parameter as digits; at least one. Raises ApiError 1, Refusal(BAD_NUMBER)."""
-    words = [word for word in re.split(r"[,;\s]+", params.text(name)) if word]
+    words = [word for word in re.split(r"[,; \t\r\n]+", params.text(name)) if word]
     if not words or len(words) > MAX_AT_ONCE:
         raise ApiError(tables.PARAMETERS, reason=f"Give {name}, with {MAX_AT_ONCE} numbers at most.")
     return [international(word, caller.account.country).removeprefix("+") for word in words]

@@ -10,6 +10,7 @@ from modemgw.dialects.phones import international
 from modemgw.dialects.seam import GetRecord, ListRecords
 from modemgw.dialects.smsc.wire import Params
 from modemgw.domain.account import Account
+from modemgw.domain.numbers import visible
 from modemgw.domain.refusal import Refusal, RefusalKind
 from modemgw.domain.requests import Command, Record
 
@@ -20,8 +21,8 @@ _ONE_BY_ONE = 3
 _PAGE = 1000
 
 _GROUP = re.compile(r"[Gg]([0-9]{1,18})", re.ASCII)
-_LIST_ROW = re.compile(r"\s*([^:;]+)[:;](.*)", re.DOTALL)
-_LIST_START = re.compile(r"\s*\+?[0-9][0-9+,() \t-]*[:;]", re.ASCII)
+_LIST_ROW = re.compile(r"\s*((?:(?i:tel:)|[^:;])+)[:;](.*)", re.DOTALL)
+_NUMBERS = re.compile(r"\+?[0-9][0-9+,]*", re.ASCII)
 
 
 def pairs(params: Params) -> list[tuple[list[str], str]]:
@@ -41,7 +42,7 @@ def _list_rows(value: str, *, multi_line: bool) -> list[tuple[str, str]]:
     if multi_line:
         joined: list[str] = []
         for line in lines:
-            if joined and not _LIST_START.match(line):
+            if joined and not _begins_row(line):
                 joined[-1] += "\n" + line
             else:
                 joined.append(line)
@@ -55,6 +56,12 @@ def _list_rows(value: str, *, multi_line: bool) -> list[tuple[str, str]]:
             raise Refusal(RefusalKind.BAD_PARAMETER, "A line of list has no colon between numbers and text.")
         rows.append((match[1], match[2] if multi_line else match[2].replace("\\n", "\n")))
     return rows
+
+
+def _begins_row(line: str) -> bool:
+    """True for numbers with a colon or semicolon behind them."""
+    match = _LIST_ROW.match(line)
+    return match is not None and _NUMBERS.fullmatch(",".join(map(visible, match[1].split(",")))) is not None
 
 
 def all_records(account: Account, space: str) -> Generator[Command, Any, list[Record]]:

@@ -78,6 +78,17 @@ async def test_a_bad_number_is_refused(serve_dialect: Serve, adapter: Adapter) -
 
 
 @EVERY
+@pytest.mark.parametrize(
+    "written", ["\u202a+7\u00a0916\u00a01234567\u202c", "tel:+79161234567", "\uff0b79161234567\u200e"]
+)
+async def test_a_number_is_what_is_seen_of_it(serve_dialect: Serve, adapter: Adapter, written: str) -> None:
+    rig = await _serve(serve_dialect, adapter)
+    sent = await adapter.send(rig, written, TEXT)
+    assert (bool(sent.id), sent.error) == (True, None)
+    assert [message.to for message in await rig.messages()] == [f"+{NUMBER}"]
+
+
+@EVERY
 async def test_a_wrong_password_is_refused(serve_dialect: Serve, adapter: Adapter) -> None:
     if adapter.wrong_password is None:
         pytest.skip("no passwords there")

@@ -76,6 +76,19 @@ async def test_headers_paths_and_methods(serve_dialect: Serve) -> None:
         assert (response.status, await response.text()) == (400, "")
 
 
+async def test_receivers_that_are_no_numbers_are_named(serve_dialect: Serve) -> None:
+    rig = await serve_dialect(DIALECT)
+    query = urlencode({"to": "\u202a+79161234567\u202c tel:+7\u00a0916\u00a01234568 Alfa 12ab", "text": "x"})
+    async with rig.http.get(f"/cgi-bin/sendsms?{AUTH}&{query}") as response:
+        assert (response.status, await response.text()) == (202, "0: Accepted for delivery")
+        reason = response.headers["X-Modemgw-Reason"]
+    assert reason == "No telephone numbers, and not sent to: 'Alfa', '12ab'."
+    assert [message.to for message in await rig.messages()] == ["+79161234567", "+79161234568"]
+    async with rig.http.get(f"/cgi-bin/sendsms?{AUTH}&to=Alfa&text=x") as response:
+        assert response.status == 400
+        assert "'Alfa'" in response.headers["X-Modemgw-Reason"]
+
+
 async def test_no_line_ready_is_queued(serve_dialect: Serve) -> None:
     rig = await serve_dialect(DIALECT)
     rig.modems = [replace(modem, state=LineState.SEARCHING) for modem in rig.modems]

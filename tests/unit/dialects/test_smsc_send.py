@@ -68,6 +68,16 @@ async def test_list(client: Client) -> None:
     assert await client.error("send", list="no separator") == 1
 
 
+async def test_marks_in_a_list_are_no_part_of_its_numbers(client: Client) -> None:
+    row = "\u202a+7\u00a0999\u00a01234561\u202c, tel:+79991234562:at the hotel: yes"
+    assert (await client.json("send", list=f"{row}\n\ufeff79991234563:two\nmore: yes", nl=1))["cnt"] == 3
+    assert [(message.to, message.text) for message in await client.rig.messages()] == [
+        ("+79991234561", "at the hotel: yes"),
+        ("+79991234562", "at the hotel: yes"),
+        ("+79991234563", "two\nmore: yes"),
+    ]
+
+
 async def test_a_group_of_contacts(client: Client) -> None:
     group = (await client.json("phones", add_group=1, name="Друзья"))["id"]
     for number in ("79991234561", "79991234562"):

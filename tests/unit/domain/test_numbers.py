@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from modemgw.domain.numbers import normalise
@@ -30,6 +32,20 @@ from modemgw.domain.refusal import Refusal, RefusalKind
         ("2025550123", "1", "+12025550123"),
         ("015112345678", "49", "+4915112345678"),
         ("4915112345678", "49", "+4915112345678"),
+        ("\u202a+79161234567\u202c", None, "+79161234567"),  # as copied from Windows' address book
+        ("\ufeff+7\u200e9161234567", None, "+79161234567"),
+        ("+7916\u00ad123\u200b45\u206067", None, "+79161234567"),
+        ("\u2066+79161234567\u2069", None, "+79161234567"),
+        ("tel:+79161234567", None, "+79161234567"),
+        (" TEL: +7-916-123-45-67 ", None, "+79161234567"),
+        ("\u200etel:89161234567", "7", "+79161234567"),
+        ("\uff0b79161234567", None, "+79161234567"),
+        (
+            "\uff0b\uff17\uff08\uff19\uff11\uff16\uff09\uff11\uff12\uff13\uff0d\uff14\uff15\uff16\uff17",
+            None,
+            "+79161234567",
+        ),
+        ("+7\u2007916\u3000123\u2003\u221245\u201467", None, "+79161234567"),
         ("900", None, "900"),  # short codes stay what they are
         ("900", "7", "900"),
         ("112", "49", "112"),
@@ -68,6 +84,13 @@ def test_what_is_normal_stays(written: str, country: str | None) -> None:
         "+7916123\n4567",
         "7916 1234567#",
         "++79161234567",
+        "+\u202a\uff0b79161234567",
+        "tel:",
+        "\u202a\u202c",
+        "tel:tel:+79161234567",
+        "tel:+79161234567;ext=12",
+        "sms:+79161234567",
+        "+7916123456\u0437",
         "\ud800",
     ],
 )
@@ -77,6 +100,21 @@ def test_what_is_no_number_is_refused_with_its_place(written: str) -> None:
     assert refused.value.kind is RefusalKind.BAD_NUMBER
     assert refused.value.field == "to"
     assert str(refused.value).endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("\u202a\u202c", "is empty"),
+        ("+7916123456\u0437", "U+0437 (CYRILLIC SMALL LETTER ZE)"),
+        ("+7916123456\x07", "U+0007 (a control character)"),
+        ("٣٤٥٦٧٨٩", "U+0663 (ARABIC-INDIC DIGIT THREE)"),
+        ("Alfa", "'Alfa' is not a telephone number:"),
+    ],
+)
+def test_what_is_no_number_is_told_by_its_name(written: str, said: str) -> None:
+    with pytest.raises(Refusal, match=re.escape(said)):
+        normalise(written)
 
 
 def test_a_refusal_does_not_repeat_a_novel() -> None:

@@ -126,6 +126,11 @@ def test_refusals(fields: dict[str, Any], status: Status) -> None:
         (Address(1, 1, "900"), "900"),
         (Address(0, 0, "89161234567"), "89161234567"),
         (Address(2, 1, "9161234567"), "9161234567"),
+        (Address(1, 1, "\u202a79161234567\u202c".encode().decode("latin-1")), "+79161234567"),
+        (Address(1, 1, "\uff0b79161234567".encode().decode("latin-1")), "+79161234567"),
+        (Address(1, 1, "tel:+79161234567"), "+79161234567"),
+        (Address(1, 1, "7\xa0916\xa01234567"), "+79161234567"),
+        (Address(0, 0, "\xad89161234567"), "89161234567"),
     ],
 )
 def test_recipients(address: Address, to: str) -> None:

@@ -50,7 +50,7 @@ class Twilio(Adapter):
             return response.status, await response.json() if response.status != 204 else None
 
     async def send(self, rig: DialectRig, to: str, text: str, *, password: bool = True) -> Sent:
-        fields = {"To": to if to.startswith("1") else f"+{to}", "From": "SHOP", "Body": text}
+        fields = {"To": f"+{to}" if to == "79161234567" else to, "From": "SHOP", "Body": text}
         status, body = await self.ask(rig, "POST", "Messages.json", "s3cret" if password else "wrong", **fields)
         if status == 201:
             return Sent(id=body["sid"])

@@ -36,7 +36,10 @@ def check(path: Path) -> list[str]:
 def backup(path: Path, target: Path, progress: Progress | None = None) -> int:
     """Copy the database, also while the service writes to it; the size of the copy in octets.
 
-    The copy is whole and checked before it gets its name. Raises StoreError, StoreCorrupt.
+    One read transaction covers the whole of it: the copy is the database of one moment, and takes as long with a
+    writer as without (between transactions, every commit would make SQLite begin anew). Meanwhile the write-ahead
+    log cannot be reset and grows by what is written. The copy is checked before it gets its name.
+    Raises StoreError, StoreCorrupt.
     """
     if os.path.lexists(target):
         raise StoreError(f"{target} exists already; name a file that does not.")
@@ -45,6 +48,9 @@ def backup(path: Path, target: Path, progress: Progress | None = None) -> int:
         with contextlib.closing(_open(path)) as source:
             os.close(os.open(draft, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600))
             with contextlib.closing(sqlite3.connect(draft)) as copy:
+                source.isolation_level = None
+                source.execute("BEGIN")
+                source.execute("SELECT count(*) FROM sqlite_master")  # from here on it sees one moment
                 source.backup(copy, pages=STEP_PAGES, progress=_told(progress))
                 copy.execute("PRAGMA journal_mode = DELETE")
         problems = check(draft)

@@ -26,6 +26,9 @@ log = logging.getLogger(__name__)
 #: Pages of WAL after which the writer checkpoints; 4 KiB each.
 CHECKPOINT_PAGES = 1_000
 
+#: A WAL that grew beyond this, as during a backup, is cut to it once it is empty again.
+WAL_BYTES = 16 << 20
+
 #: A database smaller than this is checked at every start; a larger one would take seconds.
 QUICK_CHECK_BYTES = 64 << 20
 
@@ -85,6 +88,7 @@ class Store:
                 raise StoreError(f"The file system does not support SQLite's WAL mode ({mode}).")
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
+            connection.execute(f"PRAGMA journal_size_limit = {WAL_BYTES}")
             schema.apply(Database(connection))
         except BaseException as error:
             if connection is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -75,3 +76,26 @@ def test_check_finds_a_damaged_page(tmp_path: Path) -> None:
     data[8192:8400] = b"\xff" * 208
     path.write_bytes(data)
     assert backup.check(path)
+
+
+def test_a_backup_ends_though_somebody_writes_all_the_time(tmp_path: Path) -> None:
+    """A commit between any two steps of the copy does not make it begin anew."""
+    path, copy = tmp_path / "modemgw.db", tmp_path / "copy.db"
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as con:
+        con.execute("PRAGMA journal_mode = WAL")
+        con.execute("CREATE TABLE messages (id INTEGER PRIMARY KEY, text TEXT)")
+        con.execute("BEGIN")
+        con.executemany("INSERT INTO messages (text) VALUES (?)", [("x" * 3000,)] * 5 * backup.STEP_PAGES)
+        con.execute("COMMIT")
+        steps: list[int] = []
+
+        def busy(done: int, total: int) -> None:
+            con.execute("INSERT INTO messages (text) VALUES ('written meanwhile')")
+            steps.append(done)
+            assert len(steps) < 50, "the copy begins again and again"
+
+        backup.backup(path, copy, busy)
+    assert len(steps) > 3
+    assert steps == sorted(steps)
+    with contextlib.closing(sqlite3.connect(copy)) as con:
+        assert con.execute("SELECT count(*) FROM messages WHERE text = 'written meanwhile'").fetchone() == (0,)

@@ -8,7 +8,6 @@ import logging
 import random
 import re
 import secrets
-import signal
 import tempfile
 import time
 from collections.abc import Callable
@@ -17,6 +16,7 @@ from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
+from modemgw import signals
 from modemgw.config import (
     AccountSettings,
     Config,
@@ -97,6 +97,7 @@ class Runtime:
         self._callbacks: Callbacks | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._core: GatewayCore | None = None
+        self._telling: asyncio.Future[None] | None = None  # kept, or it may be collected before it is done
 
     @property
     def url(self) -> str:
@@ -124,6 +125,25 @@ class Runtime:
         """Done when the database's writer has had its turn: it lives."""
         assert self._store is not None
         return self._store.write(lambda transaction: None)
+
+    def tell(self) -> None:
+        """Log the state of the lines and of the queue, soon."""
+        if self._core is not None:
+            self._telling = asyncio.ensure_future(self._tell(self._core))
+
+    @staticmethod
+    async def _tell(core: GatewayCore) -> None:
+        """At WARNING, for whoever asked wants to see it at any verbosity."""
+        health = await core.health()
+        log.warning(
+            "%s; %d messages wait; store: %s; callbacks: %s",
+            "Ready" if health.ready else "Not ready",
+            health.queued,
+            health.store,
+            ", ".join(f"{count} {state}" for state, count in health.callbacks.items()) or "none",
+        )
+        for modem in core.modems():
+            log.warning("Line %s is %s%s", modem.name, modem.state, f" ({modem.reason})" if modem.reason else "")
 
     async def start(self) -> None:
         """Open the store, bring back what was interrupted, start modems, then open the front doors."""
@@ -347,27 +367,23 @@ def make_driver(
 
 
 async def serve(config: Config, *, ready: Callable[[Runtime], None] | None = None) -> int:
-    """Run until SIGINT or SIGTERM; the exit status. Raises ModemgwError if it cannot start."""
+    """Run until a signal ends it (see modemgw.signals); the exit status. Raises ModemgwError if it cannot start."""
     stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
     runtime = Runtime(config)
     notifier = Notifier(lambda: runtime.gateway.modems(), runtime.touch_store)
-    try:
-        await runtime.start()
-        notifier.ready()
-        # what lives as long as the process need not be looked through by every collection
-        gc.collect()
-        gc.freeze()
-        if ready is not None:
-            ready(runtime)
-        await stop.wait()
-    finally:
-        await notifier.stopping()
-        await runtime.stop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)
+    with signals.handled(asyncio.get_running_loop(), stop.set, runtime.tell):
+        try:
+            await runtime.start()
+            notifier.ready()
+            # what lives as long as the process need not be looked through by every collection
+            gc.collect()
+            gc.freeze()
+            if ready is not None:
+                ready(runtime)
+            await stop.wait()
+        finally:
+            await notifier.stopping()
+            await runtime.stop()
     return 0
 
 

@@ -8,7 +8,7 @@ import click
 
 from modemgw.cli.client import Client, connected
 from modemgw.cli.exits import Exit, fail
-from modemgw.cli.table import local_time, print_json, print_table
+from modemgw.cli.table import local_time, print_json, print_table, say
 
 STATES = ("waiting", "done", "failed", "dropped")
 
@@ -74,7 +74,7 @@ def replay(connection: tuple[Client, bool], callback_id: int | None, all_failed:
         print_json(answer)
     else:
         count = answer["replayed"]
-        click.echo(f"{count} callback{'' if count == 1 else 's'} will be made again.")
+        say(f"{count} callback{'' if count == 1 else 's'} will be made again.")
 
 
 COMMANDS: tuple[click.Command, ...] = (callbacks,)

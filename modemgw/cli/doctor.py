@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from modemgw.cli.exits import Exit, fail
-from modemgw.cli.table import print_json, width
+from modemgw.cli.table import print_json, printable, say, width
 from modemgw.places import DEFAULT_LISTEN, find_config
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def _bundle(target: Path, report: Report, log: Path | None) -> None:
         names = write_bundle(target, report, log)
     except ModemgwError as error:
         fail(Exit.FAILED, str(error))
-    click.echo(f"{target} has {', '.join(names)}: numbers hashed, texts and secrets gone.", err=True)
+    say(f"{target} has {', '.join(names)}: numbers hashed, texts and secrets gone.", err=True)
 
 
 def _request(config: Path | None, port: str | None, url: str | None, api_key: str | None, root: Path | None) -> Request:
@@ -145,8 +145,8 @@ def _print(report: Report) -> None:
         click.echo(click.style(area.value, bold=True) if colour else area.value)
         for finding in shown:
             _print_one(finding, room, colour)
-    click.echo()
-    click.echo(report.diagnosis.summary)
+    say()
+    say(report.diagnosis.summary)
 
 
 def _print_one(finding: Finding, room: int, colour: bool) -> None:
@@ -156,9 +156,9 @@ def _print_one(finding: Finding, room: int, colour: bool) -> None:
     head = mark + " " * (room - width(mark))
     if colour:
         head = click.style(head, fg=_COLOURS[finding.verdict.value], bold=finding.verdict.value == "problem")
-    click.echo(f"  {head}  {about}{finding.seen}{follows}")
+    click.echo(f"  {head}  " + printable(f"{about}{finding.seen}{follows}"))
     if finding.fix and not finding.because:
-        click.echo(f"  {' ' * room}  -> {finding.fix}")
+        say(f"  {' ' * room}  -> {finding.fix}")
 
 
 COMMANDS: tuple[click.Command, ...] = (doctor,)

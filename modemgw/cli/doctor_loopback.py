@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from modemgw.cli.exits import Exit, fail
-from modemgw.cli.table import print_json, print_table
+from modemgw.cli.table import print_json, print_table, say
 
 if TYPE_CHECKING:
     from modemgw.doctor.examine import Request
@@ -35,9 +35,7 @@ def run_loopback(request: Request, modem: str | None, number: str | None, *, yes
 
     def ask(name: str, to: str | None) -> bool:
         if yes:
-            click.echo(
-                f"{name} sends {MESSAGES} messages ({PARTS} parts) to itself; this takes up to two minutes.", err=True
-            )
+            say(f"{name} sends {MESSAGES} messages ({PARTS} parts) to itself; this takes up to two minutes.", err=True)
             return True
         if as_json or not sys.stdin.isatty():
             fail(Exit.USAGE, f"--loopback sends {MESSAGES} messages ({PARTS} parts), which may cost money; add --yes")
@@ -73,21 +71,21 @@ def _print(verdicts: Verdicts) -> None:
         ]
         for outcome in verdicts.outcomes
     ]
-    click.echo(f"{verdicts.modem} to itself ({verdicts.number}):")
+    say(f"{verdicts.modem} to itself ({verdicts.number}):")
     heads = ["message", "parts", "sent after", "arrived after", "report after", "text", "state"]
     print_table(heads, rows, empty="Nothing was sent.")
     works = verdicts.works
     good = [words for key, words in _ABILITIES.items() if works[key]]
     bad = [words for key, words in _ABILITIES.items() if not works[key]]
-    click.echo()
+    say()
     if good:
-        click.echo(f"Works: {', '.join(good)}.")
+        say(f"Works: {', '.join(good)}.")
     if bad:
-        click.echo(f"Does not work, or took too long: {', '.join(bad)}.")
+        say(f"Does not work, or took too long: {', '.join(bad)}.")
     if verdicts.kept:
-        click.echo(verdicts.kept)
+        say(verdicts.kept)
     if verdicts.learned:
-        click.echo(f"Noted in {verdicts.learned}.")
+        say(f"Noted in {verdicts.learned}.")
 
 
 def _seconds(value: float | None) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import NoReturn
 
-import click
+from modemgw.cli.table import say
 
 
 class Exit(IntEnum):
@@ -23,5 +23,5 @@ class Exit(IntEnum):
 def fail(status: Exit, sentence: str) -> NoReturn:
     """Print the sentence to standard error and end."""
     for line in sentence.splitlines():
-        click.echo(f"modemgw: {line}", err=True)
+        say(f"modemgw: {line}", err=True)
     raise SystemExit(int(status))

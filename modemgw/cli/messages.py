@@ -16,7 +16,7 @@ import click
 from modemgw.cli.client import Client, connected
 from modemgw.cli.exits import Exit
 from modemgw.cli.story import headline, summary, timeline
-from modemgw.cli.table import local_time, print_json, print_table
+from modemgw.cli.table import local_time, print_json, print_table, say
 
 STATES = (
     "queued",
@@ -82,13 +82,13 @@ def send(
         if as_json:
             print_json(accepted)
         else:
-            click.echo(f"Accepted as message {accepted['id']} ({parts}, {accepted['encoding']}): {accepted['state']}.")
+            say(f"Accepted as message {accepted['id']} ({parts}, {accepted['encoding']}): {accepted['state']}.")
         return
     message = _wait(client, accepted["id"], until, timeout)
     if as_json:
         print_json(message)
     else:
-        click.echo(f"{headline(message)}. {summary(message)}")
+        say(f"{headline(message)}. {summary(message)}")
     raise SystemExit(int(outcome(message["state"], until)))
 
 
@@ -132,17 +132,17 @@ def explain(*, client: Client, as_json: bool, message_id: int) -> None:
     if as_json:
         print_json(message)
         return
-    click.echo(headline(message))
+    say(headline(message))
     if message["text"] is not None:
-        click.echo(f"  “{message['text']}”")
-    click.echo()
+        say(f"  “{message['text']}”")
+    say()
     for at, sentence in timeline(message):
-        click.echo(f"  {at}  {sentence}")
+        say(f"  {at}  {sentence}")
     modems = client.get("/v1/modems")["items"] if message["state"] == "queued" else None
-    click.echo(f"\n{summary(message, modems)}")
+    say(f"\n{summary(message, modems)}")
     if message["part_count"] > 1:
         states = ", ".join(f"{part['seq']} {part['state']}" for part in message["parts"])
-        click.echo(f"Its parts: {states}.")
+        say(f"Its parts: {states}.")
 
 
 show = click.Command(
@@ -159,7 +159,7 @@ def cancel(*, client: Client, as_json: bool, message_id: int) -> None:
     if as_json:
         print_json(message)
     else:
-        click.echo(f"Message {message_id} to {message['to']} is cancelled.")
+        say(f"Message {message_id} to {message['to']} is cancelled.")
 
 
 _limit = click.option(
@@ -202,7 +202,8 @@ def outbox(*, client: Client, as_json: bool, state: str | None, limit: int, afte
         )
         for item in items
     ]
-    print_table(("ID", "ACCEPTED", "TO", "STATE", "PARTS", "TEXT"), rows, empty="There are no such messages.")
+    what = "messages" if state is None else f"{state} messages"
+    print_table(("ID", "ACCEPTED", "TO", "STATE", "PARTS", "TEXT"), rows, empty=_nothing(what, after))
 
 
 @click.command()
@@ -219,7 +220,12 @@ def inbox(*, client: Client, as_json: bool, limit: int, after: int | None) -> No
         (str(item["id"]), local_time(item["received_at"]), item["from"], item["modem"], _inbox_text(item))
         for item in items
     ]
-    print_table(("ID", "RECEIVED", "FROM", "MODEM", "TEXT"), rows, empty="The inbox is empty.")
+    empty = "The inbox is empty." if after is None else f"Nothing came in after {after}."
+    print_table(("ID", "RECEIVED", "FROM", "MODEM", "TEXT"), rows, empty=empty)
+
+
+def _nothing(what: str, after: int | None) -> str:
+    return f"There are no {what}." if after is None else f"There are no {what} after {after}."
 
 
 def _inbox_text(item: dict[str, Any]) -> str:
@@ -298,8 +304,17 @@ def _switch(client: Client, as_json: bool, name: str, what: str) -> None:
     if as_json:
         print_json(modem)
     else:
-        reason = f" ({modem['reason']})" if modem["reason"] else ""
-        click.echo(f"{name} is {'paused' if modem['paused'] else 'not paused'}; its state is {modem['state']}{reason}")
+        say(_switched(name, modem))
+
+
+def _switched(name: str, modem: dict[str, Any]) -> str:
+    """What a line does now that a person has paused or resumed it."""
+    if modem["paused"]:
+        return f"{name} is paused: nothing is sent through it until: modemgw resume {name}"
+    if modem["state"] == "ready":
+        return f"{name} sends again."
+    reason = f": {modem['reason'].rstrip('.')}" if modem["reason"] else ""
+    return f"{name} is not paused any more, but cannot send yet: it is {modem['state']}{reason}."
 
 
 COMMANDS: tuple[click.Command, ...] = (send, explain, show, cancel, outbox, inbox, modems, pause, resume)

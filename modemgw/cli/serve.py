@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from modemgw.cli.exits import Exit, fail
+from modemgw.cli.table import printable
 from modemgw.places import DEFAULT_LISTEN, find_config
 
 if TYPE_CHECKING:
@@ -152,7 +153,17 @@ def _load(path: Path | None) -> Config:
 
 def _log(verbose: int) -> None:
     level = logging.DEBUG if verbose >= 2 else logging.INFO if verbose else logging.WARNING
-    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    handler = logging.StreamHandler()
+    handler.setFormatter(_PrintableFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=level, handlers=[handler])
+
+
+class _PrintableFormatter(logging.Formatter):
+    """What a modem or a client said cannot begin a line of its own in the log, or move a terminal's cursor."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 (the name is logging's)
+        record.message = printable(record.message)
+        return super().formatMessage(record)
 
 
 COMMANDS: tuple[click.Command, ...] = (run, demo, config)

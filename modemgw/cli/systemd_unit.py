@@ -18,7 +18,10 @@ _TEXT = """\
 
 [Unit]
 Description=SMS gateway on this machine's SIM cards
-After=network.target
+After=network.target time-sync.target
+# DeviceAllow= below is resolved when the unit starts, against the drivers that are loaded then (/proc/devices): without
+# these a machine that boots without a stick would forbid the first one that is plugged in
+{modules}
 
 [Service]
 # ready when the API serves; a sign of life only while the event loop and the writer of the database live
@@ -67,14 +70,21 @@ SystemCallFilter=~@privileged @resources
 SystemCallErrorNumber=EPERM
 # serial ports and nothing else; for power_cycle = ["uhubctl", …] add: DeviceAllow=char-usb_device rw
 DevicePolicy=closed
-DeviceAllow=char-ttyUSB rw
-DeviceAllow=char-ttyACM rw
-DeviceAllow=char-ttyS rw
-DeviceAllow=char-ttyAMA rw
+{devices}
 
 [Install]
 WantedBy=multi-user.target
 """
+
+
+#: Drivers that are loaded before the unit starts: usbserial registers ttyUSB, cdc_acm ttyACM, hso ttyHS.
+MODULES = ("usbserial", "option", "cdc_acm", "qcserial", "sierra", "hso")
+
+#: Groups of character devices as /proc/devices names them; those that a kernel does not have are passed over.
+DEVICES = (
+    *("ttyUSB", "ttyACM", "ttyS", "ttyAMA", "ttyXRUSB", "ttyHS", "ttySC", "ttyMSM", "ttymxc", "ttySAC", "ttyO"),
+    *("ttySTM", "ttyGS", "wwan_port"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +111,10 @@ def unit(choices: UnitChoices | None = None) -> str:
         group=choices.group,
         config=_quoted(choices.config),
         home="read-only" if choices.in_home else "yes",
+        modules="\n".join(
+            f"{key}={' '.join(f'modprobe@{module}.service' for module in MODULES)}" for key in ("Wants", "After")
+        ),
+        devices="\n".join(f"DeviceAllow=char-{device} rw" for device in DEVICES),
     )
 
 

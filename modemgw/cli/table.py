@@ -19,9 +19,25 @@ def width(text: str) -> int:
     )
 
 
+#: Invisible, and harmless on a terminal: joiners and tags that emoji are made of.
+_JOINERS = frozenset("\u200c\u200d") | {chr(code) for code in range(0xE0020, 0xE0080)}
+
+
+def printable(text: str, *, lines: bool = False) -> str:
+    """The text without what a terminal would obey: controls (C0, C1, ESC), marks of direction, and ends of lines
+    unless `lines`. What came by radio is hostile: every cell and every sentence with a part of it goes through here.
+    """
+    return "".join(char if char.isprintable() or char in _JOINERS or (lines and char == "\n") else " " for char in text)
+
+
+def say(text: str = "", *, err: bool = False) -> None:
+    """Print sentences that may have something from outside in them."""
+    click.echo(printable(text, lines=True), err=err)
+
+
 def shorten(text: str, columns: int) -> str:
     """The text in at most so many columns, on one line."""
-    text = "".join(char if char.isprintable() else " " for char in text)
+    text = printable(text)
     if width(text) <= columns:
         return text
     while text and width(text) > columns - 1:
@@ -34,6 +50,7 @@ def print_table(heads: Sequence[str], rows: Sequence[Sequence[str]], *, empty: s
     if not rows:
         click.echo(empty)
         return
+    rows = [[printable(cell) for cell in row] for row in rows]
     widths = [max(width(row[column]) for row in [heads, *rows]) for column in range(len(heads) - 1)]
     room = shutil.get_terminal_size((120, 24)).columns - sum(widths) - 2 * len(widths)
     for row in [heads, *rows]:
@@ -43,8 +60,13 @@ def print_table(heads: Sequence[str], rows: Sequence[Sequence[str]], *, empty: s
 
 
 def print_json(document: object) -> None:
-    """Indented JSON."""
-    click.echo(json.dumps(document, ensure_ascii=False, indent=2))
+    """Indented JSON; what a terminal would obey stands escaped in it."""
+    text = json.dumps(document, ensure_ascii=False, indent=2)
+    click.echo("".join(char if char.isprintable() or char == "\n" else _escaped(char) for char in text))
+
+
+def _escaped(char: str) -> str:
+    return json.dumps(char)[1:-1]
 
 
 def local_time(rfc3339: str | None) -> str:

@@ -8,7 +8,7 @@ import click
 
 from modemgw.cli.client import Client, connected
 from modemgw.cli.exits import Exit, fail
-from modemgw.cli.table import local_time, print_json
+from modemgw.cli.table import local_time, print_json, say
 
 _METHODS = {"on": "POST", "off": "DELETE", "show": "GET"}
 
@@ -28,12 +28,12 @@ def trace(*, client: Client, as_json: bool, line: str, what: str) -> None:
     elif found["problem"]:
         fail(Exit.FAILED, f"the trace of {line} has ended: {found['problem']}")
     elif not found["on"]:
-        click.echo(f"{line} is not traced.")
+        say(f"{line} is not traced.")
     elif found["file"] is None:
-        click.echo(f"{line} is traced as soon as its port is opened.")
+        say(f"{line} is traced as soon as its port is opened.")
     else:
         since = local_time(found["since"])
-        click.echo(f"{line} is traced since {since} into {found['file']} ({found['size']} octets).")
+        say(f"{line} is traced since {since} into {found['file']} ({found['size']} octets).")
 
 
 COMMANDS: tuple[click.Command, ...] = (trace,)

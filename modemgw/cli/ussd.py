@@ -10,7 +10,7 @@ import click
 
 from modemgw.cli.client import Client, connected
 from modemgw.cli.exits import Exit, fail
-from modemgw.cli.table import local_time, print_json
+from modemgw.cli.table import local_time, print_json, say
 
 #: What is said of an answer without a text.
 _WORDS = {
@@ -75,7 +75,7 @@ def ussd(
         asked = {"answer": choice}
     if said["open"] and not as_json:
         hint = f"Answer with: modemgw ussd {line} --answer TEXT; leave with: modemgw ussd {line} --cancel"
-        click.echo(hint, err=True)
+        say(hint, err=True)
     if said["status"] in _FAILED:
         raise SystemExit(int(Exit.FAILED))
 
@@ -84,9 +84,9 @@ def _show(said: dict[str, Any], as_json: bool) -> None:
     if as_json:
         print_json(said)
         return
-    click.echo(said["text"] or _WORDS.get(said["status"], said["status"]))
+    say(said["text"] or _WORDS.get(said["status"], said["status"]))
     if said["text"] and said["status"] in _FAILED:
-        click.echo(_WORDS[said["status"]], err=True)
+        say(_WORDS[said["status"]], err=True)
 
 
 def _choice() -> str | None:
@@ -94,7 +94,7 @@ def _choice() -> str | None:
     try:
         text: str = click.prompt("Answer (empty to leave)", default="", show_default=False)
     except click.Abort:
-        click.echo()
+        say()
         return None
     return text.strip() or None
 
@@ -110,7 +110,7 @@ def balance(*, client: Client, as_json: bool, line: str) -> None:
         print_json({key: modem[key] for key in ("name", "balance", "balance_currency", "balance_at")})
         return
     currency = f" {modem['balance_currency']}" if modem["balance_currency"] else ""
-    click.echo(f"{modem['balance']}{currency} ({local_time(modem['balance_at'])})")
+    say(f"{modem['balance']}{currency} ({local_time(modem['balance_at'])})")
 
 
 COMMANDS: tuple[click.Command, ...] = (ussd, balance)

@@ -19,6 +19,7 @@ from modemgw.at.errors import CommandFailed
 from modemgw.errors import ModemgwError
 from modemgw.line.diagnostics import (
     CLOCK,
+    NO_ANSWER,
     SLOT_QUECTEL,
     SLOT_SIMCOM,
     SUPPLY,
@@ -313,7 +314,7 @@ async def _ask(channel: Channel, question: Command, answers: Answers) -> bool:
         answers.refused[question.text] = error.result
         answers.errors[question.text] = error
     except CommandTimeout:
-        answers.refused[question.text] = "no answer"
+        answers.refused[question.text] = NO_ANSWER
         return False
     took = asyncio.get_running_loop().time() - began
     if took > answers.slowest[1]:
@@ -322,4 +323,4 @@ async def _ask(channel: Channel, question: Command, answers: Answers) -> bool:
 
 
 def _unanswered(answers: Answers) -> list[str]:
-    return [question for question, error in answers.refused.items() if error == "no answer"]
+    return [question for question, error in answers.refused.items() if error == NO_ANSWER]

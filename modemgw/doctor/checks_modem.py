@@ -25,7 +25,7 @@ from modemgw.doctor.asking import FUNCTION, SLOW_S, TRIES, Answers, Heard
 from modemgw.doctor.checks_network import announcing, messages, network, radio
 from modemgw.doctor.findings import Area, Finding, Verdict, ok
 from modemgw.doctor.wanted import Wanted, read
-from modemgw.line.diagnostics import CLOCK, SLOT_QUECTEL, SLOT_SIMCOM, SUPPLY
+from modemgw.line.diagnostics import CLOCK, NO_ANSWER, SLOT_QUECTEL, SLOT_SIMCOM, SUPPLY
 from modemgw.modem.dialogue.driver import SimReason
 from modemgw.modem.dialogue.init_sim import LEAST_TRIES, sim_reason
 
@@ -69,10 +69,33 @@ def check_answers(answers: Answers, wanted: Wanted, now: datetime) -> Iterator[F
 
 def check_serving(answers: Answers, wanted: Wanted, now: datetime) -> Iterator[Finding]:
     """The same of a line that works: what the service has set should stand."""
+    yield from _left_open(answers, wanted)
     yield from _supply(answers, wanted)
     yield from _clock(answers, wanted, now)
     yield from radio(answers, wanted)
     yield from announcing(answers, wanted, serving=True)
+
+
+def not_asked(name: str, reason: str) -> Finding:
+    """A line that the service could not ask now."""
+    seen = f"modemgw could not ask the modem: {reason.rstrip('.') or 'the line is not ready'}."
+    return Finding("line.not_asked", Area.MODEM, Verdict.WARNING, seen, "run modemgw doctor again in a minute", name)
+
+
+def _left_open(answers: Answers, wanted: Wanted) -> Iterator[Finding]:
+    """A line that is called ready, and whose modem does not answer."""
+    question = next((text for text, error in answers.refused.items() if error == NO_ANSWER), None)
+    if question is not None:
+        yield Finding(
+            "modem.silent",
+            Area.MODEM,
+            Verdict.PROBLEM,
+            f"The modem left {question} unanswered, though its line is in use: it hangs, or another program reads its "
+            f"answers from {wanted.port}.",
+            f"sudo fuser -v {wanted.port} names the programs that have the port open: stop the others; if there is "
+            "none, unplug the modem and plug it in",
+            wanted.name,
+        )
 
 
 # ---------------------------------------------------------------- does it speak

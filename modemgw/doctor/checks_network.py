@@ -152,8 +152,9 @@ def registration_findings(stat: int, text: str, operator: str | None, name: str,
 
 def messages(answers: Answers, wanted: Wanted) -> Iterator[Finding]:
     name = wanted.name
-    if commands.SMSC_ASK.text in answers.said:
-        yield from smsc_findings(read(answers, commands.SMSC_ASK, read_smsc, "SMSC"), wanted.smsc, name)
+    if commands.SMSC_ASK.text in answers.said or commands.SMSC_ASK.text in answers.refused:
+        told = read(answers, commands.SMSC_ASK, read_smsc, "SMSC")
+        yield from smsc_findings("" if told is None and answers.lines(commands.SMSC_ASK) else told, wanted.smsc, name)
     for fill in read(answers, commands.MEMORY_ASK, read_memory_fill, "memories") or []:
         if fill.name is not None:
             yield from storage_findings(fill.name, fill.used, fill.total, name, running=False)
@@ -163,10 +164,19 @@ def messages(answers: Answers, wanted: Wanted) -> Iterator[Finding]:
 
 
 def smsc_findings(smsc: str | None, configured: str | None, name: str) -> Iterator[Finding]:
-    """The address of the SMS centre (TS 27.005 3.3.1)."""
+    """The address of the SMS centre (TS 27.005 3.3.1). None: the modem does not tell it, which proves nothing."""
     if configured or smsc:
         source = "the configuration" if configured else "the SIM"
         yield ok("smsc.known", Area.MESSAGES, f"SMS centre {configured or smsc}, from {source}.", name)
+    elif smsc is None:
+        yield Finding(
+            "smsc.untold",
+            Area.MESSAGES,
+            Verdict.NOTE,
+            "The modem does not tell the address of the SMS centre (AT+CSCA? is refused); it may have one.",
+            None,
+            name,
+        )
     else:
         yield Finding(
             "smsc.missing",

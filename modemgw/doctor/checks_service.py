@@ -147,7 +147,17 @@ def _line(view: dict[str, Any], now: datetime, configured_smsc: str | None) -> I
     reason = str(view["reason"] or "").rstrip(".")
     why = f": {reason}" if reason else ""
     since = datetime.fromisoformat(str(view["since"]))
-    if state == "ready":
+    if state != "ready" and reason.startswith("The sandbox"):
+        yield Finding(
+            "port.denied",
+            Area.PORTS,
+            Verdict.PROBLEM,
+            f"{reason}.",
+            "sudo systemctl restart modemgw; if that helps, sudo modemgw udev install brings a unit that loads the "
+            "drivers first (in a container: --device, or --device-cgroup-rule)",
+            name,
+        )
+    elif state == "ready":
         what = " ".join(str(view[key]) for key in ("manufacturer", "model") if view.get(key))
         yield ok("line.ready", Area.MODEM, f"{what or 'The modem'} at {port} is ready.", name)
     elif state == "blocked":

@@ -27,7 +27,7 @@ from modemgw.doctor.checks_host import (
     check_sqlite,
     check_system_files,
 )
-from modemgw.doctor.checks_modem import check_answers, check_serving
+from modemgw.doctor.checks_modem import check_answers, check_serving, not_asked
 from modemgw.doctor.checks_ports import Ground, check_port, check_usb, denied, held_by, in_use_unseen, shared
 from modemgw.doctor.checks_service import check_doors, check_lines, check_service, lines_in_words
 from modemgw.doctor.checks_store import StoreFacts, look_at_store
@@ -175,6 +175,8 @@ async def _asked_by_service(request: Request, service: ServiceFacts, now: dateti
             status, body = await asyncio.to_thread(asker.call, "POST", f"/v1/modems/{quote(name, safe='')}/examine")
         except ServiceError:
             return
+        if status == 409 and isinstance(body, dict):
+            yield not_asked(name, str(body.get("detail") or ""))
         if status != 200 or not isinstance(body, dict):
             continue
         answers = Answers(port, Probe(Heard.MODEM), 0)

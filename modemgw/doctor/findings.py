@@ -152,7 +152,7 @@ class Diagnosis:
 
     @property
     def top(self) -> Finding | None:
-        """What to see to first; None if all is well."""
+        """What to see to first; None if nothing is wrong."""
         return next(iter((*self.problems, *self.warnings)), None)
 
     @property
@@ -160,7 +160,11 @@ class Diagnosis:
         """One sentence or two."""
         problems, warnings, top = self.problems, self.warnings, self.top
         if top is None:
-            return "All is well."
+            asking = [f for f in self._of(Verdict.NOTE) if f.fix and f.because is None]
+            if not asking:
+                return "All is well."
+            more = f" ({len(asking)} notes ask for something)" if len(asking) > 1 else ""
+            return f"No problems. Worth doing{more}: {asking[0].fix}"
         told = []
         if problems:
             told.append(f"{_count(len(problems), 'problem')}: {_list(problems)}.")

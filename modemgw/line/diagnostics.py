@@ -39,6 +39,9 @@ OF_A_LINE: tuple[Command, ...] = (
 #: A question may keep a message waiting for so long.
 QUESTION_S = 5.0
 
+#: The error of a question that the modem left open.
+NO_ANSWER = "no answer"
+
 #: A question, and the lines of its answer or the error.
 Answer = tuple[str, tuple[str, ...], str | None]
 
@@ -63,7 +66,7 @@ class Examiner:
             return await self._supervisor.errand(line, _ask)
         except NoSuchLine as error:
             raise Refusal(RefusalKind.NOT_FOUND, str(error), field="name") from error
-        except (LineNotReady, PortLost, ModemSilent) as error:
+        except (LineNotReady, PortLost) as error:
             raise Refusal(RefusalKind.CONFLICT, str(error)) from error
 
 
@@ -83,8 +86,8 @@ async def _ask_all(channel: Channel, questions: Sequence[Command]) -> list[Answe
             response = await channel.run(replace(question, timeout_s=min(question.timeout_s, QUESTION_S)))
         except CommandFailed as error:
             out.append((question.text, (), error.result))
-        except CommandTimeout as error:
-            out.append((question.text, (), str(error)))
+        except (CommandTimeout, ModemSilent):
+            out.append((question.text, (), NO_ANSWER))
             break
         else:
             out.append((question.text, response.texts, None))

@@ -213,7 +213,7 @@ class ModemInfo:
     imsi: str | None
     iccid: str | None
     number: str | None
-    smsc: str | None
+    smsc: str | None  # empty: the SIM holds none; None: it was not told
     operator: str | None
     registration: Registration
     signal: Signal

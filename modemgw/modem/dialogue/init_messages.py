@@ -317,8 +317,10 @@ async def urc_port(init: Initialiser) -> None:
 
 
 async def smsc(init: Initialiser) -> None:
-    init.found.smsc = first(await init.ask(commands.SMSC_ASK), read_smsc, "address of the SMS centre")
-    if init.found.smsc is None:
+    answer = await init.ask(commands.SMSC_ASK)
+    init.found.smsc = first(answer, read_smsc, "address of the SMS centre")
+    if answer and init.found.smsc is None:
+        init.found.smsc = ""
         init.note("The SIM holds no address of an SMS centre; set one for this modem if sending fails.")
 
 

@@ -283,7 +283,7 @@ def _open_serial(url: str, baudrate: int) -> serial.Serial:
     try:
         status = os.stat(url)
     except FileNotFoundError as exc:
-        raise PortMissing(url, f"There is no port {url}. Is the modem plugged in? See: modemgw modems.") from exc
+        raise PortMissing(url, f"There is no port {url}. Is the modem plugged in? Run: modemgw doctor.") from exc
     except PermissionError as exc:
         raise PortDenied(url, f"This user may not look at {url}: {exc.strerror}.") from exc
     except OSError as exc:
@@ -325,7 +325,14 @@ def _port_error(url: str, exc: BaseException, status: os.stat_result) -> PortErr
         who = holders(url)
         by = f" by {', '.join(who)}" if who else " by another program"
         return PortBusy(url, f"The port {url} is in use{by}. Stop that program, or give this modem another port.")
-    if number in (errno.EACCES, errno.EPERM):
+    if number == errno.EPERM:
+        # the file's mode says EACCES; EPERM comes from a cgroup: systemd's DevicePolicy= or a container's device rules
+        return PortDenied(
+            url,
+            f"The sandbox of this service or container forbids {url}, whatever the file's mode says. Under systemd: "
+            "systemctl restart modemgw (its DeviceAllow= counts the drivers that were loaded when it started).",
+        )
+    if number == errno.EACCES:
         return PortDenied(url, _denied(url, status))
     if number in (errno.ENOENT, errno.ENODEV, errno.ENXIO):
         return PortMissing(url, f"The port {url} has no device behind it. Is the modem plugged in?")

@@ -10,7 +10,7 @@ import socket
 import time
 from collections.abc import Callable, Sequence
 
-from aiohttp import web
+from aiohttp import hdrs, web
 from aiohttp.log import access_logger
 
 from modemgw.config import HttpSettings
@@ -26,7 +26,7 @@ from modemgw.servers.http.modems_api import ModemsApi
 from modemgw.servers.http.native import NativeApi, Operation
 from modemgw.servers.http.openapi import DocsApi
 from modemgw.servers.http.peer import Peers
-from modemgw.servers.http.problems import ProblemRequestHandler, as_problems
+from modemgw.servers.http.problems import SERVER_NAME, ProblemRequestHandler, as_problems
 from modemgw.servers.http.trace_api import TraceApi
 from modemgw.servers.listen import listen, url_of
 from modemgw.service.commands import CommandRunner
@@ -77,9 +77,15 @@ def make_app(
         shell.register(dialect)
     shell.mount(app.router)
     app.on_shutdown.append(events.close)
+    app.on_response_prepare.append(_sign)
     app[OPERATIONS] = operations
     app[SETTINGS] = settings
     return app
+
+
+async def _sign(_request: web.Request, response: web.StreamResponse) -> None:
+    """Who answers, and not which versions of which libraries."""
+    response.headers[hdrs.SERVER] = SERVER_NAME
 
 
 class HttpServer:

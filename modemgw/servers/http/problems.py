@@ -9,13 +9,16 @@ import json
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 
-from aiohttp import web
+from aiohttp import hdrs, web
 from aiohttp.web_protocol import RequestHandler
 from pydantic import ValidationError
 
 from modemgw.domain.refusal import Refusal, RefusalKind
 
 log = logging.getLogger(__name__)
+
+#: In the header `Server` of every answer: which versions are behind it is nobody's business.
+SERVER_NAME = "modemgw"
 
 #: kind -> (HTTP status, title); a test holds it to naming every kind.
 REFUSALS: dict[RefusalKind, tuple[int, str]] = {
@@ -198,5 +201,6 @@ class ProblemRequestHandler(RequestHandler):
             raise ConnectionError("a part of the response is out already, the problem cannot be told")
         detail = message.strip().partition("\n")[0].rstrip(":.") + "." if message else None
         response = of_status(status, detail)
+        response.headers[hdrs.SERVER] = SERVER_NAME
         response.force_close()
         return response

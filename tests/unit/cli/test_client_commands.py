@@ -128,7 +128,7 @@ def test_show_tells_the_life_in_words(invoke: Invoke, service: Service) -> None:
 
 
 def test_outbox_shows_the_newest(invoke: Invoke, service: Service) -> None:
-    assert invoke("outbox").output == "There are no such messages.\n"
+    assert invoke("outbox").output == "There are no messages.\n"
     for number in range(30):
         invoke("send", "12345", f"text {number}")
     lines = invoke("outbox", "--limit", "3").output.splitlines()
@@ -205,8 +205,8 @@ def test_the_key_comes_from_the_credentials_file(service: Service, anywhere: Pat
 
 
 def test_a_modem_is_paused_and_resumed(invoke: Invoke) -> None:
-    assert invoke("pause", "a").output == "a is paused; its state is paused (Paused by shop.)\n"
-    assert invoke("resume", "a").output == "a is not paused; its state is ready\n"
+    assert invoke("pause", "a").output == "a is paused: nothing is sent through it until: modemgw resume a\n"
+    assert invoke("resume", "a").output == "a sends again.\n"
     result = invoke("pause", "b/c")
     assert (result.exit_code, result.output) == (Exit.NOT_FOUND, "modemgw: There is no modem named 'b/c'.\n")
 

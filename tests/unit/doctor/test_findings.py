@@ -58,6 +58,11 @@ def test_settling_twice_changes_nothing() -> None:
     ("findings", "summary"),
     [
         ([], "All is well."),
+        ([finding("extras.udev", NOTE)], "No problems. Worth doing: mend extras.udev"),
+        (
+            [finding("extras.udev", NOTE), finding("extras.metrics", NOTE)],
+            "No problems. Worth doing (2 notes ask for something): mend extras.udev",
+        ),
         ([finding("sim.puk", subject="a")], "1 problem: a: sim.puk was seen. Do this now: mend sim.puk"),
         (
             [finding("clock.off", WARNING)],

@@ -18,6 +18,7 @@ LINE_LIMIT = 8192  # bytes; the longest true line is a +CUSD or a PDU of some 40
 HOLD_LINES = 24  # lines that a two-line or multi-line URC may wait for its end
 ECHO_PIECE = 8  # characters of a payload's echo that are surely one
 HEADER_TAIL = 7  # characters: a piece that a URC may have cut off a header; a PDU is longer
+PDU_PIECE = 8  # characters of a garbled line that may be taken for a PDU
 GARBAGE_KEPT = 64  # bytes of a piece of garbage that an event shows
 
 UNKNOWN = "unknown"
@@ -27,6 +28,7 @@ UNKNOWN = "unknown"
 class InfoLine:
     """A line of the running command's answer, with the PDU line that follows it where the command says so.
 
+    `pdu` is what stood there, blanks and quotes removed where that makes it hex; it need not be hex.
     `amends`: the line before was cut in two by a URC; this one takes its place.
     """
 
@@ -50,7 +52,10 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True)
 class Urc:
-    """An unsolicited line. `name` is its name in the table, or "unknown"; `pdu` the second line of +CMT, +CDS, +CBM."""
+    """An unsolicited line. `name` is its name in the table, or "unknown"; `pdu` the second line of +CMT, +CDS, +CBM.
+
+    `pdu` is hex, or what stood in its place.
+    """
 
     name: str
     text: str
@@ -90,6 +95,8 @@ _STRING_AT = re.compile(
 )
 _CLOSED = re.compile(r'"\s*,\s*\d{1,3}\s*\Z')
 _HEX = re.compile(r"[0-9A-Fa-f]+\Z")
+_HEX_DIGIT = re.compile(r"[0-9A-Fa-f]")
+_IN_BETWEEN = str.maketrans("", "", ' \t"')  # what some modems put between the octets of a PDU, or around it
 _TAIL = re.compile(r'[\dA-Fa-f,"./:+() -]{1,200}\Z')  # what the rest of an information line may look like
 _NAMED = re.compile(r"[+^*#$%&_][A-Z0-9_ ]{1,20}:")
 # +CREG: <stat>[,"lac","ci"…] is a URC, +CREG: <n>,<stat>[,…] an answer (TS 27.007 7.2)
@@ -229,11 +236,21 @@ class AtParser:
                 kept = _text_with_foreign_letters(line)
                 if kept is None:
                     events.append(Garbage(line[:GARBAGE_KEPT]))
+                    self._garbled_pdu(line, events)
                     return
                 text = kept
             if not text:
                 return
         self._whole(text, events)
+
+    def _garbled_pdu(self, line: bytes, events: list[AtEvent]) -> None:
+        """A line that is none may be the PDU that a header waits for: whoever reads it shall see what came."""
+        text = line.decode("latin-1").encode("unicode_escape").decode("ascii")
+        if _like_pdu(text):
+            if self._pending is not None and self._continue_pending(text, events):
+                return
+            if self._info is not None and self._command is not None:
+                self._not_understood(text, self._command, events)
 
     def _whole(self, text: str, events: list[AtEvent]) -> None:
         if self._pending is not None and self._continue_pending(text, events):
@@ -336,16 +353,26 @@ class AtParser:
             info.text += text
             info.announced = _announced(info.text)
             return True
-        if not _HEX.match(text):
+        piece = _hex_of(text)
+        if piece is None:
             return False
-        info.pdu += text
+        self._take_fragment(info)
+        info.pdu += piece
         if info.complete:
             self._info = None
             events.append(InfoLine(info.text, info.pdu))
         return True
 
+    def _take_fragment(self, info: _Pending, *, closing: bool = False) -> None:
+        """The line that nobody understood is a piece of the PDU if it looks like one, or if nothing else does."""
+        line = self._fragment
+        if line is not None and (_like_pdu(line) or (closing and not info.pdu and not _NAMED.match(line))):
+            info.pdu += line
+            self._fragment = None
+
     def _release_info(self, events: list[AtEvent]) -> None:
         if self._info is not None:
+            self._take_fragment(self._info, closing=True)
             events.append(InfoLine(self._info.text, self._info.pdu or None))
             self._info = None
 
@@ -363,6 +390,8 @@ class AtParser:
                 self._fragment = None
                 self._own(joined, command, events)
                 return
+            if self._info is not None:
+                self._take_fragment(self._info)
             self._release_fragment(events)
         elif self._last_info is not None and self._urc_since_info and _TAIL.match(text):
             amended = self._last_info + text
@@ -404,8 +433,9 @@ class AtParser:
             if _closed(pending.text):
                 self._release_pending(events)
             return True
-        if _HEX.match(text) and self._belongs_to_pending(text, pending):
-            pending.pdu += text
+        piece = self._piece_of_pending(text, pending)
+        if piece is not None:
+            pending.pdu += piece
             if pending.complete:
                 self._release_pending(events)
             return True
@@ -416,6 +446,23 @@ class AtParser:
         if pending.lines > HOLD_LINES:
             self._release_pending(events)
         return False
+
+    def _piece_of_pending(self, text: str, pending: _Pending) -> str | None:
+        """What a line adds to the PDU that a URC's header waits for; None: the line is another's.
+
+        What is no hex is its PDU line too, garbled, unless a running command may have said it.
+        """
+        if _HEX.match(text):
+            return text if self._belongs_to_pending(text, pending) else None
+        if pending.announced is None or urc_name(text) is not None or _NAMED.match(text):
+            return None
+        piece = _hex_of(text)
+        command = self._command
+        if command is None:
+            return piece or (text if _like_pdu(text) or not pending.pdu else None)
+        if piece is not None:
+            return piece if _fits(piece, pending.announced) and self._belongs_to_pending(piece, pending) else None
+        return text if self._info is None and not command.bare and _like_pdu(text) else None
 
     def _belongs_to_pending(self, text: str, pending: _Pending) -> bool:
         """With a +CMGR or +CMGL header open as well, the announced lengths tell whose line it is."""
@@ -502,6 +549,20 @@ def _sca_octets(pdu: str) -> int:
 def _may_begin_with_sca(pdu: str) -> bool:
     """The first octets may be the length of an SMSC address and its type, whose high bit is set (TS 24.011 8.2.5.2)."""
     return pdu[:2] == "00" or (pdu[:1] == "0" and pdu[2:3].upper() in ("8", "9", "A", "B", "C", "D", "E", "F"))
+
+
+def _hex_of(text: str) -> str | None:
+    """The line as hex, without quotes around it and blanks between the octets; None if it is none."""
+    if _HEX.match(text):
+        return text
+    bare = text.translate(_IN_BETWEEN)
+    return bare if _HEX.match(bare) else None
+
+
+def _like_pdu(text: str) -> bool:
+    """Most of its characters are hexadecimal digits: a PDU with foreign ones in it."""
+    bare = text.translate(_IN_BETWEEN)
+    return len(bare) >= PDU_PIECE and 3 * len(_HEX_DIGIT.sub("", bare)) <= len(bare)
 
 
 def _fits(text: str, announced: int | None) -> bool:

@@ -399,7 +399,10 @@ def choose_indications(
 
 @dataclass(frozen=True, slots=True)
 class StoredLine:
-    """One message of `+CMGL` or `+CMGR`: header and PDU (TS 27.005 4.1, 4.2). `index` is None for `+CMGR`."""
+    """One message of `+CMGL` or `+CMGR`: header and PDU (TS 27.005 4.1, 4.2). `index` is None for `+CMGR`.
+
+    `pdu` is hex if the modem is well; else whatever stood there, and the header itself where no line followed it.
+    """
 
     index: int | None
     status: int
@@ -409,8 +412,9 @@ class StoredLine:
     @property
     def whole(self) -> bool:
         """The PDU has the length that was announced, with or without an SMSC address before it."""
-        octets = len(self.pdu) // 2
-        return self.length is not None and octets in (self.length, self.length + 1 + int(self.pdu[:2], 16))
+        if self.length is None or not _PDU.match(self.pdu):
+            return False
+        return len(self.pdu) // 2 in (self.length, self.length + 1 + int(self.pdu[:2], 16))
 
 
 _STATUS_WORDS = {"REC UNREAD": 0, "REC READ": 1, "STO UNSENT": 2, "STO SENT": 3}
@@ -418,36 +422,48 @@ _PDU = re.compile(r"(?:[0-9A-Fa-f]{2})+\Z")
 
 
 def read_list_entry(line: InfoLine) -> StoredLine:
-    """`+CMGL: <index>,<stat>,[<alpha>],<length>` and its PDU."""
+    """`+CMGL: <index>,<stat>,[<alpha>],<length>` and its PDU. Raises AtResponseError if it tells no place."""
     values = fields(value_of(line.text))
-    if len(values) < 2:
+    if not values:
         raise AtResponseError("entry of a message list", line.text)
     index = _number(values[0], "entry of a message list", line.text)
-    return StoredLine(index, _status(values[1], line.text), _length(values, 3), _pdu(line))
+    return _stored_line(line, index, _optional(values, 1), _length(values, 3))
 
 
 def read_message(line: InfoLine) -> StoredLine:
-    """`+CMGR: <stat>,[<alpha>],<length>` and its PDU."""
+    """`+CMGR: <stat>,[<alpha>],<length>` and its PDU. Raises AtResponseError for the answer of an empty place."""
     values = fields(value_of(line.text))
-    if not values:
-        raise AtResponseError("stored message", line.text)
-    return StoredLine(None, _status(values[0], line.text), _length(values, 2), _pdu(line))
+    return _stored_line(line, None, _optional(values, 0), _length(values, 2))
 
 
-def _status(text: str, whole: str) -> int:
+def _stored_line(line: InfoLine, index: int | None, status: str | None, length: int | None) -> StoredLine:
+    """Without a PDU line: `+CMGR: 0,,0` is how some modems say that nothing lies there; else the PDU is missing."""
+    if line.pdu is None and not length:
+        raise AtResponseError("PDU of a stored message", line.text)
+    pdu = line.text if line.pdu is None else line.pdu
+    pdu = pdu.upper() if _PDU.match(pdu) else pdu
+    return StoredLine(index, _status(status or "", pdu), length, pdu)
+
+
+def _status(text: str, pdu: str) -> int:
+    """What cannot be read counts as received (1), unless the PDU is an SMS-SUBMIT: a draft (2)."""
     word = text.strip().upper()
-    return _STATUS_WORDS[word] if word in _STATUS_WORDS else _number(text, "stored message", whole)
+    if word.isascii() and word.isdigit() and len(word) == 1:
+        return int(word)
+    return _STATUS_WORDS.get(word, 2 if _is_submit(pdu) else 1)
+
+
+def _is_submit(pdu: str) -> bool:
+    """TP-MTI 01 behind the SMSC address (TS 23.040 9.2.3.1)."""
+    if not _PDU.match(pdu):
+        return False
+    first_octet = pdu[2 + 2 * int(pdu[:2], 16) :][:2]
+    return bool(first_octet) and int(first_octet, 16) & 3 == 1
 
 
 def _length(values: Sequence[str], least: int = 1) -> int | None:
     last = values[-1] if len(values) >= least else ""
     return int(last) if last.isascii() and last.isdigit() and len(last) <= 3 else None
-
-
-def _pdu(line: InfoLine) -> str:
-    if line.pdu is None or not _PDU.match(line.pdu):
-        raise AtResponseError("PDU of a stored message", line.text if line.pdu is None else line.pdu)
-    return line.pdu.upper()
 
 
 def with_sca(pdu: str, length: int | None) -> str:

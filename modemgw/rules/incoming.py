@@ -28,7 +28,10 @@ _MMS_BIT = 0x04
 
 @dataclass(frozen=True, slots=True)
 class RawPdu:
-    """A PDU as the modem gave it: hex with the SMSC prefix, and where it lies (None: it came direct)."""
+    """A PDU as the modem gave it: hex with the SMSC prefix, and where it lies (None: it came direct).
+
+    What a modem gave that is no hex is kept as it came.
+    """
 
     hex: str
     memory: str | None = None
@@ -53,7 +56,7 @@ class Incoming:
 
 def understand(raw: RawPdu) -> Incoming:
     """Decode a PDU; never raises. What is neither SMS-DELIVER nor SMS-STATUS-REPORT counts as undecodable."""
-    digest = _digest(raw.hex)
+    digest = _digest(raw)
     try:
         tpdu = decode_pdu(raw.hex, Direction.TO_MS).tpdu
     except TpduDecodeError as error:
@@ -65,11 +68,15 @@ def understand(raw: RawPdu) -> Incoming:
     return Incoming(raw, digest, reason=f"A {type(tpdu).__name__} does not come in by itself.")
 
 
-def _digest(text: str) -> bytes:
-    """A fingerprint of the TPDU alone: another service centre or TP-MMS makes no other message."""
+def _digest(raw: RawPdu) -> bytes:
+    """A fingerprint of the TPDU alone: another service centre or TP-MMS makes no other message.
+
+    What is not even octets is told by its place as well: two headers without a PDU are two messages.
+    """
     try:
-        octets = bytes.fromhex(text)
+        octets = bytes.fromhex(raw.hex)
     except ValueError:
+        text = f"{raw.memory} {raw.index} {raw.hex}"
         return hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=16).digest()
     start = 1 + octets[0] if octets else 0
     tpdu = bytearray(octets[start:]) or bytearray(octets)

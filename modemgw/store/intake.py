@@ -54,7 +54,8 @@ class TakeIn:
         except sqlite3.OperationalError:
             raise
         except Exception as error:
-            log.exception("A PDU could not be taken in; it is kept as undecodable")
+            log.error("A PDU could not be taken in (%s); it is kept as undecodable", type(error).__name__)
+            log.debug("How it failed:", exc_info=True)  # may tell of what it says
             tx.execute("ROLLBACK TO pdu")
             del tx.events[events:]
             reason = f"Internal error: {type(error).__name__}"

@@ -127,8 +127,8 @@ KINDS: dict[str, Kind] = {
         "The memory is filled with old, read messages; `leave` slots stay free.", {"memory": "SM", "leave": 0}
     ),
     "bad_pdu": Kind(
-        "A PDU that does not decode lies in the memory, announced or not.",
-        {"memory": "", "hex": "0791FFFFFFFFFFFF0405", "announce": False},
+        "A PDU that does not decode lies in the memory, announced or not; `line` (or none) is shown for it.",
+        {"memory": "", "hex": "0791FFFFFFFFFFFF0405", "announce": False, "line": ""},
     ),
     "redeliver": Kind("The network delivers the last delivered message once more, octet for octet."),
     "mr_sick": Kind("After mr 255 every send fails with CMS 1 until AT+CFUN=1,1 or a replug."),

@@ -15,15 +15,23 @@ STATUS_TEXT = ("REC UNREAD", "REC READ", "STO UNSENT", "STO SENT", "ALL")
 
 @dataclass(slots=True)
 class Stored:
-    """One message in a slot: <stat> (TS 27.005 3.1) and the octets, without the service centre address."""
+    """One message in a slot: <stat> (TS 27.005 3.1) and the octets, without the service centre address.
+
+    `shown` are the lines that a sick modem shows instead of the PDU.
+    """
 
     status: int
     tpdu: bytes
     sca: bytes = b"\x00"
+    shown: tuple[str, ...] | None = None
 
     def pdu(self) -> str:
         """Hex as it stands on the AT line."""
         return (self.sca + self.tpdu).hex().upper()
+
+    def lines(self, header: str) -> list[str]:
+        """The answer of PDU mode: the header, and what follows it."""
+        return [header, self.pdu()] if self.shown is None else [header, *self.shown]
 
 
 class Storage:

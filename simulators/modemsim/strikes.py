@@ -209,7 +209,8 @@ class FaultPoints:
         name = fault["memory"] or self.session.cpms[2]
         raw = bytes.fromhex(fault["hex"])
         cut = 1 + raw[0] if raw else 0
-        index = self.memory(name).add(Stored(0, raw[cut:], raw[:cut] or b"\x00"))
+        shown = {"": None, "none": ()}.get(fault["line"], (fault["line"],))
+        index = self.memory(name).add(Stored(0, raw[cut:], raw[:cut] or b"\x00", shown))
         if fault["announce"] and index is not None:
             self.receiver.announce(name, index)
 

@@ -77,7 +77,8 @@ def test_stored_messages_are_read_or_refused(line: str, pdu: str | None) -> None
         with contextlib.suppress(AtResponseError):
             entry = read(InfoLine(line, pdu))
             assert isinstance(entry.whole, bool)
-            bytes.fromhex(entry.pdu)
+            assert entry.pdu.upper() == (line if pdu is None else pdu).upper()
+            assert not entry.whole or bytes.fromhex(entry.pdu)
 
 
 @given(text=st.one_of(LINES, VALUES.map("+CMS ERROR: {}".format), VALUES.map("+CME ERROR:{}".format)))

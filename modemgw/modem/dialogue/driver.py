@@ -193,7 +193,10 @@ class StorageFill:
 
 @dataclass(frozen=True, slots=True)
 class StoredPdu:
-    """A message as it lies in a memory. `hex` is SMSC address + TPDU; `status` 0 unread, 1 read, 2 unsent, 3 sent."""
+    """A message as it lies in a memory. `hex` is SMSC address + TPDU; `status` 0 unread, 1 read, 2 unsent, 3 sent.
+
+    Of a modem that is unwell `hex` is what came instead: an odd number of digits, foreign characters, the header alone.
+    """
 
     memory: str
     index: int
@@ -259,7 +262,7 @@ class ReportStored:
 
 @dataclass(frozen=True, slots=True)
 class DirectMessage:
-    """`+CMT`: a message that the modem does not keep. `hex` is SMSC address + TPDU."""
+    """`+CMT`: a message that the modem does not keep. `hex` is SMSC address + TPDU, or what came instead."""
 
     hex: str
     length: int | None
@@ -267,7 +270,7 @@ class DirectMessage:
 
 @dataclass(frozen=True, slots=True)
 class DirectReport:
-    """`+CDS`: a status report that the modem does not keep."""
+    """`+CDS`: a status report that the modem does not keep. `hex` as in DirectMessage."""
 
     hex: str
     length: int | None

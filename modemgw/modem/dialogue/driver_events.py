@@ -68,17 +68,25 @@ def _report_stored(urc: Urc) -> ModemEvent:
 
 
 def _direct_message(urc: Urc) -> ModemEvent:
-    if urc.pdu is None:
-        return UnknownUrc(urc.text)
     length = read_direct_length(urc.text)
-    return DirectMessage(with_sca(urc.pdu.upper(), length), length)
+    pdu = _handed_over(urc, length)
+    return UnknownUrc(urc.text) if pdu is None else DirectMessage(pdu, length)
 
 
 def _direct_report(urc: Urc) -> ModemEvent:
-    if urc.pdu is None:
-        return UnknownUrc(urc.text)
     length = read_direct_length(urc.text)
-    return DirectReport(with_sca(urc.pdu.upper(), length), length)
+    pdu = _handed_over(urc, length)
+    return UnknownUrc(urc.text) if pdu is None else DirectReport(pdu, length)
+
+
+def _handed_over(urc: Urc, length: int | None) -> str | None:
+    """The PDU, or what stands for it where it came garbled or not at all: it exists nowhere else.
+
+    None for the lines of text mode.
+    """
+    if urc.pdu is not None:
+        return with_sca(urc.pdu.upper(), length)
+    return urc.text if length and "\n" not in urc.text else None
 
 
 def _ussd(urc: Urc) -> ModemEvent:

@@ -31,8 +31,10 @@ from modemgw.modem.quirks.profile import Profile
 log = logging.getLogger(__name__)
 
 READ_TRIES = 3
+UNSTEADY_LOOKS = 3  # at a place that is read differently each time, before it is taken as it comes
 WALK_MOST = 500  # places read one by one where a memory can be listed in no other way
 REPORTS = "SR"  # listed by AT+CPMS=? of many modems that can neither list nor read it
+UNSTEADY_LIMIT = 1_000  # such places that are remembered
 
 # Keys of the learned values: memory -> way of listing; ways that were not answered in time; announced memory ->
 # [true memory, shift of the index].
@@ -74,6 +76,7 @@ class Storage:
         self._astray: dict[str, tuple[str, int]] = {}  # announced memory -> where its last message truly lay
         self._used: dict[str, int] = {}  # at the last look
         self._barren: dict[str, int] = {}  # memories whose messages no listing shows, and how many they are
+        self._unsteady: dict[tuple[str, int], int] = {}  # places that were read differently each time: how often
         self._profile = Profile()
         self._learned = Learned()
         self.memories: tuple[str, ...] = ()
@@ -273,19 +276,29 @@ class Storage:
                 return await self._channel.run(commands.select_memory(memory, *self._others[:count]))
         return await self._channel.run(commands.select_memory(memory))
 
-    async def _read(self, memory: str, index: int) -> StoredPdu | None:
-        """One place.
+    async def _read(self, memory: str, index: int, listed: StoredLine | None = None) -> StoredPdu | None:
+        """One place; None where nothing lies, or not yet what can be believed.
 
-        A PDU that has not the announced length is believed when it comes a second time (line noise does not).
+        What is no PDU of the announced length is believed when it comes a second time (line noise does not), and as
+        `listed` where this place can be listed and not read. One that is read differently each time is left where it
+        is at first, and taken as it comes when later looks find it no better: it must not keep its place for ever.
         """
-        seen: str | None = None
+        seen: set[str] = set()
+        entry: StoredLine | None = None
         for _ in range(READ_TRIES):
-            entry = await self._read_once(memory, index)
+            entry = await self._read_once(memory, index) or listed
             if entry is None:
                 return None
-            if entry.whole or entry.pdu == seen:
+            if entry.whole or entry.pdu in seen or entry is listed:
+                self._unsteady.pop((memory, index), None)
                 return _stored(memory, index, entry)
-            seen = entry.pdu
+            seen.add(entry.pdu)
+        looks = self._unsteady.pop((memory, index), 0) + 1
+        if entry is not None and looks >= UNSTEADY_LOOKS:
+            return _stored(memory, index, entry)
+        if len(self._unsteady) >= UNSTEADY_LIMIT:
+            self._unsteady.clear()
+        self._unsteady[memory, index] = looks
         log.warning("Message %s %d is read differently each time; it is left where it is", memory, index)
         return None
 
@@ -300,8 +313,7 @@ class Storage:
             try:
                 return read_message(line)
             except AtResponseError as exc:
-                if line.pdu is not None:
-                    log.warning("Message %s %d cannot be read: %s", memory, index, exc)
+                log.debug("Message %s %d cannot be read: %s", memory, index, exc)
         return None
 
     async def _read_entries(self, command: commands.Command, memory: str) -> list[StoredPdu]:
@@ -311,14 +323,24 @@ class Storage:
             try:
                 entry = read_list_entry(line)
             except AtResponseError as exc:
-                log.warning("An entry of %s cannot be read: %s", memory, exc)
+                log.warning("An entry of %s cannot be read; it is left where it is", memory)
+                log.debug("The entry of %s: %s", memory, exc)
                 continue
             if entry.index is None:
                 continue
-            found = _stored(memory, entry.index, entry) if entry.whole else await self._read(memory, entry.index)
+            found = _stored(memory, entry.index, entry) if entry.whole else await self._reread(memory, entry)
             if found is not None:
                 out.append(found)
         return out
+
+    async def _reread(self, memory: str, entry: StoredLine) -> StoredPdu | None:
+        """An entry of a list that is not whole, read by itself; as it was listed where that fails."""
+        assert entry.index is not None
+        try:
+            return await self._read(memory, entry.index, entry)
+        except CommandFailed as exc:
+            log.debug("Message %s %d is listed and cannot be read: %s", memory, entry.index, exc)
+            return _stored(memory, entry.index, entry)
 
 
 _Lister = Callable[[Storage, str], Coroutine[Any, Any, list[StoredPdu]]]

@@ -274,7 +274,7 @@ class InboxBody(_Body):
     missing: list[int]
     complete: bool
     ports: PortsBody | None
-    pdus: list[str] = Field(description="As read from the modem, hex.")
+    pdus: list[str] = Field(description="As read from the modem: hex, or what it showed instead.")
 
 
 class StorageBody(_Body):

@@ -169,7 +169,7 @@ def read_message(port: AtPort, cmd: Command) -> list[str] | None:
         from modemsim.commands.textmode import cmgr_lines
 
         return cmgr_lines(modem, message, status)
-    return [f"+CMGR: {status},,{_length(message)}", message.pdu()]
+    return message.lines(f"+CMGR: {status},,{_length(message)}")
 
 
 @command("+CMGL", wants_sim=True, sms=True)
@@ -209,7 +209,7 @@ def _list(port: AtPort, cmd: Command) -> list[str] | None:
 
             lines += cmgl_lines(modem, index, message, status)
         else:
-            lines += [f"+CMGL: {index},{status},,{_length(message)}", message.pdu()]
+            lines += message.lines(f"+CMGL: {index},{status},,{_length(message)}")
     return lines
 
 

@@ -228,23 +228,42 @@ def test_message() -> None:
 
 
 @pytest.mark.parametrize(
-    "line",
+    ("line", "stored"),
     [
-        InfoLine("+CMGL: 3", "00"),
-        InfoLine("+CMGL: x,1,,4", "00"),
-        InfoLine("+CMGL: 1,WHAT,,4", "00"),
-        InfoLine("+CMGL: 1,1,,4"),
-        InfoLine("+CMGL: 1,1,,4", "000"),
-        InfoLine("+CMGL: 1,1,,4", "zz"),
+        (InfoLine("+CMGL: 3", "00"), r.StoredLine(3, 1, None, "00")),
+        (InfoLine("+CMGL: 1,WHAT,,4", "0004000000"), r.StoredLine(1, 1, 4, "0004000000")),
+        (InfoLine("+CMGL: 1,WHAT,,4", "0001000000"), r.StoredLine(1, 2, 4, "0001000000")),  # an SMS-SUBMIT: a draft
+        (InfoLine("+CMGL: 1,1,,4"), r.StoredLine(1, 1, 4, "+CMGL: 1,1,,4")),
+        (InfoLine("+CMGL: 1,0,,4", "000"), r.StoredLine(1, 0, 4, "000")),
+        (InfoLine("+CMGL: 1,1,,4", "zz"), r.StoredLine(1, 1, 4, "zz")),
     ],
 )
-def test_unreadable_list_entry(line: InfoLine) -> None:
+def test_what_lies_at_a_place_is_read_however_broken_it_is(line: InfoLine, stored: r.StoredLine) -> None:
+    assert r.read_list_entry(line) == stored
+    assert stored.whole == (stored.pdu == "0004000000" or stored.pdu == "0001000000")
+
+
+@pytest.mark.parametrize("line", [InfoLine("+CMGL: x,1,,4", "00"), InfoLine("+CMGL: ,1,,4", "00"), InfoLine("+CMGL:")])
+def test_a_list_entry_without_a_place(line: InfoLine) -> None:
     with pytest.raises(AtResponseError):
         r.read_list_entry(line)
 
 
-@pytest.mark.parametrize("line", [InfoLine("+CMGR:", "00"), InfoLine("+CMGR: 1,,4")])
-def test_unreadable_message(line: InfoLine) -> None:
+@pytest.mark.parametrize(
+    ("line", "stored"),
+    [
+        (InfoLine("+CMGR:", "00"), r.StoredLine(None, 1, None, "00")),
+        (InfoLine("+CMGR: 0,,31"), r.StoredLine(None, 0, 31, "+CMGR: 0,,31")),
+        (InfoLine("+CMGR: 0,,31", "0791974"), r.StoredLine(None, 0, 31, "0791974")),
+    ],
+)
+def test_a_message_is_read_however_broken_it_is(line: InfoLine, stored: r.StoredLine) -> None:
+    assert r.read_message(line) == stored
+    assert not stored.whole
+
+
+@pytest.mark.parametrize("line", [InfoLine("+CMGR:"), InfoLine("+CMGR: 0,,0"), InfoLine("+CMGR: 1,,")])
+def test_an_empty_place_has_no_message(line: InfoLine) -> None:
     with pytest.raises(AtResponseError):
         r.read_message(line)
 

@@ -8,12 +8,13 @@ from collections.abc import Iterator
 import pytest
 
 from modemgw.domain.inbox import InboxKind, InboxView
+from modemgw.rules.incoming import Incoming, RawPdu, understand
 from modemgw.sms import Address, SmsDeliver, Udh, encode_pdu
 from modemgw.sms.dcs import Dcs
 from modemgw.sms.udh import InformationElement
 from modemgw.store import intake, queries
-from modemgw.store.intake import ShowPartials
-from tests.unit.store.desk import HOUR, LONG, MINUTE, START, Desk
+from modemgw.store.intake import ShowPartials, TakeIn
+from tests.unit.store.desk import HOUR, LONG, MINUTE, START, Desk, line_id
 from tests.unit.store.pdus import SENDER, at, binary, deliver, parts, report
 
 
@@ -93,6 +94,17 @@ def test_what_does_not_decode_is_kept_raw(desk: Desk, pdu: str) -> None:
     broken = inbox(desk)[1]
     assert (broken.kind, broken.text, broken.pdus, broken.complete) == (InboxKind.UNDECODABLE, None, (pdu,), True)
     assert desk.rows("SELECT note FROM pdus WHERE kind = 'undecodable'")[0]
+
+
+def test_what_is_no_hex_is_told_by_its_place_too(desk: Desk) -> None:
+    def lies(index: int) -> Incoming:
+        return understand(RawPdu("+CMGR: 0,,31", "SM", index))
+
+    def take(index: int) -> int:
+        return desk.do(TakeIn(line_id("a"), None, [lies(index)]))
+
+    assert [take(1), take(2), take(1)] == [1, 1, 0]
+    assert len(inbox(desk)) == 2
 
 
 def test_a_submit_read_from_the_memory_is_no_message_to_us(desk: Desk) -> None:

@@ -89,9 +89,53 @@ async def test_a_memory_of_reports_that_cannot_be_listed_is_empty() -> None:
 
 
 async def test_entries_that_cannot_be_read_stop_nothing() -> None:
-    lines = ("+CMGL: x,1,,4", "0004000000", "+CMGL: 2,1,,4", "00ZZ", *ENTRY)
+    lines = ("+CMGL: x,1,,4", "0004000000", *ENTRY)
     async with rig({r"AT\+CMGL=4": said(*lines, "OK"), r'AT\+CPMS="SM"': OK}) as r:
         assert await r.driver.list_messages("SM") == [STORED]
+
+
+BROKEN = {  # the lines after the header, and the PDU that is made of them
+    "the last digit is missing": (["000400000"], "000400000"),
+    "a foreign character": (["00040X0000"], "00040X0000"),
+    "no PDU at all": ([], None),
+    "an empty line": ([""], None),
+    "blanks between octets": (["00 04 00 00 00"], "0004000000"),
+    "quoted": (['"0004000000"'], "0004000000"),
+    "cut short": (["000400"], "000400"),
+    "nothing like a PDU": (["what is this"], "what is this"),
+    "octets that are no text": (["0004\xff0000"], "0004\\xc3\\xbf0000"),
+}
+
+
+@pytest.mark.parametrize("reading", ["+CMGR works", "+CMGR knows nothing", "+CMGR fails"])
+@pytest.mark.parametrize(("lines", "pdu"), BROKEN.values(), ids=BROKEN)
+async def test_a_stored_pdu_is_read_however_broken_it_is(
+    lines: list[str], pdu: str | None, reading: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    read = {"+CMGR works": said("+CMGR: 1,,4", *lines, "OK"), "+CMGR fails": said("+CMS ERROR: 320")}
+    script: dict[str, Answer] = {
+        r"AT\+CMGL=4": said(
+            "+CMGL: 1,1,,4", "0004000000", "+CMGL: 2,1,,4", *lines, "+CMGL: 3,1,,4", "0004000000", "OK"
+        ),
+        r'AT\+CPMS="SM"': OK,
+        r"AT\+CMGR=2": read.get(reading, said("ERROR")),
+    }
+    header = "+CMGL: 2,1,,4" if reading != "+CMGR works" else "+CMGR: 1,,4"
+    async with rig(script) as r:
+        found = await r.driver.list_messages("SM")
+    assert [(one.index, one.hex) for one in found] == [(1, "0004000000"), (2, pdu or header), (3, "0004000000")]
+    assert not [record for record in caplog.records if record.levelname != "DEBUG"]
+
+
+async def test_a_pdu_that_is_never_read_twice_alike_is_taken_at_last() -> None:
+    count = iter(range(100, 200))
+    garbled: Answer = lambda peer, line: said("+CMGR: 1,,4", f"0004000X{next(count)}", "OK")  # noqa: E731
+    async with rig({r"AT\+CMGR=7": garbled, r'AT\+CPMS="SM"': OK}) as r:
+        assert await r.driver.read_message("SM", 7) is None
+        assert await r.driver.read_message("SM", 7) is None
+        taken = await r.driver.read_message("SM", 7)
+        assert taken is not None
+        assert taken.hex.startswith("0004000X")
 
 
 async def test_memories_are_switched_only_when_they_differ() -> None:
@@ -282,6 +326,8 @@ async def test_resets() -> None:
 
 # ---------------------------------------------------------------- events
 
+TEXT_MODE = '+CMT: "+79160000001",,"26/11/30,12:00:00+12"\nhello'
+
 EVENTS: list[tuple[Urc, ModemEvent | None]] = [
     (Urc("+CMTI", '+CMTI: "SM",3'), MessageStored("SM", 3)),
     (Urc("+CMTI", "+CMTI: ,-1"), StorageFull(None)),
@@ -290,9 +336,11 @@ EVENTS: list[tuple[Urc, ModemEvent | None]] = [
     (Urc("+CDSI", '+CDSI: "SR",0'), ReportStored("SR", 0)),
     (Urc("+CDSI", "+CDSI: ,-1"), StorageFull("SR")),
     (Urc("+CMT", "+CMT: ,4", "000400000a"), DirectMessage("000400000A", 4)),
-    (Urc("+CMT", "+CMT: ,4"), UnknownUrc("+CMT: ,4")),
+    (Urc("+CMT", "+CMT: ,4", "00040000 0"), DirectMessage("00040000 0", 4)),
+    (Urc("+CMT", "+CMT: ,4"), DirectMessage("+CMT: ,4", 4)),  # nobody else knows that something came
+    (Urc("+CMT", TEXT_MODE), UnknownUrc(TEXT_MODE)),
     (Urc("+CDS", "+CDS: 4", "0006000000"), DirectReport("0006000000", 4)),
-    (Urc("+CDS", "+CDS: 4"), UnknownUrc("+CDS: 4")),
+    (Urc("+CDS", "+CDS: 4"), DirectReport("+CDS: 4", 4)),
     (Urc("+CMGS", "+CMGS: 7"), LateCmgs(7)),
     (Urc("+CMGS", "+CMGS:"), UnknownUrc("+CMGS:")),
     (Urc("+CUSD", '+CUSD: 0,"5 EUR",15'), UssdReply(0, "5 EUR", 15)),

@@ -72,6 +72,9 @@ from modemgw.store.smpp import SqliteEsmeRepository
 
 log = logging.getLogger(__name__)
 
+#: How often the files of the database are looked after; each COMMIT and each health call looks as well.
+INSPECT_S = 1.0
+
 
 def now_ms() -> int:
     """Unix time in milliseconds."""
@@ -209,6 +212,7 @@ class Runtime:
         await self._core.figures()  # counters begin here
         self._tasks.append(asyncio.create_task(timers.run(), name="timers"))
         self._tasks.append(asyncio.create_task(balances.run(), name="balances"))
+        self._tasks.append(asyncio.create_task(self._look_after(store), name="database files"))
         self._tasks.append(asyncio.create_task(self._tell_followers(store, self._core), name="followers"))
         self._http = await start_http(make_app(self._core, config.http), config.http.listen)
         if config.smpp is not None:
@@ -336,6 +340,13 @@ class Runtime:
             port=None if found.imei else found.place or found.port,
             imei=found.imei,
         )
+
+    @staticmethod
+    async def _look_after(store: Store) -> None:
+        """Say within seconds that a file of the database is gone, though nobody writes."""
+        while True:
+            store.inspect()
+            await asyncio.sleep(INSPECT_S)
 
     @staticmethod
     async def _tell_followers(store: Store, core: GatewayCore) -> None:

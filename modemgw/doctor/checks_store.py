@@ -105,6 +105,7 @@ def look_at_store(path: Path, host: Host, now_ms: int) -> tuple[list[Finding], S
         return findings, StoreFacts(path, holder)
     findings += _locked(path, holder)
     findings += _modes(path)
+    findings += _links(path)
     if not os.access(path, os.R_OK) or not os.access(path, os.W_OK) or not os.access(folder, os.W_OK):
         findings.append(_denied(path, "use"))
         if not os.access(path, os.R_OK):
@@ -117,6 +118,7 @@ def lock_holder(path: Path) -> int | None:
     """The process that has the database, by its lock file; None if nobody has."""
     import fcntl
 
+    path = Path(os.path.realpath(path))  # where the service has its lock
     lock = path.with_name(path.name + ".lock")
     try:
         descriptor = os.open(lock, os.O_RDONLY | os.O_CLOEXEC)
@@ -236,6 +238,19 @@ def _locked(path: Path, holder: int | None) -> Iterator[Finding]:
         return
     who = f"process {holder}" if holder else "another process"
     yield ok("database.holder", Area.DATABASE, f"{path} is in use by modemgw ({who}).")
+
+
+def _links(path: Path) -> Iterator[Finding]:
+    """SQLite finds its log by the name of the database: under two names it has two, and damages the file."""
+    links = path.stat().st_nlink
+    if links > 1:
+        yield Finding(
+            "database.links",
+            Area.DATABASE,
+            Verdict.WARNING,
+            f"{path} has {links} names (hard links). Whoever opens it by another one can damage it.",
+            f"remove the others: sudo find {path.parent} -xdev -samefile {path}",
+        )
 
 
 def _modes(path: Path) -> Iterator[Finding]:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from modemgw.store.errors import StoreCorrupt, StoreError
+from modemgw.store.files import settle
 from modemgw.store.lock import LockFile
 
 #: Pages copied between two reports of progress.
@@ -56,7 +57,7 @@ def backup(path: Path, target: Path, progress: Progress | None = None) -> int:
         problems = check(draft)
         if problems:
             raise StoreCorrupt(f"The copy of {path} is not in order: {problems[0]}. Check the original.")
-        _settle(draft, target)
+        settle(draft, target)
     except sqlite3.Error as error:
         raise StoreError(f"{path} cannot be copied to {target}: {error}.") from error
     except OSError as error:
@@ -92,7 +93,7 @@ def restore(copy: Path, path: Path) -> Path | None:
             for suffix in ("", "-wal", "-shm"):
                 if Path(f"{path}{suffix}").exists():
                     os.rename(f"{path}{suffix}", f"{kept}{suffix}")
-        _settle(draft, path)
+        settle(draft, path)
     except (sqlite3.Error, OSError) as error:
         raise StoreError(f"{copy} cannot be put in the place of {path}: {error}.") from error
     finally:
@@ -128,18 +129,6 @@ def _remove(draft: Path) -> None:
     """What is left of a copy that was broken off. A folder that this user may not write to holds none."""
     with contextlib.suppress(OSError):
         draft.unlink()
-
-
-def _settle(draft: Path, target: Path) -> None:
-    """On the disk under its name, or not at all."""
-    with open(draft, "rb") as file:
-        os.fsync(file.fileno())
-    os.replace(draft, target)
-    directory = os.open(target.parent, os.O_RDONLY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
 
 
 def _told(progress: Progress | None) -> Callable[[int, int, int], None] | None:

@@ -15,6 +15,7 @@ from sqlite_utils import Database
 
 from modemgw.store import schema
 from modemgw.store.errors import StoreCorrupt, StoreError
+from modemgw.store.files import DatabaseFiles, check_fit, free_name, real, settle
 from modemgw.store.lock import LockFile
 from modemgw.store.readers import Readers, connect
 from modemgw.store.writer import Transaction, Writer
@@ -29,6 +30,9 @@ CHECKPOINT_PAGES = 1_000
 #: A WAL that grew beyond this, as during a backup, is cut to it once it is empty again.
 WAL_BYTES = 16 << 20
 
+#: A write that waits for longer says that the disk hangs.
+BEHIND_S = 5.0
+
 #: A database smaller than this is checked at every start; a larger one would take seconds.
 QUICK_CHECK_BYTES = 64 << 20
 
@@ -39,7 +43,8 @@ class Store:
     def __init__(self, path: Path, lock: LockFile, connection: sqlite3.Connection, clock: Callable[[], int]) -> None:
         self.path = path
         self.clock = clock
-        self.problem: str | None = None
+        self._problem: str | None = None
+        self._files = DatabaseFiles(path)
         self._lock = lock
         self._connection = connection
         self._readers = Readers(path)
@@ -50,12 +55,13 @@ class Store:
             clock=clock,
             on_commit=self._on_commit,
             on_problem=self._on_problem,
+            lost=self._files.lost,
         )
 
     @classmethod
     async def open(cls, path: str | Path, clock: Callable[[], int]) -> Store:
         """Lock, check, migrate. Raises StoreLocked, StoreCorrupt or StoreError, each with what to do."""
-        path = Path(path)
+        path = real(path)
         try:
             if not path.parent.is_dir():
                 raise StoreError(f"The directory {path.parent} of the database does not exist. Create it first.")
@@ -65,21 +71,23 @@ class Store:
         except OSError as error:
             raise StoreError(f"Cannot write in {path.parent}: {error.strerror}. Check owner and mount.") from error
         try:
-            connection = await asyncio.to_thread(cls._prepare, path)
+            connection = await asyncio.to_thread(cls._prepare, path, lock)
         except BaseException:
             lock.release()
             raise
         return cls(path, lock, connection, clock)
 
     @staticmethod
-    def _prepare(path: Path) -> sqlite3.Connection:
+    def _prepare(path: Path, lock: LockFile) -> sqlite3.Connection:
         """The writer's connection to a database that is sound and up to date."""
-        existed = path.exists() and path.stat().st_size > 0
         connection: sqlite3.Connection | None = None
         try:
+            existed = check_fit(path)
             if not existed:
                 # texts and numbers: nobody else's business
                 os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+                log.warning("There was no database %s: a new, empty one was made.", path)
+            lock.hold_database()
             connection = connect(path, read_only=False)
             if existed:
                 _check(connection, path)
@@ -102,12 +110,32 @@ class Store:
         self._committed.set()
 
     def _on_problem(self, problem: str | None) -> None:
-        if problem != self.problem:
+        if problem != self._problem:
             if problem:
                 log.error("%s", problem)
             else:
                 log.warning("The database takes writes again.")
-        self.problem = problem
+        self._problem = problem
+
+    @property
+    def problem(self) -> str | None:
+        """Why nothing can be written, as of now; None while the database takes writes."""
+        lost = self._files.lost()
+        if lost is not None:
+            self._on_problem(lost)
+            return lost
+        if (behind_s := self._writer.behind_s) > BEHIND_S:
+            return self._problem or f"The disk does not answer: a write has waited for {behind_s:.0f} s."
+        return self._problem
+
+    def inspect(self) -> str | None:
+        """Look after the files, once in a while: `problem`, said in the log; a lock file that is gone is made again."""
+        if self._files.lost() is None:
+            try:
+                self._lock.renew()
+            except (StoreError, OSError) as error:
+                self._on_problem(f"The lock of the database cannot be held: {error}")
+        return self.problem
 
     @property
     def commits(self) -> int:
@@ -136,10 +164,37 @@ class Store:
         """Readers first, then the writer; leaves a database without a WAL."""
         await self._readers.close()
         await self._writer.close()
+        if self._files.lost() is not None:
+            await asyncio.to_thread(self._rescue)
         with contextlib.suppress(sqlite3.Error):
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         self._connection.close()
         self._lock.release()
+
+    def _rescue(self) -> None:
+        """The last chance for what is in a file without a name: copy it to where it was, or beside what is there now.
+
+        With the log alone gone there is nothing to copy: the checkpoint that follows brings it into the database.
+        """
+        if self._files.database_stays():
+            return
+        rescued = free_name(self.path, "rescued")
+        try:
+            os.close(os.open(rescued, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC | os.O_EXCL, 0o600))
+            self._connection.execute("VACUUM INTO ?", (str(rescued),))
+            if self.path.exists():
+                log.critical(
+                    "%s is not the database of this service, whose contents were saved as %s. Bring them back "
+                    "with `modemgw db restore %s`.",
+                    self.path,
+                    rescued,
+                    rescued,
+                )
+            else:
+                settle(rescued, self.path)
+                log.critical("The database %s was removed; its contents were written there again.", self.path)
+        except (sqlite3.Error, OSError) as error:
+            log.critical("The database %s is gone, and its contents cannot be saved: %s", self.path, error)
 
 
 def _check(connection: sqlite3.Connection, path: Path) -> None:

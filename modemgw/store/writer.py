@@ -12,6 +12,7 @@ import json
 import queue
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
@@ -102,10 +103,11 @@ class Bulk(Protocol):
 
 
 class _Job:
-    __slots__ = ("future", "lazy", "must", "op", "result")
+    __slots__ = ("at", "future", "lazy", "must", "op", "result")
 
     def __init__(self, op: Any, future: asyncio.Future[Any], must: bool, lazy: bool) -> None:
         self.op = op
+        self.at = time.monotonic()
         self.future = future
         self.must = must
         self.lazy = lazy
@@ -127,17 +129,21 @@ class Writer:
         clock: Callable[[], int],
         on_commit: Callable[[], None],
         on_problem: Callable[[str | None], None],
+        lost: Callable[[], str | None] = lambda: None,
     ) -> None:
+        """`lost` says why nothing that is committed now would be kept: the files of the database are gone."""
         self._connection = connection
         self._loop = loop
         self._clock = clock
         self._on_commit = on_commit
         self._on_problem = on_problem
+        self._lost = lost
         self._queue: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._waiting = 0  # jobs in flight; touched on the loop only
         self._problem: str | None = None
         self._closed = False
         self._ending = False  # the end was read from the queue; the thread's own
+        self._oldest: float | None = None  # when the oldest of those being written was submitted; set by the thread
         self.commits = 0
         self.operations = 0
         self._thread = threading.Thread(target=self._run, name="modemgw-writer", daemon=True)
@@ -161,6 +167,12 @@ class Writer:
         self._queue.put(_Job(op, future, must, lazy))
         return future
 
+    @property
+    def behind_s(self) -> float:
+        """How long the oldest operation has waited for its COMMIT; 0 when none waits."""
+        oldest = self._oldest
+        return 0.0 if oldest is None else time.monotonic() - oldest
+
     async def close(self) -> None:
         """Finish what is queued and end the thread."""
         self._closed = True
@@ -175,7 +187,9 @@ class Writer:
             batch = self._gather(kept)
             if not batch:
                 return
+            self._oldest = batch[0].at
             kept = self._commit(batch)
+            self._oldest = kept[0].at if kept else None
             if kept and self._ending:
                 # the process is ending and the disk refuses: say so rather than hang
                 self._finish(kept, StoreUnavailable(f"Not written before the end: {self._problem}"))
@@ -216,6 +230,10 @@ class Writer:
 
     def _commit(self, batch: list[_Job]) -> list[_Job]:
         """Do a batch in one transaction; returns the jobs to be kept and tried again."""
+        if (reason := self._lost()) is not None:
+            batch = self._refuse(batch, reason)
+            if not batch:
+                return []
         try:
             try:
                 self._transact(batch, careful=False)
@@ -234,10 +252,20 @@ class Writer:
             return kept
         self.commits += 1
         self.operations += len(batch)
-        if self._problem is not None:
+        reason = self._lost()
+        if reason is not None:
+            batch = self._refuse(batch, reason)
+        elif self._problem is not None:
             self._report(None)
         self._finish(batch, None)
         return []
+
+    def _refuse(self, batch: list[_Job], reason: str) -> list[_Job]:
+        """The database is gone: what has not happened yet shall not. The rest, of what has happened already, has no
+        better place than the file that nobody sees any more; `Store.close` brings that to safety."""
+        self._report(reason)
+        self._finish([job for job in batch if not job.must], StoreUnavailable(reason))
+        return [job for job in batch if job.must]
 
     def _transact(self, batch: list[_Job], *, careful: bool) -> None:
         self._connection.execute("BEGIN IMMEDIATE")

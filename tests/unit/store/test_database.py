@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import sqlite3
 import subprocess
 import sys
+import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -183,7 +186,7 @@ async def test_a_directory_is_no_database(tmp_path: Path) -> None:
 
 
 async def test_a_directory_that_cannot_be_written_is_named() -> None:
-    with pytest.raises(StoreError, match="Cannot write in /proc/self"):
+    with pytest.raises(StoreError, match="Cannot write in /proc/"):
         await Store.open(Path("/proc/self/m.db"), clock)
 
 
@@ -217,6 +220,136 @@ async def test_a_file_that_may_not_be_written(tmp_path: Path) -> None:
     assert "StoreError" in done.stdout, done
     assert "cannot be opened for writing" in done.stdout
     assert "owner and mode" in done.stdout
+
+
+@pytest.mark.parametrize("left", ["missing", "empty"])
+async def test_a_log_without_its_database_is_left_alone(tmp_path: Path, left: str) -> None:
+    path, wal = tmp_path / "m.db", tmp_path / "m.db-wal"
+    wal.write_bytes(b"the log of some database")
+    if left == "empty":
+        path.touch()
+    with pytest.raises(StoreError, match=r"m\.db-wal is the log of a database.*db restore"):
+        await Store.open(path, clock)
+    assert wal.read_bytes() == b"the log of some database"
+    wal.rename(tmp_path / "elsewhere")
+    await (await Store.open(path, clock)).close()
+
+
+@pytest.mark.parametrize("name", ["m.db-wal", "m.db-shm", "m.db.lock"])
+async def test_a_link_in_the_place_of_a_file_of_ours_is_refused(tmp_path: Path, name: str) -> None:
+    (tmp_path / "other").write_bytes(b"")
+    (tmp_path / name).symlink_to(tmp_path / "other")
+    with pytest.raises(StoreError, match=rf"{name} is a link"):
+        await Store.open(tmp_path / "m.db", clock)
+
+
+async def test_a_new_database_is_said_to_be_new(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    await (await Store.open(tmp_path / "m.db", clock)).close()
+    assert "There was no database" in caplog.text
+    caplog.clear()
+    await (await Store.open(tmp_path / "m.db", clock)).close()
+    assert "There was no database" not in caplog.text
+
+
+@pytest.mark.parametrize("kind", ["symlink", "hard link"])
+async def test_another_name_of_the_database_leads_to_the_same_lock(tmp_path: Path, kind: str) -> None:
+    path, other = tmp_path / "m.db", tmp_path / "elsewhere" / "n.db"
+    other.parent.mkdir()
+    store = await opened(path)
+    if kind == "symlink":
+        other.symlink_to(path)
+    else:
+        other.hardlink_to(path)
+    script = "import sys; from pathlib import Path; from modemgw.store.files import real\n" + HOLDER.replace(
+        "LockFile(Path(sys.argv[1]))", "LockFile(real(sys.argv[1]))"
+    )
+    tried = await asyncio.to_thread(
+        subprocess.run, [sys.executable, "-c", script, str(other)], capture_output=True, text=True, input=""
+    )
+    assert "held" not in tried.stdout
+    assert "StoreLocked" in tried.stderr
+    assert "in use by another modemgw" in tried.stderr
+    await store.close()
+
+
+# -- files that vanish while it runs ------------------------------------------------------------------------
+
+
+def _remove(path: Path) -> None:
+    for suffix in ("", "-wal", "-shm", ".lock"):
+        path.with_name(path.name + suffix).unlink()
+
+
+def _replace(path: Path) -> None:
+    draft = path.with_name("another")
+    draft.write_bytes(path.read_bytes())
+    draft.rename(path)
+
+
+def _remove_log(path: Path) -> None:
+    path.with_name(path.name + "-wal").unlink()
+
+
+@pytest.mark.parametrize("vanish", [_remove, _replace, _remove_log])
+async def test_nothing_is_accepted_once_a_file_is_gone(tmp_path: Path, vanish: Callable[[Path], None]) -> None:
+    path = tmp_path / "m.db"
+    store = await opened(path)
+    before = await store.write(Accept(PLAIN))
+    assert store.problem is None
+    vanish(path)
+    assert store.problem is not None
+    assert "while the service runs" in store.problem
+    with pytest.raises(StoreUnavailable, match=r"was (removed|replaced)"):
+        await store.write(Accept(PLAIN))
+    # what has happened already is recorded where it can be
+    await asyncio.wait_for(store.write(lambda tx: tx.event("line.ready"), must=True), 10)
+    await store.close()
+    kept = tmp_path / "m.db.rescued-1" if vanish is _replace else path
+    with contextlib.closing(sqlite3.connect(kept)) as con:
+        assert con.execute("SELECT id FROM messages").fetchall() == [(before.id,)]
+        assert con.execute("SELECT count(*) FROM events WHERE kind = 'line.ready'").fetchone() == (1,)
+    assert kept.stat().st_mode & 0o777 == 0o600
+
+
+async def test_a_file_that_comes_back_is_used_again(tmp_path: Path) -> None:
+    path = tmp_path / "m.db"
+    store = await opened(path)
+    path.rename(tmp_path / "aside")
+    with pytest.raises(StoreUnavailable):
+        await store.write(Accept(PLAIN))
+    (tmp_path / "aside").rename(path)
+    assert (await store.write(Accept(PLAIN))).id == 1
+    assert store.problem is None
+    await store.close()
+
+
+async def test_a_lock_file_that_is_removed_is_made_again(tmp_path: Path) -> None:
+    path, lock = tmp_path / "m.db", tmp_path / "m.db.lock"
+    store = await opened(path)
+    lock.unlink()
+    assert store.inspect() is None
+    assert lock.read_text() == f"{os.getpid()}\n"
+    with pytest.raises(StoreLocked):
+        await Store.open(path, clock)
+    await store.close()
+
+
+async def test_a_disk_that_hangs_is_no_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "BEHIND_S", 0.05)
+    store = await opened(tmp_path / "m.db")
+    hang = threading.Event()
+    stuck = store.write(lambda tx: hang.wait(30))
+    try:
+        async with asyncio.timeout(20):
+            while store.problem is None:
+                await asyncio.sleep(0.01)
+        assert "does not answer" in store.problem
+    finally:
+        hang.set()
+    await stuck
+    await store.write(lambda tx: None)
+    assert store.problem is None
+    await store.close()
 
 
 # -- a disk that fills up while it runs -------------------------------------------------------------------

@@ -22,19 +22,27 @@ from modemgw.sms import (
     TpduEncodeError,
     Udh,
     decode_gsm7,
+    decode_ucs2,
     encode_gsm7,
+    join_ucs2,
     unpack_septets,
 )
 
 GSM7, LATIN1, UCS2, DATA8 = "gsm7", "latin-1", "ucs2", "data8"
 
+#: data_coding 1: ASCII to the standard, GSM septets to some clients. `decided` tells, once all octets are there.
+IA5: Final = "ia5"
+
+#: data_coding 4: data to the standard, ISO-8859-1 or data to SMSC.ru, likewise.
+OCTETS: Final = "octets"
+
 #: data_coding below 0x10 as an alphabet; 0 is the SMSC's default. The names with a dash are Python's.
 _ALPHABETS: Final = {
     0x00: GSM7,
-    0x01: LATIN1,  # IA5: ASCII, and whatever clients take for it
+    0x01: IA5,
     0x02: DATA8,
     0x03: LATIN1,
-    0x04: DATA8,
+    0x04: OCTETS,
     0x06: "iso8859-5",
     0x07: "iso8859-8",
     0x08: UCS2,
@@ -57,10 +65,15 @@ class Content:
     concat: Concat | None = None
 
     def join(self, others: list[Content]) -> Content:
-        """This and what follows it, as one. Octets are joined before they are read, for a character may be cut."""
+        """This and what follows it, as one. Octets are joined before they are read, for a character may be cut.
+        Raises PduRefused."""
         whole = replace(self, concat=None)
         if all(other.alphabet == self.alphabet for other in others):
-            return replace(whole, octets=b"".join([self.octets, *(other.octets for other in others)]))
+            octets = [self.octets, *(other.octets for other in others)]
+            if self.alphabet == UCS2:
+                _check_even(sum(map(len, octets)))
+                return replace(whole, octets=join_ucs2(octets))
+            return replace(whole, octets=b"".join(octets))
         texts = [content.text for content in (self, *others)]
         if None in texts:
             raise PduRefused(Status.ESME_RSUBMITFAIL, "some parts of the message are text and others are data")
@@ -68,14 +81,43 @@ class Content:
 
     @property
     def text(self) -> str | None:
-        """The text; None for data."""
-        if self.alphabet == DATA8:
+        """The text; None for data. Raises PduRefused for what is none in its alphabet: half a character is lost."""
+        if self.alphabet in (DATA8, OCTETS):
             return None
         if self.alphabet == GSM7:
             return decode_gsm7(self.octets, LockingShift(self.locking), SingleShift(self.single))
         if self.alphabet == UCS2:
-            return self.octets[: len(self.octets) & ~1].decode("utf-16-be", "replace")
-        return self.octets.decode(self.alphabet, "replace")
+            _check_even(len(self.octets))
+            return decode_ucs2(self.octets)
+        try:
+            return self.octets.decode(LATIN1 if self.alphabet == IA5 else self.alphabet)
+        except UnicodeDecodeError as error:
+            raise PduRefused(
+                Status.ESME_RINVMSGLEN if error.end == len(self.octets) else Status.ESME_RSUBMITFAIL,
+                f"octet {error.start} of the text is nothing in {self.alphabet}",
+            ) from error
+
+    def decided(self, *, gsm7: bool = False, latin1: bool = False) -> Content:
+        """With the alphabet that octets of data_coding 1 and 4 are in. `gsm7` and `latin1` say what the client means
+        by 1 and by 4 where the octets do not tell: the GSM alphabet instead of ASCII, text instead of data."""
+        if self.alphabet == IA5:
+            septets = self.octets.isascii() and (gsm7 or _SEPTETS.search(self.octets) is not None)
+            return replace(self, alphabet=GSM7 if septets else LATIN1)
+        if self.alphabet == OCTETS:
+            text = latin1 and not self.udh and _NEVER_IN_TEXT.search(self.octets) is None
+            return replace(self, alphabet=LATIN1, dcs=None) if text else replace(self, alphabet=DATA8)
+        return self
+
+
+def _check_even(octets: int) -> None:
+    """Raises PduRefused: to drop the octet would be to drop a letter."""
+    if octets % 2:
+        raise PduRefused(Status.ESME_RINVMSGLEN, f"a UCS-2 text of {octets} octets ends within a character")
+
+
+#: What ASCII texts have not, and GSM septets have: controls that are letters there (LF, CR and TAB are both), and
+#: the signs of the extension table behind an ESC.
+_SEPTETS: Final = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1a\x1c-\x1f]|\x1b[\x0a\x14()/<=>@e]")
 
 
 def read_content(data_coding: int, esm_class: int, octets: bytes, *, iso: bool = False) -> Content:
@@ -115,7 +157,7 @@ def _alphabet(data_coding: int, iso: bool) -> tuple[str, int | None, bool]:
             raise PduRefused(Status.ESME_RSUBMITFAIL, f"data_coding {data_coding:#04x} is not supported")
         if data_coding == 0 and iso:
             alphabet = LATIN1
-        return alphabet, 4 if alphabet == DATA8 else None, False
+        return alphabet, 4 if alphabet in (DATA8, OCTETS) else None, False
     dcs = Dcs.decode(data_coding)
     if dcs.compressed:
         raise PduRefused(Status.ESME_RSUBMITFAIL, f"data_coding {data_coding:#04x} means compressed text")
@@ -153,7 +195,7 @@ def _septets(content: Content, header: int) -> Content:
         if len(_READABLE.findall(decode_gsm7(septets))) >= 0.85 * len(septets):
             return replace(content, octets=septets)
     try:
-        text = octets.decode("utf-8")
+        text = octets.decode("utf-8-sig")
     except UnicodeDecodeError:
         text = octets.decode("latin-1")
     try:

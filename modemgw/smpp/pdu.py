@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
 from modemgw.smpp.errors import PduRefused
-from modemgw.smpp.names import Status
+from modemgw.smpp.names import Status, Tag
 
 HEADER: Final = struct.Struct(">IIII")
 HEADER_OCTETS: Final = 16
@@ -54,6 +54,31 @@ def read_tlvs(body: bytes, at: int) -> Tlvs:
         found[tag] = body[at + 4 : stop]
         at = stop
     return found
+
+
+_KNOWN: Final = frozenset(int(tag) for tag in Tag)
+
+
+def read_tlvs_after_text(body: bytes, at: int) -> Tlvs:
+    """As `read_tlvs`, behind short_message: one octet 00 that some clients put there uncounted, as if it were a
+    C-octet string, is passed over. Raises PduRefused."""
+    if at >= len(body) or body[at]:
+        return read_tlvs(body, at)
+    try:
+        strict = read_tlvs(body, at)
+    except PduRefused as refused:
+        try:
+            return read_tlvs(body, at + 1)
+        except PduRefused:
+            raise refused from None
+    if strict.keys() <= _KNOWN:
+        return strict
+    # a length of many octets can cover the whole rest by chance: what has names we know is meant
+    try:
+        lenient = read_tlvs(body, at + 1)
+    except PduRefused:
+        return strict
+    return lenient if lenient.keys() <= _KNOWN else strict
 
 
 def uint(value: bytes, octets: int) -> int:
@@ -104,6 +129,10 @@ class Reader:
     def tlvs(self) -> Tlvs:
         """The rest."""
         return read_tlvs(self.body, self.at)
+
+    def tlvs_after_text(self) -> Tlvs:
+        """The rest, behind short_message."""
+        return read_tlvs_after_text(self.body, self.at)
 
 
 class Address(NamedTuple):
@@ -228,7 +257,7 @@ class ShortMessage(NamedTuple):
             replace,
             coding,
             body[at:end],
-            read_tlvs(body, end) if end < len(body) else _NO_TLVS,
+            read_tlvs_after_text(body, end) if end < len(body) else _NO_TLVS,
         )
 
     @staticmethod
@@ -256,7 +285,7 @@ class ShortMessage(NamedTuple):
             replace,
             coding,
             message,
-            reader.tlvs(),
+            reader.tlvs_after_text(),
         )
 
     @staticmethod
@@ -370,4 +399,6 @@ class Replace(NamedTuple):
         schedule = reader.cstring(_TIME, Status.ESME_RINVSCHED)
         validity = reader.cstring(_TIME, Status.ESME_RINVEXPIRY)
         registered, _ = reader.octet(), reader.octet()
-        return Replace(message_id, source, schedule, validity, registered, reader.octets(reader.octet()), reader.tlvs())
+        return Replace(
+            message_id, source, schedule, validity, registered, reader.octets(reader.octet()), reader.tlvs_after_text()
+        )

@@ -36,6 +36,8 @@ class Conventions:
     iso: bool = False  # system_type "ISO" at bind: the default alphabet is ISO-8859-1
     text_commands: bool = True
     hlr_as_ping: bool = False
+    gsm7: bool = False  # data_coding 1 is GSM septets where they could be ASCII as well
+    latin1: bool = False  # data_coding 4 is ISO-8859-1 where it could be data as well
     offset_s: int = 0  # of times without a difference from UTC
     line_of: Callable[[str], str | None] = field(default=lambda source: None)
 
@@ -173,7 +175,9 @@ def read_times(schedule: str, validity: str, conventions: Conventions, now_ms: i
 
 
 def fill(template: Submission, content: Content, conventions: Conventions) -> Submission:
-    """The submission with its text or data. Raises PduRefused for a text command that a SIM cannot do."""
+    """The submission with its text or data. Raises PduRefused for a text that is none, and for a text
+    command that a SIM cannot do."""
+    content = content.decided(gsm7=conventions.gsm7, latin1=conventions.latin1)
     text = content.text
     if text is None:
         return replace(template, data=content.octets, udh=content.udh, dcs=content.dcs)

@@ -39,6 +39,7 @@ from modemgw.sms.segment import (
 from modemgw.sms.status import StatusMeaning, describe_status, status_meaning
 from modemgw.sms.submit import SmsCommand, SmsSubmit
 from modemgw.sms.udh import NO_UDH, Concat, Iei, InformationElement, Ports, SpecialMessage, Udh
+from modemgw.sms.user_data import decode_ucs2, join_ucs2
 from modemgw.sms.validity import (
     Absolute,
     Enhanced,
@@ -108,10 +109,12 @@ __all__ = [
     "decode_pdu",
     "decode_sca",
     "decode_tpdu",
+    "decode_ucs2",
     "describe_status",
     "encode_gsm7",
     "encode_pdu",
     "encode_sca",
+    "join_ucs2",
     "pack_septets",
     "plan",
     "plan_data",

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple, TypedDict
 from modemgw.sms.dcs import Alphabet, Dcs
 from modemgw.sms.deliver import SmsDeliver
 from modemgw.sms.udh import Concat
-from modemgw.sms.user_data import text_of
+from modemgw.sms.user_data import join_ucs2, text_of
 
 GAP_MARK: Final = "[…]"
 """Stands in a text for parts that have not come, one mark for a run of them."""
@@ -70,7 +70,8 @@ def assemble(parts: Mapping[int, SmsDeliver], total: int) -> Assembled:
         if coding:
             members = [part for part in run if part]
             first = members[0]
-            pieces.append(text_of(first.dcs, first.udh, b"".join(part.ud for part in members)) or "")
+            joined = join_ucs2 if first.dcs.alphabet is Alphabet.UCS2 else b"".join
+            pieces.append(text_of(first.dcs, first.udh, joined([part.ud for part in members])) or "")
         else:
             pieces.append(GAP_MARK)
     return Assembled("".join(pieces), None, missing, complete)

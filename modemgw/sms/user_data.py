@@ -5,6 +5,7 @@ In this codec `ud` is the payload without header: one septet a byte for 7-bit te
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final, Protocol
 
 from modemgw.sms.cursor import Cursor
@@ -56,9 +57,29 @@ def text_of(dcs: Dcs, udh: Udh, ud: bytes) -> str | None:
     return decode_gsm7(ud, udh.locking_shift, udh.single_shift)
 
 
+#: Byte order marks that some senders put before UCS-2, and how what follows is decoded.
+BYTE_ORDER_MARKS: Final = {b"\xfe\xff": "utf-16-be", b"\xff\xfe": "utf-16-le"}
+
+
 def decode_ucs2(octets: bytes) -> str:
-    """UTF-16BE text of any octets; never raises, never yields a surrogate."""
-    return octets[: len(octets) & ~1].decode("utf-16-be", "replace")
+    """UTF-16 text of any octets; never raises, never yields a surrogate. The most significant octet is the first one
+    (TS 23.038 6.2.3), unless a byte order mark says otherwise, which is no part of the text."""
+    order = BYTE_ORDER_MARKS.get(octets[:2])
+    even = octets[: len(octets) & ~1]
+    return even.decode("utf-16-be", "replace") if order is None else even[2:].decode(order, "replace")
+
+
+def join_ucs2(parts: Sequence[bytes]) -> bytes:
+    """Parts of a UCS-2 text as one, characters that were cut among them. A part with a byte order mark of its own
+    begins a stretch in that order; one without is in the order of the part before it."""
+    if not any(part[:2] in BYTE_ORDER_MARKS for part in parts[1:]):
+        return b"".join(parts)
+    stretches: list[list[bytes]] = [[]]
+    for part in parts:
+        if part[:2] in BYTE_ORDER_MARKS:
+            stretches.append([])
+        stretches[-1].append(part)
+    return b"".join(decode_ucs2(b"".join(stretch)).encode("utf-16-be", "replace") for stretch in stretches)
 
 
 def header_septets(octets: int) -> int:

@@ -42,7 +42,15 @@ def refusal(octets: bytes = b"Hello", conventions: Conventions | None = None, **
         (0x06, RUSSIAN.encode("iso8859-5"), RUSSIAN, Encoding.AUTO),
         (0x08, RUSSIAN.encode("utf-16-be"), RUSSIAN, Encoding.UCS2),
         (0x08, "👍".encode("utf-16-be"), "👍", Encoding.UCS2),
-        (0x08, b"\x04\x21\x04", "С", Encoding.UCS2),
+        (0x08, b"\xfe\xff" + RUSSIAN.encode("utf-16-be"), RUSSIAN, Encoding.UCS2),
+        (0x08, b"\xff\xfe" + RUSSIAN.encode("utf-16-le"), RUSSIAN, Encoding.UCS2),
+        (0x18, b"\xff\xfe" + "👍".encode("utf-16-le"), "👍", Encoding.UCS2),
+        (0x00, b"\xef\xbb\xbfcaf\xc3\xa9", "café", Encoding.AUTO),  # a mark in UTF-8 makes no UCS-2 of it
+        (0x01, b"mail me\x00x.com", "mail me@x.com", Encoding.AUTO),  # npm's smpp, without a coding
+        (0x01, b"5\x1be \x1b<a\x1b>", "5€ [a]", Encoding.AUTO),
+        (0x01, b"\x11\x11 \x02\x09", "__ $Ç", Encoding.AUTO),
+        (0x01, b"a@b.c\r\n\t$_", "a@b.c\r\n\t$_", Encoding.AUTO),  # ASCII as well as septets: ASCII
+        (0x01, b"caf\xe9\x00", "café\x00", Encoding.AUTO),  # no septets
         (0x10, b"Hello", "Hello", Encoding.AUTO),
         (0x18, RUSSIAN.encode("utf-16-be"), RUSSIAN, Encoding.UCS2),
         (0xF1, b"Hello", "Hello", Encoding.GSM7),
@@ -73,6 +81,34 @@ def test_alphabets(coding: int, octets: bytes, text: str, encoding: Encoding) ->
 def test_classes(coding: int, flash: bool, dcs: int | None) -> None:
     submission = read(b"\0H", data_coding=coding)
     assert (submission.flash, submission.dcs) == (flash, dcs)
+
+
+@pytest.mark.parametrize("coding", [0x08, 0x18, 0x19])
+@pytest.mark.parametrize("octets", [b"\x04\x21\x04", b"\xfe\xff\x04", b"\x04"])
+def test_half_a_letter_is_refused(coding: int, octets: bytes) -> None:
+    assert refusal(octets, data_coding=coding) is Status.ESME_RINVMSGLEN
+
+
+def test_half_a_letter_of_other_alphabets_is_refused() -> None:
+    assert read("가나".encode("euc-kr"), data_coding=0x0E).text == "가나"
+    assert refusal("가나".encode("euc-kr")[:-1], data_coding=0x0E) is Status.ESME_RINVMSGLEN
+
+
+@pytest.mark.parametrize(("octets", "text"), [(b"a\x40b \x02", "a¡b $"), (b"a\x40b", "a¡b"), (b"\xe9@", "é@")])
+def test_coding_1_can_be_set_to_septets(octets: bytes, text: str) -> None:
+    assert read(octets, Conventions(gsm7=True), data_coding=1).text == text
+
+
+def test_coding_4_is_data_unless_set_to_text() -> None:
+    latin1 = Conventions(latin1=True)
+    octets = "été\r\n".encode("latin-1")
+    assert (read(octets, data_coding=4).text, read(octets, data_coding=4).data) == (None, octets)
+    assert (read(octets, latin1, data_coding=4).text, read(octets, latin1, data_coding=4).dcs) == ("été\r\n", None)
+    binary = read(b"\x01\x02\xff", latin1, data_coding=4)
+    assert (binary.data, binary.dcs) == (b"\x01\x02\xff", 4)
+    ported = read(b"\x06\x05\x04\x0b\x84\x23\xf0abc", latin1, data_coding=4, esm_class=0x40)
+    assert (ported.data, ported.udh.hex()) == (b"abc", "05040b8423f0")
+    assert read(octets, latin1, data_coding=2).data == octets
 
 
 def test_a_display_is_a_flash() -> None:
@@ -287,6 +323,16 @@ def by_sar(octets: bytes, size: int, **fields: Any) -> list[ShortMessage]:
         (by_header(encode_gsm7(LONG_PLAIN), 31), LONG_PLAIN),
         (by_header(encode_gsm7(LONG_PLAIN), 153), LONG_PLAIN),
         (by_sar(encode_gsm7(LONG_PLAIN), 160), LONG_PLAIN),
+        (by_sar(encode_gsm7(LONG_PLAIN), 160, data_coding=1), LONG_PLAIN),  # only some parts prove the alphabet
+        (by_header(b"\xff\xfe" + LONG_RUSSIAN.encode("utf-16-le"), 134, data_coding=8), LONG_RUSSIAN),
+        (by_header(b"\xfe\xff" + LONG_RUSSIAN.encode("utf-16-be"), 127, data_coding=8), LONG_RUSSIAN),
+        (
+            [
+                message._replace(short_message=message.short_message[:6] + b"\xff\xfe" + message.short_message[6:])
+                for message in by_header(LONG_RUSSIAN.encode("utf-16-le"), 130, data_coding=8)
+            ],
+            LONG_RUSSIAN,
+        ),
         (by_sar(LONG_RUSSIAN.encode("utf-16-be"), 140, data_coding=8), LONG_RUSSIAN),
     ],
 )
@@ -295,6 +341,13 @@ def test_parts_become_one_text_in_any_order(messages: list[ShortMessage], text: 
     ids: list[int | None] = [*range(10, 10 + len(messages) - 1), None]
     for arrival in (order, order[::-1], order[1:] + order[:1]):
         assert pieces_of(messages, arrival, ids).text == text
+
+
+def test_parts_that_end_within_a_letter_are_refused_as_a_whole() -> None:
+    messages = by_header(LONG_RUSSIAN.encode("utf-16-be")[:-1], 133, data_coding=8)
+    with pytest.raises(PduRefused) as refused:
+        pieces_of(messages, list(range(len(messages))), [*range(10, 10 + len(messages) - 1), None])
+    assert refused.value.status is Status.ESME_RINVMSGLEN
 
 
 def test_each_part_keeps_its_wish_for_a_receipt() -> None:

@@ -117,6 +117,9 @@ class AccountSettings(Section):
     prices: list[PriceSettings] = Field(default=[])
     allow: list[Network] = Field(default=[])
     ussd: bool = False
+    limits: Literal["own", "provider"] | None = None
+    smpp_coding_1: Literal["ascii", "gsm7"] = "ascii"
+    smpp_coding_4: Literal["data", "latin1"] = "data"
     _options: dict[str, dict[str, Any]] = PrivateAttr(default_factory=dict)
 
     @field_validator("callback_url")
@@ -160,6 +163,9 @@ class AccountSettings(Section):
             balance_mode=self.balance_mode,
             allow=tuple(self.allow),
             ussd=self.ussd,
+            limits=self.limits,
+            smpp_coding_1=self.smpp_coding_1,
+            smpp_coding_4=self.smpp_coding_4,
             options=self._options,
         )
 

@@ -32,4 +32,12 @@ class Account:
     callback_format: str = "smsc"  # the dialect that words the calls to callback_url
     ussd: bool = False  # may use USSD, which can spend money
     callback_any_url: bool = False  # a request may name a URL to be called back
+    limits: str | None = None  # "provider": a provider's limits hold; "own": only ours; None: see provider_limits
+    smpp_coding_1: str = "ascii"  # or gsm7: what data_coding 1 is where the octets do not tell
+    smpp_coding_4: str = "data"  # or latin1: likewise of data_coding 4
     options: Mapping[str, Mapping[str, object]] = field(default_factory=dict)  # settings by dialect
+
+    def provider_limits(self, *, standing_in: bool = False) -> bool:
+        """Whether the limits of a provider hold that a dialect emulates. Where the account does not say, they do for a
+        client that takes us for the provider (`standing_in`), and for no other."""
+        return standing_in if self.limits is None else self.limits == "provider"

@@ -36,15 +36,27 @@ class Accounts:
         return account
 
     def authenticate(self, *, login: str | None, password: str | None, api_key: str | None, md5: bool) -> Account:
-        """The account, or Refusal(UNAUTHORISED). With `md5` the lower-case MD5 of the password is as good."""
+        """The account, or Refusal(UNAUTHORISED). With `md5` the lower-case MD5 of the password is as good; with all
+        three of the others the login's password or its API key is, for protocols that have one field for both."""
+        if login and api_key is not None and password is not None:
+            try:
+                return self._by_password(login, password, md5)
+            except Refusal:
+                account = self._by_key.get(_digest(api_key))
+                if account is None or account.login != login:
+                    raise
+                return account
         if api_key is not None:
             # the table is of digests: neither the time nor the place of a hit tells anything of a key
             account = self._by_key.get(_digest(api_key))
             if account is not None:
                 return account
             raise Refusal(RefusalKind.UNAUTHORISED, "The API key is not known.")
-        account = self._by_login.get(login or "", self._nobody)
-        given = (password or "").encode("utf-8", "surrogatepass")
+        return self._by_password(login or "", password or "", md5)
+
+    def _by_password(self, login: str, password: str, md5: bool) -> Account:
+        account = self._by_login.get(login, self._nobody)
+        given = password.encode("utf-8", "surrogatepass")
         right = hmac.compare_digest(given, account.password.encode())
         if md5:
             digest = hashlib.md5(account.password.encode(), usedforsecurity=False).hexdigest()

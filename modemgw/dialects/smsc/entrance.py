@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Collection, Generator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -40,11 +41,21 @@ class Caller:
             raise ApiError(tables.DUPLICATE, reason=f"More than {limit} of these requests in a minute ({what}).")
 
 
+#: Names under which the provider is reached. Who asks for one of them takes us for it: see `modemgw stand-in`.
+_HOST = re.compile(r"(?:[a-z0-9-]+\.)*(?:smsc\.(?:ru|kz|ua|tj)|smscentre\.com)\.?(?::[0-9]+)?", re.IGNORECASE)
+
+
+def standing_in(request: WireRequest) -> bool:
+    """True for a client that has the provider's own address built in."""
+    return _HOST.fullmatch(request.headers.get("host", "")) is not None
+
+
 def enter(params: Params, request: WireRequest) -> Generator[Command, Any, Caller]:
     """Log in and take one of the places for requests at one time. Raises Refusal, ApiError 9."""
     account = yield from authenticate(params, request)
     section: Mapping[str, object] = yield GetSettings("smsc")
-    options = Options.of(section, account.options.get("smsc", {}))
+    limits = account.provider_limits(standing_in=standing_in(request))
+    options = Options.of(section, account.options.get("smsc", {}), limits=limits)
     if options.limits and options.parallel_requests:
         allowed: bool = yield Hold(f"smsc:{account.login}", options.parallel_requests)
         if not allowed:

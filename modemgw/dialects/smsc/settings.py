@@ -10,9 +10,11 @@ from modemgw.dialects.settings import Setting, with_defaults
 HLR_REFUSE, HLR_PING = "refuse", "ping"
 SENDER_RECORD, SENDER_PREFIX = "record", "prefix"
 
-_LIMITS = Setting(bool, True, "The provider's limits; false switches all of them off.")
+_LIMITS = Setting(
+    bool, True, 'false switches the provider\'s limits off, also for an account that has `limits = "provider"`.'
+)
 
-#: `[smsc]`, for all accounts. A limit of 0 is none.
+#: `[smsc]`, for all accounts. Its limits hold where the account has the preset of the provider; one of 0 is none.
 SETTINGS: Mapping[str, Setting] = {
     "limits": _LIMITS,
     "identical_sends": Setting(int, 1, "Identical sends a minute.", least=0),
@@ -25,7 +27,7 @@ SETTINGS: Mapping[str, Setting] = {
     "operator_requests": Setting(int, 100, "Questions of info.php a minute.", least=0),
 }
 
-#: `[account.smsc]`, of one account. Its limits are those of `[smsc]`, unless either of them switches them off.
+#: `[account.smsc]`, of one account.
 ACCOUNT_SETTINGS: Mapping[str, Setting] = {
     "limits": _LIMITS,
     "hlr": Setting(
@@ -59,8 +61,8 @@ class Options:
     tz: int = 0
 
     @staticmethod
-    def of(section: Mapping[str, object], account: Mapping[str, object]) -> Options:
-        """From both sections, each with or without what it leaves out."""
+    def of(section: Mapping[str, object], account: Mapping[str, object], *, limits: bool = True) -> Options:
+        """From both sections, each with or without what it leaves out; `limits` is what the account's preset says."""
         given = with_defaults(SETTINGS, section)
         own = with_defaults(ACCOUNT_SETTINGS, account)
-        return Options(**{**given, **own, "limits": given["limits"] and own["limits"]})
+        return Options(**{**given, **own, "limits": limits and given["limits"] and own["limits"]})

@@ -190,7 +190,12 @@ class Connection(asyncio.Protocol):
         account = self._server.desk.authenticate(login, password, self.remote)
         if account.allow and not _within(self.remote, account.allow):
             raise Refusal(RefusalKind.ADDRESS_NOT_ALLOWED, f"{login!r} may not come from {self.remote}.")
-        self._conventions = replace(self._conventions, iso=bind.system_type.strip().upper() == "ISO")
+        self._conventions = replace(
+            self._conventions,
+            iso=bind.system_type.strip().upper() == "ISO",
+            gsm7=account.smpp_coding_1 == "gsm7",
+            latin1=account.smpp_coding_4 == "latin1",
+        )
         return account
 
     def _submit(self, asked: SubmitAsked) -> None:
@@ -200,32 +205,36 @@ class Connection(asyncio.Protocol):
         if not server.may_submit(account):
             self._respond(asked, Status.ESME_RTHROTTLED)
             return
+        key: bytes | None = None
         try:
             what = read_submit(asked.message, self._conventions, server.clock())
-            if isinstance(what, Piece):
-                self._start(self._keep(asked, account, what))
-                return
-            if asked.message.replace_if_present_flag:
+            if asked.message.replace_if_present_flag and not isinstance(what, Piece):
                 self._start(self._submit_or_replace(asked, account, what))
                 return
-            server.check_duplicate(account, what)
-            server.desk.submit_soon(account, what, functools.partial(self._accepted, asked))
+            key = server.duplicates.check(account, asked.message, what)
+            if isinstance(what, Piece):
+                self._start(self._keep(asked, account, what, key))
+            else:
+                server.desk.submit_soon(account, what, functools.partial(self._accepted, asked, key))
         except PduRefused as refused:
             log.debug("SMPP %s: %s", account.login, refused)
             self._respond(asked, refused.status)
         except Refusal as refusal:
-            log.debug("SMPP %s: %s", account.login, refusal)
+            server.duplicates.forget(key)
+            duplicate = refusal.kind is RefusalKind.DUPLICATE
+            log.log(logging.INFO if duplicate else logging.DEBUG, "SMPP %s: %s", account.login, refusal)
             self._respond(asked, status_of(refusal.kind))
 
-    def _accepted(self, asked: SubmitAsked, result: Accepted | Refusal) -> None:
+    def _accepted(self, asked: SubmitAsked, key: bytes | None, result: Accepted | Refusal) -> None:
         """After the COMMIT, or instead of it."""
         if isinstance(result, Refusal):
+            self._server.duplicates.forget(key)
             log.debug("SMPP: %s", result)
             self._respond(asked, status_of(result.kind))
         else:
             self._respond(asked, Status.ESME_ROK, b"%d\0" % result.id)
 
-    async def _keep(self, asked: SubmitAsked, account: Account, piece: Piece) -> None:
+    async def _keep(self, asked: SubmitAsked, account: Account, piece: Piece, key: bytes | None) -> None:
         """A part of a long message: durable under an id of its own, sent when all have come."""
         data = piece_to_json(piece)
         new = NewPiece(
@@ -242,6 +251,8 @@ class Connection(asyncio.Protocol):
             answer.message_id = await self._server.desk.keep_piece(
                 account, new, lambda pieces: join_pieces(pieces, conventions)
             )
+        if answer.message_id is None:
+            self._server.duplicates.forget(key)
 
     async def _submit_or_replace(self, asked: SubmitAsked, account: Account, submission: Submission) -> None:
         """replace_if_present_flag: a waiting message of the same service_type, sender and recipient gives way."""

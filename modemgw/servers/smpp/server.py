@@ -20,6 +20,7 @@ from modemgw.errors import ModemgwError
 from modemgw.servers.listen import ListenError, listen
 from modemgw.servers.smpp.connection import Connection
 from modemgw.servers.smpp.deliveries import Deliverer, Feeder, Wording
+from modemgw.servers.smpp.duplicates import Duplicates
 from modemgw.service.esme import EsmeDesk
 from modemgw.smpp.session import BindAsked, Limits
 from modemgw.smpp.submission import Conventions
@@ -88,7 +89,7 @@ class SmppServer:
         self._bound: dict[int, set[Connection]] = {}
         self._deliverers: dict[int, Deliverer] = {}
         self._buckets: dict[int, Bucket] = {}
-        self._recent: dict[Hashable, float] = {}
+        self.duplicates = Duplicates(settings.duplicate_s)
         self._lines: tuple[float, dict[str, str]] = (-1e9, {})
         self._feeder = Feeder(desk, clock, self._queued)
         self._servers: list[asyncio.Server] = []
@@ -223,19 +224,6 @@ class SmppServer:
             bucket = self._buckets[account.id] = Bucket(self.settings.rate_per_s, now)
         return bucket.take(now)
 
-    def check_duplicate(self, account: Account, submission: Submission) -> None:
-        """Raises Refusal(DUPLICATE) for what was submitted just like that a moment ago, where that is set."""
-        window_s = self.settings.duplicate_s
-        if not window_s:
-            return
-        key = (account.id, submission.to, submission.text, submission.data, submission.udh, submission.pid)
-        now = time.monotonic()
-        if now - self._recent.get(key, -1e9) < window_s:
-            raise Refusal(RefusalKind.DUPLICATE, "The same message was submitted a moment ago.")
-        if len(self._recent) >= 100_000:
-            self._recent.clear()
-        self._recent[key] = now
-
     @staticmethod
     def check_recipient(account: Account, submission: Submission) -> None:
         """Of a part, what can be refused before the whole has come. Raises Refusal(BAD_NUMBER)."""
@@ -284,8 +272,7 @@ class SmppServer:
             for deliverer in self._deliverers.values():
                 if not deliverer.idle:
                     deliverer.look()
-            now = time.monotonic()
-            self._recent = {key: at for key, at in self._recent.items() if now - at < self.settings.duplicate_s}
+            self.duplicates.prune()
             try:
                 await self._feeder.give_up_pieces()
                 dropped = await self.desk.prune(self.clock() - self.settings.keep_s * 1000)

@@ -15,12 +15,13 @@ if TYPE_CHECKING:
     from tests.dialect_rig import DialectRig
 
 Serve = Callable[..., "Awaitable[DialectRig]"]
+PROVIDER = 'limits = "provider"\n'
 NINE = {"error": "duplicate request, wait a minute", "error_code": 9}
 
 
 @pytest.fixture
 async def client(serve_dialect: Serve) -> Client:
-    return Client(await serve_dialect(DIALECT))
+    return Client(await serve_dialect(DIALECT, account=PROVIDER))
 
 
 async def codes(client: Client, times: int, command: str, **parameters: Any) -> list[int]:
@@ -34,6 +35,32 @@ async def test_an_identical_send_is_the_recorded_error_9(client: Client) -> None
     assert (await client.send("x", phones="79991234568"))["cnt"] == 1
     other = Client(client.rig, "apikey=key-of-other")
     assert (await other.send("x"))["cnt"] == 1
+
+
+@pytest.mark.parametrize(
+    ("account", "host", "limited"),
+    [
+        ("", "", False),
+        ("", "127.0.0.1:8080", False),
+        ("", "smsc.ru", True),  # through `modemgw stand-in`
+        ("", "www2.smsc.kz:443", True),
+        ("", "smscentre.com.", True),
+        ("", "notsmsc.ru", False),
+        ("", "smsc.ru.example.org", False),
+        ('limits = "own"\n', "smsc.ru", False),
+        (PROVIDER, "", True),
+        (f"{PROVIDER}[account.smsc]\nlimits = false\n", "smsc.ru", False),
+    ],
+)
+async def test_whose_limits_hold(serve_dialect: Serve, account: str, host: str, limited: bool) -> None:
+    rig = await serve_dialect(DIALECT, account=account)
+    headers = {"Host": host} if host else {}
+    query = "/sys/send.php?login=shop&psw=s3cret&phones=79991234567&mes=x&fmt=1"
+    answers = []
+    for _ in range(2):
+        async with rig.http.get(query, headers=headers) as response:
+            answers.append(await response.text())
+    assert (answers[1] == "0,-9") is limited
 
 
 async def test_what_was_refused_is_no_send(client: Client) -> None:
@@ -64,20 +91,14 @@ async def test_other_messages_and_answers_have_no_share_in_it(client: Client) ->
 
 async def test_settings(serve_dialect: Serve) -> None:
     config = "[smsc]\nbalance_requests = 2\nidentical_sends = 0\n"
-    client = Client(await serve_dialect(DIALECT, config=config))
+    client = Client(await serve_dialect(DIALECT, config=config, account=PROVIDER))
     assert await codes(client, 3, "balance") == [0, 0, 9]
     assert await codes(client, 3, "send", phones="79991234567", mes="x") == [0, 0, 0]
 
 
-async def test_an_account_without_limits(serve_dialect: Serve) -> None:
-    client = Client(await serve_dialect(DIALECT, account="[account.smsc]\nlimits = false\n"))
-    assert await codes(client, 12, "balance") == [0] * 12
-    other = Client(client.rig, "apikey=key-of-other")
-    assert (await codes(other, 12, "balance"))[-1] == 9
-
-
 async def test_requests_at_one_time(serve_dialect: Serve) -> None:
-    client = Client(await serve_dialect(DIALECT, config="[smsc]\nparallel_requests = 2\nbalance_requests = 0\n"))
+    config = "[smsc]\nparallel_requests = 2\nbalance_requests = 0\n"
+    client = Client(await serve_dialect(DIALECT, config=config, account=PROVIDER))
     shop = await client.rig.account()
     take = client.rig.core.desk.hold
     held = [take(f"smsc:{shop.login}", 2), take(f"smsc:{shop.login}", 2)]

@@ -32,7 +32,8 @@ def section(**settings: Any) -> str:
 async def rig(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Rig]:
     options = dict(getattr(request, "param", {}))
     simulation = options.pop("simulation", {"report_delay": 0.05})
-    async with running(tmp_path, config=section(**options), **simulation) as rig:
+    account = options.pop("account", "")
+    async with running(tmp_path, config=account + section(**options), **simulation) as rig:
         yield rig
 
 
@@ -263,6 +264,81 @@ async def test_duplicates_are_refused_where_that_is_set(client: Client) -> None:
     assert (await client.submit(NUMBER, b"once")).status == 0
     assert (await client.submit(NUMBER, b"once")).status == Status.ESME_RSUBMITFAIL
     assert (await client.submit(NUMBER, b"twice")).status == 0
+
+
+PING, HLR = b"\x11\x11PING\x11\x11", b"\x11\x11HLR\x11\x11"
+
+
+@pytest.mark.parametrize("rig", [{"account": 'limits = "provider"\n', "hlr": "ping"}], indirect=True)
+async def test_duplicates_are_told_by_all_that_makes_a_message(rig: Rig, client: Client) -> None:
+    await client.bind()
+    part = by_header(RUSSIAN)[0]
+    different: list[dict[str, Any]] = [
+        {"octets": b"same"},
+        {"octets": b"same", "to": "79161234568"},
+        {"octets": b"same", "source": Address(5, 0, "SHOP")},
+        {"octets": b"same", "source": Address(5, 0, "OTHER")},
+        {"octets": b"same", "data_coding": 0x10},
+        {"octets": b"same", "data_coding": 4},
+        {"octets": b"same", "schedule_delivery_time": "000001000000000R"},
+        {"octets": b"same", "schedule_delivery_time": "000002000000000R"},
+        {"octets": PING},
+        {"octets": HLR},
+        {"octets": part, "esm_class": 0x40, "data_coding": 8},
+    ]
+    for status in (Status.ESME_ROK, Status.ESME_RSUBMITFAIL):
+        for fields in different:
+            asked = dict(fields)
+            if status and asked["octets"] == part:  # the reference is another one each time
+                asked["octets"] = part[:3] + b"\x63" + part[4:]
+            answer = await client.submit(asked.pop("to", NUMBER), asked.pop("octets"), **asked)
+            assert answer.status == status, fields
+    again = await client.submit(NUMBER, part, esm_class=0x40, data_coding=8)
+    assert again.status == 0, "the very part once more is no other message"
+    assert (await client.submit(NUMBER, b"same", registered_delivery=1)).status == Status.ESME_RSUBMITFAIL
+
+
+@pytest.mark.parametrize("rig", [{"account": 'limits = "provider"\nmax_parts = 2\n'}], indirect=True)
+async def test_what_was_refused_may_be_tried_again(rig: Rig, client: Client) -> None:
+    await client.bind()
+    rig.runtime.gateway.closing = True
+    assert (await client.submit(NUMBER, b"x")).status == Status.ESME_RMSGQFUL
+    rig.runtime.gateway.closing = False
+    assert (await client.submit(NUMBER, b"x")).status == 0
+    for _ in range(2):
+        assert (await client.submit("12ab", b"x")).status == Status.ESME_RINVDSTADR
+    for _ in range(2):
+        parts = [await client.submit(NUMBER, part, esm_class=0x40, data_coding=8) for part in by_header(RUSSIAN)]
+        assert parts[-1].status == Status.ESME_RINVMSGLEN
+
+
+async def test_an_account_of_its_own_has_no_provider_s_limits(client: Client) -> None:
+    await client.bind()
+    assert [(await client.submit(NUMBER, b"same")).status for _ in range(3)] == [0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("login", "password", "status"),
+    [
+        ("shop", "key-of-shop", Status.ESME_ROK),
+        ("", "key-of-shop", Status.ESME_ROK),
+        ("shop", "secret", Status.ESME_ROK),
+        ("other", "key-of-shop", Status.ESME_RINVPASWD),
+        ("shop", "key-of-nobody", Status.ESME_RINVPASWD),
+        ("", "secret", Status.ESME_RINVPASWD),
+        ("", "", Status.ESME_RINVPASWD),
+    ],
+)
+async def test_an_api_key_is_as_good_as_a_password(client: Client, login: str, password: str, status: Status) -> None:
+    assert (await client.bind(login=login, password=password)).status == status
+
+
+@pytest.mark.parametrize("rig", [{"account": 'smpp_coding_1 = "gsm7"\nsmpp_coding_4 = "latin1"\n'}], indirect=True)
+async def test_what_an_account_means_by_its_codings(rig: Rig, client: Client) -> None:
+    await client.bind()
+    for coding, octets, text in ((1, b"a\x40b", "a¡b"), (4, "été".encode("latin-1"), "été")):
+        answer = await client.submit(NUMBER, octets, data_coding=coding)
+        assert (await rig.message(int(answer.text)))["text"] == text
 
 
 @pytest.mark.parametrize("rig", [{"hlr": "ping"}], indirect=True)

@@ -94,6 +94,26 @@ def test_pairs_cut_by_the_sender_come_out_whole() -> None:
     assert assemble({1: escape[1]}, 2).text == f"a{GAP_MARK}"
 
 
+@pytest.mark.parametrize(
+    "uds",
+    [
+        [b"\xff\xfe" + "Да".encode("utf-16-le"), "👍!".encode("utf-16-le")],
+        [b"\xff\xfe" + "Да👍".encode("utf-16-le")[:-2], "👍!".encode("utf-16-le")[2:]],
+        [b"\xff\xfe" + "Да".encode("utf-16-le"), b"\xff\xfe" + "👍!".encode("utf-16-le")],
+        [b"\xfe\xff" + utf16("Да"), b"\xff\xfe" + "👍!".encode("utf-16-le")],
+        [utf16("Да"), b"\xfe\xff" + utf16("👍!")],
+    ],
+)
+def test_a_byte_order_mark_is_no_text_and_its_order_is_kept(uds: list[bytes]) -> None:
+    parts = {n: part(ud, n, len(uds), 8) for n, ud in enumerate(uds, 1)}
+    assert assemble(parts, len(uds)).text == "Да👍!"
+
+
+@pytest.mark.parametrize("ud", [b"\xfe\xff\x04\x14", b"\xff\xfe\x14\x04", b"\x04\x14"])
+def test_a_single_text_with_a_byte_order_mark(ud: bytes) -> None:
+    assert SmsDeliver(SENDER, Scts.of(NOON), ud, Udh(), Dcs(8)).text == "Д"
+
+
 def test_parts_of_different_codings() -> None:
     turkish = InformationElement(0x25, b"\1")
     odd = {1: part(utf16("a") + b"\0", 1, 2, 8), 2: part(utf16("b"), 2, 2, 8)}

@@ -99,7 +99,7 @@ _HEX_DIGIT = re.compile(r"[0-9A-Fa-f]")
 _IN_BETWEEN = str.maketrans("", "", ' \t"')  # what some modems put between the octets of a PDU, or around it
 _TAIL = re.compile(r'[\dA-Fa-f,"./:+() -]{1,200}\Z')  # what the rest of an information line may look like
 _NAMED = re.compile(r"[+^*#$%&_][A-Z0-9_ ]{1,20}:")
-# +CREG: <stat>[,"lac","ci"…] is a URC, +CREG: <n>,<stat>[,…] an answer (TS 27.007 7.2)
+# +CREG: <stat>[,"lac","ci"…] is a URC, +CREG: <n>,<stat>[,…] an answer (TS 27.007 7.2); some URCs have <n> as well
 _REGISTRATION_ANSWER = re.compile(r"\+C\w*REG:\s*\d\s*,\s*\d{1,2}\s*(,|\Z)")
 _REGISTRATION = frozenset({"+CREG", "+CGREG", "+CEREG", "+C5GREG"})
 _ERRORS = frozenset({"ERROR", "COMMAND NOT SUPPORT", "TOO MANY PARAMETERS", "COMMAND NOT SUPPORTED"})
@@ -117,6 +117,7 @@ class AtParser:
         self._prompt_due = False
         self._payload = ""
         self._pending: _Pending | None = None  # a header that waits for its PDU line, or a string for its closing quote
+        self._late: _Pending | None = None  # a header that was released without its PDU line, which may yet come
         self._info: _Pending | None = None  # the same of the running command's own answer
         self._fragment: str | None = None  # a line of the running command that is not understood (yet)
         self._last_info: str | None = None  # the last own line, as long as only URCs came after it
@@ -159,10 +160,22 @@ class AtParser:
         """A URC waits for its next line; `flush` releases it as it is."""
         return self._pending is not None
 
+    @property
+    def in_string(self) -> bool:
+        """What is held is a URC whose string has not come to its quote."""
+        return self._pending is not None and self._pending.quoted
+
+    @property
+    def doubting(self) -> bool:
+        """Lines that look like results stand in a string that is open: its quote comes at once, or they are results."""
+        return self._pending is not None and bool(self._pending.doubted)
+
     def flush(self) -> list[AtEvent]:
-        """Release what waits for a next line that does not come."""
+        """Release what waits for a next line that does not come. Should it come after all, the URC is told again."""
         events: list[AtEvent] = []
+        pending = self._pending
         self._release_pending(events)
+        self._late = pending if pending is not None and pending.announced is not None and not pending.pdu else None
         return events
 
     # ------------------------------------------------------------ bytes
@@ -255,6 +268,8 @@ class AtParser:
     def _whole(self, text: str, events: list[AtEvent]) -> None:
         if self._pending is not None and self._continue_pending(text, events):
             return
+        if self._late is not None and self._come_late(self._late, text, events):
+            return
         command = self._command
         if command is None:
             self._unsolicited(text, events)
@@ -268,7 +283,8 @@ class AtParser:
                 return
         final = self._final(text, command) if text[0] in _FIRST_OF_FINAL else None
         if final is not None:
-            self._release_pending(events)
+            if self._pending is not None and self._pending.announced is None:
+                self._release_pending(events)
             self._release_info(events)
             self._release_fragment(events)
             events.append(final)
@@ -410,6 +426,7 @@ class AtParser:
     def _urc(self, name: str, text: str, events: list[AtEvent]) -> None:
         if name in TWO_LINE_URCS:
             self._release_pending(events)
+            self._late = None
             self._pending = _Pending(name, text, _announced(text))
         elif name in MULTI_LINE_URCS and not _closed(text):
             self._release_pending(events)
@@ -426,16 +443,12 @@ class AtParser:
             return False
         pending.lines += 1
         if pending.quoted:
-            if self._ends_string(text) or pending.lines > HOLD_LINES or len(pending.text) > LINE_LIMIT:
-                self._release_pending(events)
-                return False
-            pending.text += "\n" + text
-            if _closed(pending.text):
-                self._release_pending(events)
-            return True
+            return self._continue_string(pending, text, events)
         piece = self._piece_of_pending(text, pending)
         if piece is not None:
-            pending.pdu += piece
+            pending.pdu = (
+                piece if _fits(piece, pending.announced) and not _HEX.match(pending.pdu) else pending.pdu + piece
+            )
             if pending.complete:
                 self._release_pending(events)
             return True
@@ -464,9 +477,38 @@ class AtParser:
             return piece if _fits(piece, pending.announced) and self._belongs_to_pending(piece, pending) else None
         return text if self._info is None and not command.bare and _like_pdu(text) else None
 
+    def _continue_string(self, pending: _Pending, text: str, events: list[AtEvent]) -> bool:
+        """A line while a string is open. What looks like a result or a URC is the network's text if the quote closes
+        after it; until that is known it is kept apart."""
+        another = text.partition(":")[0] in MULTI_LINE_URCS
+        if another or pending.lines > HOLD_LINES or len(pending.text) > LINE_LIMIT:
+            self._release_pending(events)
+            return False
+        if not pending.doubted and not self._ends_string(text):
+            pending.text += "\n" + text
+            if _closed(pending.text):
+                self._release_pending(events)
+            return True
+        pending.doubted.append(text)
+        if _closes(text):
+            pending.text = "\n".join([pending.text, *pending.doubted])
+            pending.doubted = []
+            self._release_pending(events)
+        return True
+
+    def _come_late(self, late: _Pending, text: str, events: list[AtEvent]) -> bool:
+        """True if the line is the PDU of a header that was waited for too long."""
+        if self._info is not None or not _HEX.match(text) or not _fits(text, late.announced):
+            return False
+        self._late = None
+        events.append(Urc(late.name, late.text, text))
+        return True
+
     def _belongs_to_pending(self, text: str, pending: _Pending) -> bool:
         """With a +CMGR or +CMGL header open as well, the announced lengths tell whose line it is."""
         info = self._info
+        if self._command is not None and self._command.bare and not pending.pdu:
+            return _fits(text, pending.announced)  # the digits of an IMEI are none of a PDU
         return info is None or _fits(text, pending.announced) or not _fits(info.pdu + text, info.announced)
 
     def _ends_string(self, text: str) -> bool:
@@ -475,20 +517,20 @@ class AtParser:
         command = self._command
         if command is None:
             return False
-        if text == "OK" and command.prompt and self._last_info is None:
-            return False  # a message that was sent has its +CMGS first: this is a line of the text
         return text in ("OK", "ERROR") or text.partition(":")[0] in command.prefixes
 
     def _release_pending(self, events: list[AtEvent]) -> None:
-        if self._pending is not None:
-            events.append(Urc(self._pending.name, self._pending.text, self._pending.pdu or None))
-            self._pending = None
+        pending, self._pending = self._pending, None
+        if pending is not None:
+            events.append(Urc(pending.name, pending.text, pending.pdu or None))
+            for line in pending.doubted:
+                self._whole(line, events)
 
 
 class _Pending:
     """A line that is not whole without the next."""
 
-    __slots__ = ("announced", "lines", "name", "pdu", "quoted", "text")
+    __slots__ = ("announced", "doubted", "lines", "name", "pdu", "quoted", "text")
 
     def __init__(self, name: str, text: str, announced: int | None, *, quoted: bool = False) -> None:
         self.name = name
@@ -497,6 +539,7 @@ class _Pending:
         self.quoted = quoted
         self.pdu = ""
         self.lines = 0
+        self.doubted: list[str] = []  # lines in a string that may be no text
 
     @property
     def complete(self) -> bool:
@@ -521,6 +564,11 @@ def _closed(text: str) -> bool:
     if '"' not in text or _CLOSED.search(text):
         return True
     return text.count('"') % 2 == 0 and text.rstrip().endswith('"')
+
+
+def _closes(line: str) -> bool:
+    """This line closes the string that was open before it; quotes of its own come in pairs, as those of a URC do."""
+    return line.count('"') % 2 == 1 and (_CLOSED.search(line) is not None or line.rstrip().endswith('"'))
 
 
 def _any_text(line: bytes) -> str:

@@ -16,6 +16,7 @@ from modemgw.at.commands import AT, ECHO_OFF, PROMPT_S, RESULTS_ON, SUBMIT_OK_S,
 from modemgw.at.errors import AtResponseError, CmsError, CommandFailed
 from modemgw.at.parser import (
     UNKNOWN,
+    AtEvent,
     AtParser,
     Echo,
     Final,
@@ -44,7 +45,11 @@ SUB = b"\x1a"  # ends the payload
 GO_AHEAD_S = 30.0  # the journal's COMMIT; a prompt is kept open no longer
 QUIET_S = 0.1  # a modem that says nothing for so long has said what it had to
 DRAIN_LIMIT_S = 2.0
-HOLD_S = 3.0  # the second line of a URC comes with the first
+HOLD_S = 10.0  # of silence: then the second line of a URC comes no more
+STRING_S = 5.0  # of silence: then the quote of a USSD text comes no more
+BURST_S = 1.0  # of silence: then a result inside an open USSD text was a result
+ANSWERING_S = 2.0  # a modem in the middle of an answer is waited for as long as it goes on
+ANSWER_MOST = 10  # times the limit of a command that an answer may take on a slow port
 LONE_OK_S = 3.0  # a `+CMGS` may yet follow an OK
 STRAY_OK_S = 0.3  # an OK that may be another command's is followed by the true answer within this
 REPEAT_S = 0.2  # a result so soon after a result is the same one, said again
@@ -135,6 +140,8 @@ class Channel:
         self._prompt_awaited = False
         self._secret = False
         self._bytes = 0
+        self._heard_at = 0.0  # the last octet
+        self._answer_until = 0.0  # no answer may take longer, however steadily it comes
         self._dirty = False  # an answer may still come that belongs to no command
         self._in_air = False  # a payload went out and its result has not come
         self._awaits_cmgs = False
@@ -212,12 +219,15 @@ class Channel:
     def _begin(self, command: Command, limit_s: float) -> None:
         if self._lost is not None:
             raise self._lost
+        if self._parser.doubting:
+            self._flush()  # what is doubted is of before this command
         self.counters.commands += 1
         self._after_prompt = None
         self._lines = []
         self._strays = 0
         self._secret = command.secret  # its echo is not logged either
         self._parser.begin(command)
+        self._answer_until = self._loop.time() + ANSWER_MOST * limit_s
         self._await_outcome(limit_s)
 
     def _await_outcome(self, limit_s: float) -> None:
@@ -227,7 +237,16 @@ class Channel:
     def _limit(self, limit_s: float) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = self._loop.call_later(limit_s, self._deliver, _TIMEOUT)
+        self._timer = self._loop.call_later(limit_s, self._time_is_up)
+
+    def _time_is_up(self) -> None:
+        """A long answer over a slow port is no silence: its end is waited for while it comes."""
+        now = self._loop.time()
+        comes = bool(self._lines) and now - self._heard_at < ANSWERING_S and now < self._answer_until
+        if comes and not self.sending:
+            self._limit(ANSWERING_S)
+        else:
+            self._deliver(_TIMEOUT)
 
     async def _wait(self) -> _Outcome:
         if self._waiter is None:
@@ -494,9 +513,14 @@ class Channel:
 
     def _received(self, data: bytes) -> None:
         self._bytes += len(data)
+        self._heard_at = self._loop.time()
         if log.isEnabledFor(logging.DEBUG) and not self._secret:
             log.debug("%s < %r", self.transport.url, data)
-        for event in self._parser.feed(data):
+        self._take(self._parser.feed(data))
+        self._time_hold()
+
+    def _take(self, events: list[AtEvent]) -> None:
+        for event in events:
             kind = type(event)
             self._understood += kind is not Garbage
             if kind is Urc:
@@ -516,8 +540,15 @@ class Channel:
                 self._strays += 1
             elif kind is Echo and self._echo.heard():
                 self._urc(Urc("RESTART", RESTARTED))
-        if self._parser.holding and self._flush_timer is None:
-            self._flush_timer = self._loop.call_later(HOLD_S, self._flush)
+
+    def _time_hold(self) -> None:
+        """Start the wait for the rest of a URC anew: it counts from the last octet, and ends with the URC it is for."""
+        if self._flush_timer is not None:
+            self._flush_timer.cancel()
+            self._flush_timer = None
+        if self._parser.holding:
+            limit_s = BURST_S if self._parser.doubting else STRING_S if self._parser.in_string else HOLD_S
+            self._flush_timer = self._loop.call_later(limit_s, self._flush)
 
     def _result(self, final: Final) -> None:
         if self._prompt_awaited and final.error is None:
@@ -554,9 +585,8 @@ class Channel:
 
     def _flush(self) -> None:
         self._flush_timer = None
-        for event in self._parser.flush():
-            if isinstance(event, Urc):
-                self._urc(event)
+        self._take(self._parser.flush())
+        self._time_hold()
 
     def _deliver(self, outcome: _Outcome) -> None:
         if self._waiter is None:

@@ -158,3 +158,61 @@ def test_echo_of_another_command() -> None:
 )
 def test_urc_table(line: str, name: str | None) -> None:
     assert urc_name(line) == name
+
+
+SENT_WHILE_TEXT = b'\r\n+CUSD: 0,"Hello\r\n+CMGS: 77\r\n\r\nOK\r\nRDY\r\n+CREG: 0\r\n+CMS ERROR: 38\r\nworld",15\r\n'
+
+
+@pytest.mark.parametrize("command", [None, commands.submit(18), commands.SIGNAL])
+def test_lines_of_a_text_of_the_network_are_no_results(command: Command | None) -> None:
+    for size in (1, 7, len(SENT_WHILE_TEXT)):
+        parser = AtParser()
+        if command is not None:
+            parser.begin(command)
+        events = [e for i in range(0, len(SENT_WHILE_TEXT), size) for e in parser.feed(SENT_WHILE_TEXT[i : i + size])]
+        text = "Hello\n+CMGS: 77\nOK\nRDY\n+CREG: 0\n+CMS ERROR: 38\nworld"
+        assert events == [Urc("+CUSD", f'+CUSD: 0,"{text}",15')]
+        assert not parser.holding
+
+
+@pytest.mark.parametrize("urc", ['+CLIP: "+79161234567",145', '+CMTI: "SM",1', '+CREG: 1,"00AB","1234",7'])
+def test_a_text_without_its_quote_ends_where_the_results_begin(urc: str) -> None:
+    parser = AtParser()
+    parser.begin(commands.submit(18))
+    said = f'\r\n+CUSD: 0,"Hello\r\nyou\r\n+CMGS: 5\r\n{urc}\r\n\r\nOK\r\n'
+    assert parser.feed(said.encode()) == []
+    assert parser.doubting
+    assert parser.flush() == [
+        Urc("+CUSD", '+CUSD: 0,"Hello\nyou'),
+        InfoLine("+CMGS: 5"),
+        Urc(urc.partition(":")[0], urc),
+        Final("OK"),
+    ]
+
+
+def test_a_second_text_ends_the_first() -> None:
+    parser = AtParser()
+    assert parser.feed(b'+CUSD: 0,"one\r\n+CREG: 1\r\n+CUSD: 0,"two",15\r\n') == [
+        Urc("+CUSD", '+CUSD: 0,"one'),
+        Urc("+CREG", "+CREG: 1"),
+        Urc("+CUSD", '+CUSD: 0,"two",15'),
+    ]
+
+
+def test_a_pdu_line_that_comes_after_the_wait_still_has_its_header() -> None:
+    parser = AtParser()
+    parser.feed(b"\r\n+CDS: 6\r\n")
+    assert parser.flush() == [Urc("+CDS", "+CDS: 6")]
+    assert parser.feed(b"RING\r\n0123\r\n00060000000000\r\n") == [
+        Urc("RING", "RING"),
+        Urc("unknown", "0123"),
+        Urc("+CDS", "+CDS: 6", "00060000000000"),
+    ]
+    assert parser.feed(b"00060000000000\r\n") == [Urc("unknown", "00060000000000")]
+
+
+def test_an_answer_without_a_name_is_no_pdu_line() -> None:
+    parser = AtParser()
+    parser.feed(b"\r\n+CDS: 26\r\n")
+    parser.begin(commands.IMEI)
+    assert parser.feed(b"\r\n356938030000013\r\n\r\nOK\r\n") == [InfoLine("356938030000013"), Final("OK")]

@@ -438,3 +438,65 @@ async def test_closed_with_the_payload_out_of_a_cancelled_send() -> None:
         r.channel.close()
         with pytest.raises(PortLost):
             await r.channel.run(commands.AT)
+
+
+# ---------------------------------------------------------------- slow ports
+
+
+async def drip(peer: Peer, data: bytes, pause_s: float) -> None:
+    """One octet after the other."""
+    for octet in data:
+        peer.say(bytes([octet]))
+        await asyncio.sleep(pause_s)
+
+
+async def test_the_wait_for_one_urc_does_not_tear_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(channel_module, "HOLD_S", 0.3)
+    async with rig({}) as r:
+        for n in range(4):  # each takes longer than the time from the first header to the end of the wait for it
+            await drip(r.peer, said(f"+CDS: {n + 4}", "00" + "06" * (n + 4)), 0.01)
+        await r.peer.until(lambda: len(r.urcs) >= 4)
+        assert r.urcs == [Urc("+CDS", f"+CDS: {n + 4}", "00" + "06" * (n + 4)) for n in range(4)]
+
+
+async def test_an_answer_that_takes_longer_than_its_limit_is_waited_for_while_it_comes() -> None:
+    def answer(peer: Peer, _: bytes) -> None:
+        tasks.append(asyncio.ensure_future(drip(peer, said("+CSQ: 1,2", "+CSQ: 3,4", "+CSQ: 5,6", "OK"), 0.01)))
+
+    tasks: list[asyncio.Task[None]] = []
+    async with rig({r"AT\+CSQ": answer}) as r:
+        response = await r.channel.run(Command("AT+CSQ", ("+CSQ",), timeout_s=0.2))
+        assert response.texts == ("+CSQ: 1,2", "+CSQ: 3,4", "+CSQ: 5,6")
+
+
+async def test_an_endless_answer_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    def answer(peer: Peer, _: bytes) -> None:
+        tasks.append(asyncio.ensure_future(drip(peer, said(*["+CSQ: 1,2"] * 200), 0.005)))
+
+    tasks: list[asyncio.Task[None]] = []
+    monkeypatch.setattr(channel_module, "ANSWER_MOST", 2)
+    monkeypatch.setattr(channel_module, "ANSWERING_S", 0.05)
+    async with rig({r"AT\+CSQ": answer}) as r:
+        with pytest.raises(CommandTimeout):
+            await r.channel.run(Command("AT+CSQ", ("+CSQ",), timeout_s=0.2))
+        tasks[0].cancel()
+
+
+async def test_a_result_inside_a_text_of_the_network_ends_no_send() -> None:
+    def answer(peer: Peer, _: bytes) -> None:
+        peer.say(b'\r\n+CUSD: 0,"Hello\r\n+CMGS: 77\r\n\r\nOK\r\nworld",15\r\n')
+        later(peer, 0.1, said("+CMS ERROR: 38"))
+
+    async with rig({SUBMIT: PROMPT, PAYLOAD: answer}) as r:
+        with pytest.raises(SendRejected) as caught:
+            await r.channel.send_tpdu(PDU, go_ahead=yes())
+        assert isinstance(caught.value.error, CmsError)
+        assert r.urcs == [Urc("+CUSD", '+CUSD: 0,"Hello\n+CMGS: 77\nOK\nworld",15')]
+
+
+async def test_a_result_behind_a_text_without_its_quote_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(channel_module, "BURST_S", 0.05)
+    reply = b'\r\n+CUSD: 0,"Hello\r\n+CMGS: 77\r\n\r\nOK\r\n'
+    async with rig({SUBMIT: PROMPT, PAYLOAD: reply}) as r:
+        assert await r.channel.send_tpdu(PDU, go_ahead=yes()) == 77
+        assert r.urcs == [Urc("+CUSD", '+CUSD: 0,"Hello')]

@@ -156,11 +156,31 @@ def read_name(text: str) -> str:
     return name
 
 
+_UCS2_NUMBER = re.compile(r"(00[23][0-9A-Fa-f])+")
+_UCS2_NAME = re.compile(r"(?:[0-9A-Fa-f]{4}){2,}")
+
+
+def plain_number(text: str) -> str:
+    """A number of an answer; one in hex, as after AT+CSCS="UCS2", in plain."""
+    return bytes.fromhex(text).decode("utf-16-be") if _UCS2_NUMBER.fullmatch(text) else text
+
+
+def plain_name(text: str) -> str:
+    """A name of an answer; one in hex, as after AT+CSCS="UCS2", in plain.
+
+    What has two or more groups of four digits and reads as printable letters is taken for such a one.
+    """
+    if not _UCS2_NAME.fullmatch(text):
+        return text
+    name = bytes.fromhex(text).decode("utf-16-be", "replace").rstrip("\0")
+    return name if name.isprintable() and "\ufffd" not in name else text
+
+
 def read_own_number(text: str) -> str:
     """`+CNUM: "alpha","number",type` (TS 27.007 7.1)."""
     values = fields(value_of(text))
-    number = _optional(values, 1)
-    if number is None or not re.fullmatch(r"\+?[0-9*#]{2,20}", number):
+    number = plain_number(_optional(values, 1) or "")
+    if not re.fullmatch(r"\+?[0-9*#]{2,20}", number):
         raise AtResponseError("own number", text)
     if len(values) > 2 and values[2] == "145" and not number.startswith("+"):
         return "+" + number
@@ -227,13 +247,21 @@ ACCESS_TECHNOLOGIES: dict[int, str] = {
 }
 
 
+# An unasked line with <n> before <stat>, as some modems say it: <stat> stands bare, and something follows it.
+_UNASKED_WITH_N = re.compile(r"\d\s*,\s*(?:\d|10|11)\s*,")
+
+
 def read_registration(text: str, *, unsolicited: bool = False) -> RegistrationReply:
-    """Either form; `unsolicited` says which, since `<stat>,<lac>` and `<n>,<stat>` look alike to a careless reader."""
+    """Either form; `unsolicited` says which, since `<stat>,<lac>` and `<n>,<stat>` look alike to a careless reader.
+
+    An unsolicited `digit, one or two bare digits of at most 11, more` is `<n>,<stat>,…`: a <lac> has four digits.
+    """
     name = text.partition(":")[0].strip().upper()
-    values = fields(value_of(text))
+    value = value_of(text)
+    values = fields(value)
     if not re.fullmatch(r"\+C(G|E|5G)?REG", name) or not values:
         raise AtResponseError("registration", text)
-    rest = values if unsolicited else values[1:]
+    rest = values if unsolicited and not _UNASKED_WITH_N.match(value) else values[1:]
     if not rest:
         raise AtResponseError("registration", text)
     stat = _number(rest[0], "registration", text)
@@ -259,7 +287,8 @@ def read_operator(text: str) -> str | None:
     values = fields(value_of(text))
     if not values or not values[0].isdigit():
         raise AtResponseError("operator", text)
-    return _optional(values, 2)
+    name = _optional(values, 2)
+    return None if name is None else plain_name(name)
 
 
 def read_smsc(text: str) -> str | None:
@@ -270,8 +299,7 @@ def read_smsc(text: str) -> str | None:
     number = values[0].strip()
     if not number or not number.strip("+"):
         return None
-    if re.fullmatch(r"(00[23][0-9A-Fa-f])+", number):  # AT+CSCS="UCS2" was left on
-        number = bytes.fromhex(number).decode("utf-16-be")
+    number = plain_number(number)
     if not re.fullmatch(r"\+?[0-9*#a-cA-C]{1,20}", number):
         raise AtResponseError("address of the SMS centre", text)
     international = len(values) > 1 and values[1] == "145"
@@ -533,7 +561,7 @@ def read_ussd(text: str) -> UssdText:
 def read_caller(text: str) -> str | None:
     """`+CLIP: "<number>",<type>,…` (TS 27.007 7.11); None for a withheld number."""
     values = fields(value_of(text))
-    return values[0] or None if values else None
+    return plain_number(values[0]) or None if values else None
 
 
 def read_function(text: str) -> int:

@@ -278,3 +278,37 @@ def test_first_takes_the_line_that_can_be_read() -> None:
 def test_first_of_none(lines: list[str]) -> None:
     with pytest.raises(AtResponseError, match="serial number"):
         r.first(lines, r.read_imei, "serial number (IMEI)")
+
+
+@pytest.mark.parametrize("name", ["+CREG", "+CGREG", "+CEREG"])
+@pytest.mark.parametrize(
+    ("value", "stat", "area", "cell"),
+    [
+        ('2,5,"0502","0404736D"', 5, "0502", "0404736D"),
+        ("2,1, 81ED, 1A9CEB", 1, "81ED", "1A9CEB"),
+        ("2,1,000B,2816, B, C2816", 1, "000B", "2816"),
+        ('3,11,"0001","00000002",7', 11, "0001", "00000002"),
+        ('5,"0502","0404736D",7', 5, "0502", "0404736D"),
+        ("1, 81ED, 1A9CEB", 1, "81ED", "1A9CEB"),
+        ("1,0005,2816", 1, "0005", "2816"),
+        ("10", 10, None, None),
+        ("2", 2, None, None),
+        ("0,0", 0, "0", None),
+    ],
+)
+def test_registration_that_came_unasked(name: str, value: str, stat: int, area: str | None, cell: str | None) -> None:
+    reply = r.read_registration(f"{name}: {value}", unsolicited=True)
+    assert (reply.source, reply.stat, reply.area, reply.cell) == (name, stat, area, cell)
+
+
+def test_a_modem_left_in_ucs2() -> None:
+    assert r.read_operator('+COPS: 0,0,"004D0065006700610046006F006E",7') == "MegaFon"
+    assert r.read_operator('+COPS: 0,0,"041C0422042100200052005500530000"') == "МТС RUS"
+    assert r.read_operator('+COPS: 0,0,"4E2D56FD79FB52A8"') == "中国移动"
+    assert r.read_operator('+COPS: 0,2,"25001"') == "25001"
+    assert r.read_operator('+COPS: 0,0,"DEADBEEF"') == "DEADBEEF"
+    number = "002B00370039003100360031003200330034003500360037"
+    assert r.read_own_number(f'+CNUM: "","{number}",145') == "+79161234567"
+    assert r.read_own_number('+CNUM: "","003700390031",145') == "+791"
+    assert r.read_caller(f'+CLIP: "{number}",145,"",,"",0') == "+79161234567"
+    assert r.read_caller('+CLIP: "",128') is None

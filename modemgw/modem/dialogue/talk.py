@@ -65,10 +65,8 @@ class AtTalk:
         self._learned().put(LEARNED, str(coding))
 
     def doubt(self, coding: UssdCoding) -> None:
-        if coding not in self._doubted:
+        if coding not in self._doubted and coding is not self.proven:
             self._doubted.append(coding)
-        if self.proven is coding:
-            self._learned().drop(LEARNED)
 
     async def hang_up(self, tried: int) -> None:
         ways = self._profile().hang_up or HANG_UP

@@ -59,7 +59,7 @@ class Ladder:
     climbs: dict[Rung, int] = field(default_factory=dict)  # since the start
     _used: dict[Rung, deque[float]] = field(default_factory=dict)
     _last: Rung | None = None
-    _last_at: float = 0.0
+    _well_since: float | None = None  # since the last climb
     _quarantines: int = 0
 
     def find(self, now: float, *, at_least: Rung = Rung.RESYNC, without: Collection[Rung] = ()) -> Rung:
@@ -76,7 +76,7 @@ class Ladder:
         """As `find`, and the rung counts as climbed."""
         rung = self.find(now, at_least=at_least, without=without)
         self._count(rung, now)
-        self._last, self._last_at = rung, now
+        self._last = rung
         return rung
 
     def take(self, rung: Rung, now: float) -> bool:
@@ -97,7 +97,11 @@ class Ladder:
 
     def well(self, now: float) -> None:
         """The line answers and has a network; it is over the trouble if that lasts."""
-        if self._last is not None and now - self._last_at >= WELL_S:
+        if self._last is None:
+            return
+        if self._well_since is None:
+            self._well_since = now
+        elif now - self._well_since >= WELL_S:
             self.proved()
 
     def proved(self) -> None:
@@ -113,5 +117,6 @@ class Ladder:
         return stay
 
     def _count(self, rung: Rung, now: float) -> None:
+        self._well_since = None
         self._used.setdefault(rung, deque()).append(now)
         self.climbs[rung] = self.climbs.get(rung, 0) + 1

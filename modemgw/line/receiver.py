@@ -9,12 +9,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from modemgw.at.errors import CommandFailed
 from modemgw.domain.job import LineRecord
 from modemgw.errors import ModemgwError
+from modemgw.modem.dialogue.acknowledge import AcknowledgementFailed
 from modemgw.modem.dialogue.driver import (
     DirectMessage,
     DirectReport,
@@ -41,8 +43,22 @@ DIRECT_LIMIT = 1_000
 #: Time between looks until the modem has announced something here: it may announce at another of its ports.
 UNPROVED_SWEEP_S = 30.0
 
+#: Pauses before an acknowledgement that failed is made again; after the last the modem is set up anew.
+ACKNOWLEDGE_AGAIN_S = (0.5, 1.0, 2.0, 4.0, 8.0)
+
+#: How often the same damaged message is refused; whoever brings it a third time has no other.
+REFUSALS_MOST = 2
+
 #: Pause while the store cannot be written.
 STORE_RETRY_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class _HandedOver:
+    """What the modem does not keep. Not `whole`: it came damaged."""
+
+    pdu: RawPdu
+    whole: bool = True
 
 
 class Receiver:
@@ -65,7 +81,10 @@ class Receiver:
         self._memories: tuple[str, ...] = ()
         self._needs_ack = False
         self._places: dict[tuple[str, int], bool] = {}  # announced, in order, each once; True: for a report
-        self._direct: deque[RawPdu] = deque()
+        self._direct: deque[_HandedOver] = deque()
+        self._owed: deque[_HandedOver] = deque()  # kept, and not acknowledged yet
+        self._ack_failures = 0  # in a row
+        self._refused: Counter[str] = Counter()  # how often what came damaged was refused
         self._sweep_wanted = True
         self._announces = False  # it has, since the set-up
         self._news = asyncio.Event()
@@ -92,7 +111,9 @@ class Receiver:
                 self._places[place] = isinstance(event, ReportStored) or self._places.get(place, False)
         elif isinstance(event, DirectMessage | DirectReport):
             if len(self._direct) < DIRECT_LIMIT:
-                self._direct.append(RawPdu(event.hex))
+                self._direct.append(_HandedOver(RawPdu(event.hex), event.whole))
+                if not event.whole:
+                    log.warning("A message was handed over damaged. It is kept as it came, and refused.")
             else:
                 log.error("A direct message was not taken: the store is too far behind. It is not acknowledged.")
         elif isinstance(event, StorageFull):
@@ -103,20 +124,23 @@ class Receiver:
         return True
 
     async def run(self, sweep_interval_s: float) -> None:
-        """Until cancelled; CommandTimeout and PortLost end it."""
+        """Until cancelled; CommandTimeout, AcknowledgementFailed and PortLost end it."""
         while True:
             try:
                 await self._work()
             except CommandFailed as error:
                 log.warning("Reading messages: %s", error)
                 self._sweep_wanted = False  # the timer brings the next sweep
+            except AcknowledgementFailed as error:
+                await self._acknowledge_later(error)
+                continue
             except _StoreTrouble as trouble:
                 log.warning("%s The modem keeps its messages.", trouble)
                 self._sweep_wanted = True
                 await asyncio.sleep(STORE_RETRY_S)
                 continue
             self._news.clear()
-            if self._direct or self._places or self._sweep_wanted:
+            if self._direct or self._owed or self._places or self._sweep_wanted:
                 continue
             try:
                 wait_s = sweep_interval_s if self._announces else min(sweep_interval_s, UNPROVED_SWEEP_S)
@@ -126,28 +150,52 @@ class Receiver:
                 self._sweep_wanted = True
 
     async def _work(self) -> None:
-        while self._direct or self._places or self._sweep_wanted:
+        while self._direct or self._owed or self._places or self._sweep_wanted:
             if self._direct:
                 await self._take_direct()
+            if self._owed:
+                await self._acknowledge()
             if self._places:
                 await self._take_announced()
             if self._sweep_wanted and not self._places:
                 await self.sweep()
 
     async def _take_direct(self) -> None:
-        pdus = list(self._direct)
-        await self._store(pdus)
-        for _ in pdus:
+        handed = list(self._direct)
+        await self._store([each.pdu for each in handed])
+        for each in handed:
             self._direct.popleft()
             if self._needs_ack:
-                async with self._turn:
+                self._owed.append(each)
+
+    async def _acknowledge(self) -> None:
+        """Each is owed until the modem has taken it: what fails or hangs here is made again."""
+        while self._owed:
+            each = self._owed[0]
+            async with self._turn:
+                if each.whole or self._refused[each.pdu.hex] >= REFUSALS_MOST:
                     await self._driver.acknowledge()
+                else:
+                    await self._driver.refuse()
+                    self._refused[each.pdu.hex] += 1
+            self._owed.popleft()
+            self._ack_failures = 0
+        if len(self._refused) > DIRECT_LIMIT:
+            self._refused.clear()
+
+    async def _acknowledge_later(self, error: AcknowledgementFailed) -> None:
+        """Wait till an acknowledgement is tried again. Raises what it is given when it was tried often enough."""
+        if self._ack_failures == len(ACKNOWLEDGE_AGAIN_S):
+            raise error
+        log.warning("%s", error)
+        self._ack_failures += 1
+        await asyncio.sleep(ACKNOWLEDGE_AGAIN_S[self._ack_failures - 1])
 
     async def keep_direct(self) -> None:
         """The end of the line's spell: what the modem handed over and keeps no copy of is stored."""
         if self._direct and self._line is not None:
             try:
-                await self._store(list(self._direct))
+                await self._store([each.pdu for each in self._direct])
             except _StoreTrouble as trouble:
                 log.error("%d messages that were handed over directly are not stored: %s", len(self._direct), trouble)
             else:

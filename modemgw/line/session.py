@@ -25,6 +25,7 @@ from modemgw.line.radio import DriverRadio
 from modemgw.line.receiver import Receiver
 from modemgw.line.settings import LAST_SEND_S, Climb, Vitals, WorkerPorts, WorkerSettings
 from modemgw.line.ussd_dialogue import Conversation
+from modemgw.modem.dialogue.acknowledge import AcknowledgementFailed
 from modemgw.modem.dialogue.channel import CommandTimeout, ModemSilent
 from modemgw.modem.dialogue.driver import (
     Driver,
@@ -408,13 +409,13 @@ class Session:
                 self._stalled_at = now
                 await self._resync(str(error))
                 self._receiver.on_event(StorageFull(None))
+            except AcknowledgementFailed as error:
+                raise Climb(Rung.REINIT, str(error)) from error
 
     async def _watch(self) -> None:
         """A health question now and then; a modem that does not answer ends the session by ModemSilent."""
         while True:
             await asyncio.sleep(self._settings.health_interval_s)
-            if self._driver.sending:
-                continue
             try:
                 async with self._turn:
                     self.signal = await self._driver.signal()
@@ -429,13 +430,21 @@ class Session:
                 await self._resync(str(error))
                 continue
             now = time.monotonic()
-            if not announces and self._ladder.has(Rung.REINIT, now):
-                # it has started anew in silence, or given up on a message that was not acknowledged in time
-                reason = "The modem has forgotten that it should announce messages (AT+CNMI)."
-                raise Climb(Rung.REINIT, reason, again=True)
+            if not announces:
+                self._set_up_anew(now)
             self._note_registration(registration)
             if registration.usable:
                 self._ladder.well(now)
+
+    def _set_up_anew(self, now: float) -> None:
+        """The modem announces nothing any more: it has started anew in silence, has given up on a message that was
+        not acknowledged in time, or keeps to itself what it should tell. A line that can do nothing more about it
+        goes on, and looks through the memories."""
+        reason = "The modem does not announce messages any more, as it was told to (AT+CNMI)."
+        without = (Rung.OTHER_PORT,)
+        if self._ladder.find(now, at_least=Rung.REINIT, without=without) is not Rung.QUARANTINE:
+            raise Climb(Rung.REINIT, reason, again=self._ladder.has(Rung.REINIT, now), without=without)
+        log.warning("%s: %s", self._settings.name, reason)
 
     def _note_fill(self, fills: Sequence[StorageFill]) -> None:
         """A memory that gets full, and one that is no longer, is told once."""

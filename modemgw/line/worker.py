@@ -110,6 +110,7 @@ class Worker:
         self._profile = settings.driver.profiles.get(settings.profile)
         self._tried: set[str] = set()  # ports of the device that were left for another
         self._told: str | None = None
+        self._down = False  # it is, and that was told
         self._patient_until = 0.0
         self._stop = asyncio.Event()
         self._failures = 0
@@ -208,6 +209,7 @@ class Worker:
     async def _spell(self) -> Exception | None:
         """Everything between opening a port and closing it again: what ended it, None for `stop`."""
         driver: Driver | None = None
+        ending: Exception | None = None
         try:
             transport = await self._stoppable(self._open())
             try:
@@ -221,15 +223,26 @@ class Worker:
             info = await self._initialise(driver, session)
             self._session = session
             self._failures = 0
+            self._down = False
             await session.run(info, self._stop)
         except ModemgwError as error:
-            return error
+            ending = error
         finally:
             self._end_session()
             self._transport = None
             if driver is not None:
                 await self._close(driver)
-        return None
+        if ending is not None:
+            await self._tell_down(str(ending))
+        return ending
+
+    async def _tell_down(self, reason: str) -> None:
+        """Once for each time that the line was up, and at the start: it is not."""
+        if self._down:
+            return
+        self._down = True
+        log.warning("%s: down: %s", self.settings.name, reason)
+        await self._note("line.down", reason=reason)
 
     async def _after(self, ending: Exception | None) -> None:
         """What the end of a spell asks for, with the port closed."""

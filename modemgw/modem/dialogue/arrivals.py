@@ -17,7 +17,7 @@ from modemgw.modem.dialogue.driver import (
     StorageFill,
     StoredPdu,
 )
-from modemgw.modem.dialogue.report_path import DIRECT, STORED, ReportPath
+from modemgw.modem.dialogue.report_path import DIRECT, STORED, ReportPath, Silence
 from modemgw.modem.dialogue.urc_port import UrcPort
 from modemgw.modem.quirks.learned import Learned
 
@@ -100,6 +100,10 @@ class Arrivals:
     def other_reports(self, now: float) -> int | None:
         """The <ds> to change to, None: stay."""
         return self._path.other_way(now)
+
+    def silence(self, now: float) -> Silence:
+        """Reports are owed and none comes: whether to look after their way now."""
+        return self._path.silence(now)
 
     def reports_changed(self, ds: int) -> None:
         self._tells[True] = ds != 0

@@ -262,18 +262,23 @@ class ReportStored:
 
 @dataclass(frozen=True, slots=True)
 class DirectMessage:
-    """`+CMT`: a message that the modem does not keep. `hex` is SMSC address + TPDU, or what came instead."""
+    """`+CMT`: a message that the modem does not keep. `hex` is SMSC address + TPDU.
+
+    Not `whole`: its line came damaged, or without the length that was announced; `hex` is then what came.
+    """
 
     hex: str
     length: int | None
+    whole: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class DirectReport:
-    """`+CDS`: a status report that the modem does not keep. `hex` as in DirectMessage."""
+    """`+CDS`: a status report that the modem does not keep. See DirectMessage."""
 
     hex: str
     length: int | None
+    whole: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -420,7 +425,10 @@ class Talk(Protocol):
         ...
 
     def doubt(self, coding: UssdCoding) -> None:
-        """No answer came that a person could read: others are tried before this one next time."""
+        """No answer came that a person could read: others are tried before this one next time.
+
+        Nothing for the proven one: a code that the network does not answer says nothing about it.
+        """
         ...
 
     async def hang_up(self, tried: int) -> None:
@@ -492,7 +500,14 @@ class Driver(Protocol):
     async def acknowledge(self) -> None:
         """Confirm the oldest unconfirmed DirectMessage or DirectReport (`AT+CNMA`), after its COMMIT.
 
-        Nothing if not needed.
+        Nothing if not needed. Raises AcknowledgementFailed (see `acknowledge`): then it is owed still.
+        """
+        ...
+
+    async def refuse(self) -> None:
+        """Have the network bring the oldest unconfirmed one again (`AT+CNMA=2`): it came damaged.
+
+        Confirms it where the modem cannot refuse. Nothing if not needed. Raises AcknowledgementFailed.
         """
         ...
 

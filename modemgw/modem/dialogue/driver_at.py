@@ -11,15 +11,18 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from modemgw.at import commands
-from modemgw.at.commands import Command, plain
-from modemgw.at.errors import AtResponseError, CmsError, CommandFailed
+from modemgw.at.commands import plain
+from modemgw.at.errors import AtResponseError, CommandFailed
 from modemgw.at.parser import Urc
 from modemgw.at.policy import explained
 from modemgw.at.responses import first, read_indications, read_operator, read_signal
+from modemgw.modem.dialogue.acknowledge import Acknowledgement, AcknowledgementFailed, Acknowledger
 from modemgw.modem.dialogue.arrivals import Arrivals
 from modemgw.modem.dialogue.boot import BootWatch
 from modemgw.modem.dialogue.channel import Channel, CommandTimeout
 from modemgw.modem.dialogue.driver import (
+    DirectMessage,
+    DirectReport,
     DriverCounters,
     DriverSettings,
     GoAhead,
@@ -41,6 +44,7 @@ from modemgw.modem.dialogue.driver_registration import RegistrationWatch
 from modemgw.modem.dialogue.init import SILENT_OK, Initialiser
 from modemgw.modem.dialogue.init_messages import SERVICE
 from modemgw.modem.dialogue.mr_wrap import MrWrap
+from modemgw.modem.dialogue.report_path import Silence
 from modemgw.modem.dialogue.storage import REPORTS, Storage
 from modemgw.modem.dialogue.talk import AtTalk
 from modemgw.modem.ports.transport import PortLost, Transport
@@ -49,8 +53,6 @@ from modemgw.modem.quirks.profile import Profile
 
 log = logging.getLogger(__name__)
 
-NO_ACKNOWLEDGEMENT_EXPECTED = 340  # TS 27.005 3.2.5
-CNMA = "cnma"  # key of the learned values: the form of AT+CNMA
 _REGISTRATION_URCS = frozenset({"+CREG", "+CGREG", "+CEREG", "+C5GREG"})
 
 
@@ -85,10 +87,11 @@ class AtDriver:
         self._link_modes: tuple[int, ...] = ()
         self._link_kept = False
         self._service = 0
-        self._acknowledge_form: str | None = None
         self._acknowledges = False
+        self._unacknowledged = 0  # handed over, and neither acknowledged nor refused
         self._registrations = RegistrationWatch()
         self.channel = channel(transport, self._urc, on_lost=on_lost, counters=self.counters)
+        self._acknowledger = Acknowledger(self.channel, self._profile, self._learned)
         self._storage = Storage(self.channel)
         self.talk = AtTalk(self.channel, lambda: self._profile, lambda: self._learned)
 
@@ -138,6 +141,8 @@ class AtDriver:
             self._learned = initialiser.learned
         self._link_modes = initialiser.found.link_modes
         self._acknowledges = info.needs_ack
+        self._acknowledger = Acknowledger(self.channel, self._profile, self._learned)
+        self._unacknowledged = 0
         self._service = initialiser.found.service
         self._info = info
         self._arrivals = Arrivals(
@@ -214,42 +219,47 @@ class AtDriver:
         return fills
 
     async def acknowledge(self) -> None:
-        """A refusal means that the modem has given up waiting and hands nothing over any more.
-
-        Indications are set anew.
-        """
+        """What was handed over is kept."""
         if not self._acknowledges:
             return
-        problem: CommandFailed | None = None
-        for form in self._acknowledge_forms():
-            try:
-                await self.channel.run(Command(form, timeout_s=commands.ACKNOWLEDGE.timeout_s))
-            except CommandFailed as exc:
-                problem = exc
-                if isinstance(exc, CmsError):
-                    break  # it knows the command
-                continue
-            self._acknowledge_form = form
-            self._learned.put(CNMA, form)
-            return
-        if not isinstance(problem, CmsError):
-            log.info("%s: the modem knows no AT+CNMA; messages are not acknowledged", self.url)
-            self._acknowledges = False
-            self._learned.drop(CNMA)
-            self._learned.put(SERVICE, 0)
-            await self._quietly(commands.select_service(0))
-        if not (isinstance(problem, CmsError) and problem.code == NO_ACKNOWLEDGEMENT_EXPECTED):
-            log.info("%s: an acknowledgement was refused: %s", self.url, problem)
-        if self._info is not None and self._info.cnmi:
-            await self._quietly(commands.set_indications(self._info.cnmi))
+        outcome = await self._acknowledger.acknowledge()
+        if outcome is Acknowledgement.NO_SUCH_COMMAND:
+            await self._do_without_acknowledgement()
+        else:
+            await self._settle(outcome)
 
-    def _acknowledge_forms(self) -> list[str]:
-        """The form that works; before one has, all that there are, the one that worked last time first."""
-        if self._acknowledge_form is not None:
-            return [self._acknowledge_form]
-        known = self._learned.text(CNMA)
-        forms = self._profile.acknowledge or (commands.ACKNOWLEDGE.text,)
-        return list(dict.fromkeys([*([known] if known and known.startswith("AT+CNMA") else []), *forms]))
+    async def refuse(self) -> None:
+        """What was handed over came damaged."""
+        if not self._acknowledges:
+            return
+        outcome = await self._acknowledger.refuse()
+        if outcome in (Acknowledgement.TAKEN, Acknowledgement.NOT_AWAITED):
+            await self._settle(outcome)
+        else:
+            await self.acknowledge()  # it cannot be refused here, and must not stop the rest
+
+    async def _settle(self, outcome: Acknowledgement) -> None:
+        if outcome is Acknowledgement.REFUSED:
+            raise AcknowledgementFailed("The modem did not take an acknowledgement (AT+CNMA); it is made again.")
+        if outcome is Acknowledgement.NOT_AWAITED:
+            await self._hand_over_again()
+        self._unacknowledged = max(0, self._unacknowledged - 1)
+
+    async def _hand_over_again(self) -> None:
+        """The modem has given up waiting, and hands nothing over any more till indications are set anew."""
+        cnmi = self._info.cnmi if self._info is not None else ()
+        if cnmi and not await self._quietly(commands.set_indications(cnmi)):
+            raise AcknowledgementFailed("The modem waited too long for an acknowledgement and refuses AT+CNMI now.")
+
+    async def _do_without_acknowledgement(self) -> None:
+        """It is remembered once the modem has let go: till then it waits for what it does not understand."""
+        if not await self._quietly(commands.select_service(0)):
+            raise AcknowledgementFailed("The modem takes no AT+CNMA, and refuses AT+CSMS=0, which would do without.")
+        await self._hand_over_again()
+        log.warning("%s: the modem knows no AT+CNMA; messages are not acknowledged", self.url)
+        self._acknowledges = False
+        self._unacknowledged = 0
+        self._learned.put(SERVICE, 0)
 
     async def _mend_arrivals(self) -> bool:
         """Reports that never come, or announcements that come out of another port: the other way is tried.
@@ -289,12 +299,30 @@ class AtDriver:
         wanted = self._info.cnmi if self._info is not None else ()
         if not wanted:
             return True
+        waited = await self._release_waiting()
+        silence = self._arrivals.silence(asyncio.get_running_loop().time())
         true = await self._indications(wanted)
-        if moved and true != wanted:
-            # what went to the other port was not acknowledged, so it has given up handing over; to set it up anew would
-            # choose the first port again
-            return await self._quietly(commands.set_indications(wanted))
-        return true == wanted
+        if true == wanted and not waited and silence is Silence.NONE:
+            return True
+        if true != wanted and not (moved or waited):
+            return False
+        # what went to the other port was not acknowledged, so it has given up handing over; to set it up anew would
+        # choose the first port again. And what it says of its settings need not be what it does
+        if silence is not Silence.NONE:
+            log.warning("%s: reports are owed and none comes; AT+CNMI is set anew", self.url)
+        return await self._quietly(commands.set_indications(wanted)) and silence is not Silence.LONG
+
+    async def _release_waiting(self) -> bool:
+        """See that the modem waits for no acknowledgement of what we never saw; True if it did, and lets go now.
+
+        Its settings would not tell: they are as they should be, and nothing comes.
+        """
+        if not self._acknowledges or self._unacknowledged:
+            return False
+        if await self._acknowledger.refuse() is not Acknowledgement.TAKEN:
+            return False
+        log.warning("%s: the modem waited for an acknowledgement of what never came; it is brought again", self.url)
+        return True
 
     async def _indications(self, wanted: tuple[int, ...]) -> tuple[int, ...]:
         """What the modem says it is set to; `wanted` where it does not tell."""
@@ -391,5 +419,7 @@ class AtDriver:
             self._storage.forget()
             self._registrations.forget()
             self._link_kept = False
+        if isinstance(event, DirectMessage | DirectReport):
+            self._unacknowledged += 1
         self._arrivals.told(event)
         self._on_event(event)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from modemgw.at.errors import AtResponseError
-from modemgw.at.parser import Urc
+from modemgw.at.parser import UNKNOWN, Urc
 from modemgw.at.responses import (
     read_caller,
     read_direct_length,
@@ -33,6 +34,10 @@ from modemgw.modem.dialogue.driver import (
     UnknownUrc,
     UssdReply,
 )
+from modemgw.sms import Direction, SmsDeliver, SmsStatusReport, TpduDecodeError, decode_pdu
+
+LEAST_PDU = 32  # hexadecimal digits of the shortest SMS-DELIVER with an SMSC address
+_OCTETS = re.compile(r"(?:[0-9A-Fa-f]{2})+\Z")
 
 
 def event_of(urc: Urc) -> ModemEvent | None:
@@ -49,7 +54,7 @@ def event_of(urc: Urc) -> ModemEvent | None:
         return StorageFull(_memory_in(urc.text))
     if urc.name in POWER_URCS or urc.name.startswith(("UNDER-VOLT", "OVER-VOLT")):
         return PowerWarning(urc.text)
-    return UnknownUrc(urc.text) if urc.name == "unknown" else None
+    return _unknown(urc) if urc.name == UNKNOWN else None
 
 
 def _memory_in(text: str) -> str | None:
@@ -68,25 +73,40 @@ def _report_stored(urc: Urc) -> ModemEvent:
 
 
 def _direct_message(urc: Urc) -> ModemEvent:
-    length = read_direct_length(urc.text)
-    pdu = _handed_over(urc, length)
-    return UnknownUrc(urc.text) if pdu is None else DirectMessage(pdu, length)
+    handed = _handed_over(urc)
+    return UnknownUrc(urc.text) if handed is None else DirectMessage(*handed)
 
 
 def _direct_report(urc: Urc) -> ModemEvent:
+    handed = _handed_over(urc)
+    return UnknownUrc(urc.text) if handed is None else DirectReport(*handed)
+
+
+def _handed_over(urc: Urc) -> tuple[str, int | None, bool] | None:
+    """The PDU, or what stands for it where it came garbled or not at all: it exists nowhere else; its announced
+    length; whether it is whole. None for the lines of text mode."""
     length = read_direct_length(urc.text)
-    pdu = _handed_over(urc, length)
-    return UnknownUrc(urc.text) if pdu is None else DirectReport(pdu, length)
+    if urc.pdu is None:
+        return (urc.text, length, False) if length and "\n" not in urc.text else None
+    if not _OCTETS.match(urc.pdu):
+        return urc.pdu, length, False
+    pdu = urc.pdu.upper()
+    whole = length is None or len(pdu) // 2 in (length, length + 1 + int(pdu[:2], 16))
+    return with_sca(pdu, length), length, whole
 
 
-def _handed_over(urc: Urc, length: int | None) -> str | None:
-    """The PDU, or what stands for it where it came garbled or not at all: it exists nowhere else.
-
-    None for the lines of text mode.
-    """
-    if urc.pdu is not None:
-        return with_sca(urc.pdu.upper(), length)
-    return urc.text if length and "\n" not in urc.text else None
+def _unknown(urc: Urc) -> ModemEvent:
+    """A PDU alone was handed over, and its header got lost: to take it for noise would lose it."""
+    if len(urc.text) >= LEAST_PDU and _OCTETS.match(urc.text):
+        try:
+            tpdu = decode_pdu(urc.text, Direction.TO_MS).tpdu
+        except TpduDecodeError:
+            return UnknownUrc(urc.text)
+        if isinstance(tpdu, SmsStatusReport) and tpdu.scts.valid:
+            return DirectReport(urc.text.upper(), None)
+        if isinstance(tpdu, SmsDeliver) and tpdu.scts.valid:
+            return DirectMessage(urc.text.upper(), None)
+    return UnknownUrc(urc.text)
 
 
 def _ussd(urc: Urc) -> ModemEvent:

@@ -6,6 +6,7 @@ Decides; the driver does. Remembers per IMEI and firmware. Time is passed in.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import Enum, auto
 
 from modemgw.modem.quirks.learned import Learned
 
@@ -17,8 +18,22 @@ LOST_MOST = 2
 #: A way that has never brought a report is doubted after so many sends to different numbers, the first so long ago.
 SILENT_SENDS, SILENT_S = 3, 600.0
 
+#: A report that is owed for so long has the way of reports looked after; again after twice as long, and so on.
+OWED_S = 60.0
+
+#: A way that has brought reports, and brings none of so many to different numbers for so long, is set up anew.
+OWED_MOST, OWED_LONG_S = 5, 1800.0
+
 #: Keys of the learned values.
 PROVED, BROKEN = "reports", "reports_broken"
+
+
+class Silence(Enum):
+    """How long reports are owed."""
+
+    NONE = auto()  # none is owed, or not so long that something new is to be done
+    SOME = auto()
+    LONG = auto()  # so many for so long that the modem is to be set up anew
 
 
 def preference(wanted: Sequence[int], learned: Learned) -> tuple[int, ...]:
@@ -40,6 +55,7 @@ class ReportPath:
         self._lost = 0
         self._spare = 0  # reports that were found without their announcement
         self._unanswered: dict[str, float] = {}  # recipient -> when, since the last report
+        self._looked_after_s = 0.0  # how old the silence was when the way was looked after last
 
     def sent(self, recipient: str, now: float) -> None:
         """A message that asks for a report was taken."""
@@ -48,7 +64,7 @@ class ReportPath:
 
     def came(self, ds: int) -> None:
         """A report came this way: that proves it, if it is the way that was set."""
-        self._unanswered.clear()
+        self._heard()
         self._lost = 0
         if self._ds and ds != self._ds:
             return  # some do both with each report: what is remembered would change, and be written, every time
@@ -65,7 +81,7 @@ class ReportPath:
             self._spare = min(self._spare + 1, 50)
             self.came(STORED)
         else:
-            self._unanswered.clear()  # it may be an old one, or this modem stores them all the same
+            self._heard()  # it may be an old one, or this modem stores them all the same
 
     def missing(self) -> None:
         """A report was announced and is nowhere."""
@@ -73,6 +89,23 @@ class ReportPath:
             self._spare -= 1  # it was found by looking through, before its turn
         else:
             self._lost += 1
+
+    def _heard(self) -> None:
+        self._unanswered.clear()
+        self._looked_after_s = 0.0
+
+    def silence(self, now: float) -> Silence:
+        """Whether what is owed makes it worth while to look after the way now. Asked now and then."""
+        if not self._unanswered or self._ds not in (DIRECT, STORED):
+            return Silence.NONE
+        since_s = now - min(self._unanswered.values())
+        if since_s < max(OWED_S, 2 * self._looked_after_s):
+            return Silence.NONE
+        self._looked_after_s = since_s
+        proved = self._learned.number(PROVED) == self._ds
+        return (
+            Silence.LONG if proved and since_s >= OWED_LONG_S and len(self._unanswered) >= OWED_MOST else Silence.SOME
+        )
 
     def other_way(self, now: float) -> int | None:
         """The <ds> to change to now, None: stay. The way that is left is remembered as broken.
@@ -111,4 +144,4 @@ class ReportPath:
         """The modem is set up with another <ds> now."""
         self._ds = ds
         self._lost = self._spare = 0
-        self._unanswered.clear()
+        self._heard()

@@ -30,10 +30,21 @@ def test_at_least_and_without() -> None:
 def test_a_line_that_was_well_starts_from_below() -> None:
     ladder = Ladder(EVERY)
     ladder.next(0.0, at_least=Rung.RADIO)
-    ladder.well(WELL_S - 1)
-    assert ladder.find(WELL_S - 1) is Rung.RESET
-    ladder.well(WELL_S)
-    assert ladder.find(WELL_S) is Rung.RESYNC
+    ladder.well(1000.0)  # it was not for so long
+    assert ladder.find(1000.0) is Rung.RESET
+    ladder.well(1000.0 + WELL_S - 1)
+    assert ladder.find(1000.0 + WELL_S - 1) is Rung.RESET
+    ladder.well(1000.0 + WELL_S)
+    assert ladder.find(1000.0 + WELL_S) is Rung.RESYNC
+
+
+def test_what_was_well_before_the_last_climb_does_not_count() -> None:
+    ladder = Ladder(EVERY)
+    ladder.next(0.0, at_least=Rung.RADIO)
+    ladder.well(1.0)
+    ladder.take(Rung.REINIT, WELL_S)
+    ladder.well(WELL_S + 1)
+    assert ladder.find(WELL_S + 1) is Rung.RESET
 
 
 def test_trouble_that_lasts_goes_on_upwards_however_long_it_lasts() -> None:

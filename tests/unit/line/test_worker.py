@@ -299,3 +299,15 @@ async def test_where_events_do_come_the_looks_are_few(tmp_path: Path, monkeypatc
         before = looks
         await asyncio.sleep(0.05)  # five times MISSING_S
         assert looks == before
+
+
+async def test_a_modem_that_vanishes_is_told_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("WARNING")
+    async with bench(tmp_path, PortLost("/dev/ttyUSB0", "The port is gone.")) as b:
+        await b.until(lambda: b.tries >= 3)
+        assert [data for kind, data in b.notes if kind == "line.down"] == [
+            {"modem": "a", "reason": "The port is gone."}
+        ]
+        assert [record.getMessage() for record in caplog.records if "down" in record.getMessage()] == [
+            "a: down: The port is gone."
+        ]

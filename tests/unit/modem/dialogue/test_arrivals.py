@@ -9,11 +9,20 @@ import pytest
 
 from modemgw.at.errors import CmeError, CmsError, CommandFailed
 from modemgw.at.policy import ErrorAction, ErrorScope, ExplainedError, explained, policy_for, policy_of
-from modemgw.modem.dialogue import driver_at
+from modemgw.modem.dialogue import acknowledge
+from modemgw.modem.dialogue.acknowledge import AcknowledgementFailed
 from modemgw.modem.dialogue.boot import BootWatch
 from modemgw.modem.dialogue.driver import DriverSettings, SendRejected, StoredPdu, TpduHex
 from modemgw.modem.dialogue.mr_wrap import MrWrap
-from modemgw.modem.dialogue.report_path import SILENT_S, ReportPath, preference
+from modemgw.modem.dialogue.report_path import (
+    OWED_LONG_S,
+    OWED_MOST,
+    OWED_S,
+    SILENT_S,
+    ReportPath,
+    Silence,
+    preference,
+)
 from modemgw.modem.dialogue.urc_port import UrcPort
 from modemgw.modem.quirks.learned import Learned, LearnedStore
 from modemgw.modem.quirks.profile import Profile
@@ -506,6 +515,26 @@ async def test_a_refused_send_has_the_makers_meaning() -> None:
 # ---------------------------------------------------------------- acknowledging
 
 
+def test_the_way_of_owed_reports_is_looked_after_at_longer_and_longer_intervals() -> None:
+    path = ReportPath(Learned(), 1, (1, 2))
+    assert path.silence(1e9) is Silence.NONE
+    path.sent("7910", 0.0)
+    looked = [now for now in range(0, 900, 10) if path.silence(now) is Silence.SOME]
+    assert looked == [OWED_S, 2 * OWED_S, 4 * OWED_S, 8 * OWED_S]
+    path.came(1)
+    assert path.silence(1e9) is Silence.NONE
+
+
+def test_a_proved_way_that_brings_nothing_for_long_has_the_modem_set_up_anew() -> None:
+    path = ReportPath(Learned(), 1, (1, 2))
+    path.came(1)
+    for n in range(OWED_MOST):
+        assert path.silence(OWED_LONG_S * (n + 1)) is not Silence.LONG
+        path.sent(f"791{n}", 0.0)
+        path._looked_after_s = 0.0
+    assert path.silence(OWED_LONG_S) is Silence.LONG
+
+
 async def test_the_form_of_acknowledging_is_remembered(tmp_path: Path) -> None:
     for tried in (1, 0):
         async with rig({r"AT\+CNMA": said("ERROR"), r"AT\+CNMA=0": OK}) as r:
@@ -513,14 +542,19 @@ async def test_the_form_of_acknowledging_is_remembered(tmp_path: Path) -> None:
             for _ in range(2):
                 await r.driver.acknowledge()
             assert (r.count(r"AT\+CNMA"), r.count(r"AT\+CNMA=0")) == (tried, 2)
-    assert learned(tmp_path, driver_at.CNMA) == "AT+CNMA=0"
+    assert learned(tmp_path, acknowledge.CNMA) == "AT+CNMA=0"
 
 
 async def test_a_modem_without_acknowledging_is_not_asked_for_it_again(tmp_path: Path) -> None:
-    for wanted in (True, False):
-        async with rig({r"AT\+CNMA.*": said("ERROR")}) as r:
-            assert (await r.driver.initialise(settings(tmp_path))).needs_ack is wanted
-            await r.driver.acknowledge()
+    async with rig({r"AT\+CNMA.*": said("ERROR")}) as r:
+        assert (await r.driver.initialise(settings(tmp_path))).needs_ack
+        for _ in range(acknowledge.REFUSALS_OF_THE_UNKNOWN - 1):
+            with pytest.raises(AcknowledgementFailed):
+                await r.driver.acknowledge()
+        await r.driver.acknowledge()
+    async with rig({r"AT\+CNMA.*": said("ERROR")}) as r:
+        assert not (await r.driver.initialise(settings(tmp_path))).needs_ack
+        await r.driver.acknowledge()
     assert learned(tmp_path, "service") == 0
 
 

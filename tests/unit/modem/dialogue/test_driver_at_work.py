@@ -6,6 +6,8 @@ import pytest
 
 from modemgw.at.errors import CommandFailed
 from modemgw.at.parser import Urc
+from modemgw.modem.dialogue import report_path
+from modemgw.modem.dialogue.acknowledge import AcknowledgementFailed
 from modemgw.modem.dialogue.driver import (
     DirectMessage,
     DirectReport,
@@ -33,7 +35,7 @@ from modemgw.modem.dialogue.driver_registration import RegistrationWatch
 from modemgw.modem.quirks.profile import Profile
 from tests.unit.modem import driver_rig
 from tests.unit.modem.driver_rig import Turns, rig
-from tests.unit.modem.peer import OK, Answer, said
+from tests.unit.modem.peer import OK, Answer, over, said
 
 _short_limits = driver_rig._short_limits
 
@@ -224,21 +226,101 @@ async def test_acknowledge_with_a_zero() -> None:
         assert r.peer.heard[-3:] == [b"AT+CNMA", b"AT+CNMA=0", b"AT+CNMA=0"]
 
 
-@pytest.mark.parametrize("code", [340, 500])
-async def test_a_refused_acknowledgement_sets_indications_anew(code: int) -> None:
-    async with rig({r"AT\+CNMA": said(f"+CMS ERROR: {code}")}) as r:
+async def test_a_modem_that_waits_for_none_has_its_indications_set_anew() -> None:
+    async with rig({r"AT\+CNMA": said("+CMS ERROR: 340")}) as r:
         await r.driver.initialise(DriverSettings(acknowledge_reports=True))
         await r.driver.acknowledge()
         assert r.peer.heard[-1] == b"AT+CNMI=2,1,0,1,0"
 
 
+@pytest.mark.parametrize("refusal", ["ERROR", "+CMS ERROR: 500"])
+async def test_one_refusal_unlearns_nothing(refusal: str) -> None:
+    answers = Turns(OK, said(refusal), OK)
+    async with rig({r"AT\+CNMA": answers}) as r:
+        await r.driver.initialise(DriverSettings(acknowledge_reports=True))
+        await r.driver.acknowledge()
+        with pytest.raises(AcknowledgementFailed):
+            await r.driver.acknowledge()
+        assert r.driver.learned.text("cnma") == "AT+CNMA"
+        assert r.driver.learned.get("service") is None
+        await r.driver.acknowledge()  # it is owed still, and taken now
+        assert r.peer.heard[-1] == b"AT+CNMA"
+
+
+async def test_no_number_of_refusals_unlearns_what_was_proven() -> None:
+    async with rig({r"AT\+CNMA": Turns(OK, said("ERROR")), r"AT\+CSMS=0": OK}) as r:
+        await r.driver.initialise(DriverSettings(acknowledge_reports=True))
+        await r.driver.acknowledge()
+        for _ in range(10):
+            with pytest.raises(AcknowledgementFailed):
+                await r.driver.acknowledge()
+        assert r.driver.learned.get("service") is None
+
+
 async def test_a_modem_without_acknowledgement() -> None:
     async with rig({r"AT\+CSMS=0": OK}) as r:
         await r.driver.initialise(DriverSettings(acknowledge_reports=True))
+        for _ in range(2):
+            with pytest.raises(AcknowledgementFailed):  # it may be a slip
+                await r.driver.acknowledge()
         await r.driver.acknowledge()
         assert r.peer.heard[-2:] == [b"AT+CSMS=0", b"AT+CNMI=2,1,0,1,0"]
+        assert r.driver.learned.get("service") == 0
         await r.driver.acknowledge()
-        assert r.count(r"AT\+CNMA(=0)?") == 2
+        assert r.peer.heard[-1] == b"AT+CNMI=2,1,0,1,0"
+
+
+@pytest.mark.parametrize("refused", [r"AT\+CSMS=0", r"AT\+CNMI=2,1,0,1,0"])
+async def test_what_was_not_mended_is_not_remembered_and_mended_again(refused: str) -> None:
+    async with rig({r"AT\+CSMS=0": OK}) as r:
+        await r.driver.initialise(DriverSettings(acknowledge_reports=True))
+        r.peer.script = over({refused: Turns(said("ERROR"), OK)}, r.peer.script)
+        for _ in range(3):
+            with pytest.raises(AcknowledgementFailed):
+                await r.driver.acknowledge()
+        assert r.driver.learned.get("service") is None
+        await r.driver.acknowledge()
+        assert r.driver.learned.get("service") == 0
+
+
+async def test_what_came_damaged_is_refused_and_confirmed_where_that_cannot_be() -> None:
+    async with rig({r"AT\+CNMA=2": OK, r"AT\+CNMA": OK}) as r:
+        await r.driver.initialise(DriverSettings(acknowledge_reports=True))
+        await r.driver.refuse()
+        assert r.peer.heard[-1] == b"AT+CNMA=2"
+        r.peer.script = over({r"AT\+CNMA=2": said("ERROR")}, r.peer.script)
+        for _ in range(2):
+            await r.driver.refuse()
+        assert r.peer.heard[-3:] == [b"AT+CNMA=2", b"AT+CNMA", b"AT+CNMA"]
+
+
+async def test_a_modem_that_waits_for_what_nobody_saw_is_let_go() -> None:
+    """Its settings are as they should be: only what it waits for tells."""
+    async with rig({r"AT\+CNMA=2": said("+CMS ERROR: 340"), r"AT\+CNMA": OK}) as r:
+        await r.driver.initialise(DriverSettings(acknowledge_reports=True))
+        assert await r.driver.announces()
+        assert r.peer.heard[-2:] == [b"AT+CNMA=2", b"AT+CNMI?"]
+        r.peer.script = over({r"AT\+CNMA=2": OK}, r.peer.script)
+        assert await r.driver.announces()
+        assert r.peer.heard[-3:] == [b"AT+CNMA=2", b"AT+CNMI?", b"AT+CNMI=2,1,0,1,0"]
+        r.peer.say(said("+CDS: 26", REPORT))
+        await r.peer.until(lambda: r.events)
+        assert await r.driver.announces()  # it waits for us, and rightly
+        assert r.peer.heard[-1] == b"AT+CNMI?"
+
+
+async def yes() -> bool:
+    return True
+
+
+async def test_owed_reports_that_do_not_come_have_their_way_looked_after(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(report_path, "OWED_S", 0.0)
+    script: dict[str, Answer] = {r"AT\+CMGS=18": b"\r\n> ", r".*\x1a": said("+CMGS: 5", "OK"), r"AT\+CNMA=2": OK}
+    async with rig(script) as r:
+        await r.driver.initialise(DriverSettings(acknowledge_reports=False))
+        await r.driver.send(TpduHex.of(bytes.fromhex("21000B919710325476F8000005C8329BFD06")), yes())
+        assert await r.driver.announces()
+        assert r.peer.heard[-1] == b"AT+CNMI=2,1,0,1,0"  # though it says that it is set so
 
 
 async def test_keep_link() -> None:
@@ -327,6 +409,8 @@ async def test_resets() -> None:
 # ---------------------------------------------------------------- events
 
 TEXT_MODE = '+CMT: "+79160000001",,"26/11/30,12:00:00+12"\nhello'
+DELIVER = "0791198996910F04040B919710325476F80000622132023234210141"
+REPORT = "0006070B919710325476F862112000000021621120000000210000"
 
 EVENTS: list[tuple[Urc, ModemEvent | None]] = [
     (Urc("+CMTI", '+CMTI: "SM",3'), MessageStored("SM", 3)),
@@ -336,11 +420,17 @@ EVENTS: list[tuple[Urc, ModemEvent | None]] = [
     (Urc("+CDSI", '+CDSI: "SR",0'), ReportStored("SR", 0)),
     (Urc("+CDSI", "+CDSI: ,-1"), StorageFull("SR")),
     (Urc("+CMT", "+CMT: ,4", "000400000a"), DirectMessage("000400000A", 4)),
-    (Urc("+CMT", "+CMT: ,4", "00040000 0"), DirectMessage("00040000 0", 4)),
-    (Urc("+CMT", "+CMT: ,4"), DirectMessage("+CMT: ,4", 4)),  # nobody else knows that something came
+    (Urc("+CMT", "+CMT: ,4", "00040000 0"), DirectMessage("00040000 0", 4, whole=False)),
     (Urc("+CMT", TEXT_MODE), UnknownUrc(TEXT_MODE)),
+    (Urc("+CMT", "+CMT: ,4"), DirectMessage("+CMT: ,4", 4, whole=False)),
+    (Urc("+CMT", "+CMT: ,4", "00040000"), DirectMessage("0000040000", 4)),
+    (Urc("+CMT", "+CMT: ,5", "00040000"), DirectMessage("00040000", 5, whole=False)),
+    (Urc("+CMT", "+CMT: ,4", "0004_Z00"), DirectMessage("0004_Z00", 4, whole=False)),
+    (Urc("unknown", DELIVER.lower()), DirectMessage(DELIVER, None)),  # its header got lost
+    (Urc("unknown", REPORT), DirectReport(REPORT, None)),
+    (Urc("unknown", "0791FFFFFFFFFFFF04050000000000000000"), UnknownUrc("0791FFFFFFFFFFFF04050000000000000000")),
     (Urc("+CDS", "+CDS: 4", "0006000000"), DirectReport("0006000000", 4)),
-    (Urc("+CDS", "+CDS: 4"), DirectReport("+CDS: 4", 4)),
+    (Urc("+CDS", "+CDS: 4"), DirectReport("+CDS: 4", 4, whole=False)),
     (Urc("+CMGS", "+CMGS: 7"), LateCmgs(7)),
     (Urc("+CMGS", "+CMGS:"), UnknownUrc("+CMGS:")),
     (Urc("+CUSD", '+CUSD: 0,"5 EUR",15'), UssdReply(0, "5 EUR", 15)),

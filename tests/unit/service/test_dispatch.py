@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -13,9 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modemgw.domain.job import Job, job_of
+from modemgw.rules.routing import Choice, Route, Way, lane_of
 from modemgw.service import dispatch
 from modemgw.service.dispatch import Dispatcher
 from modemgw.service.ports import Repository
+from modemgw.service.routing import Routing
 from tests.unit.store.desk import PLAIN
 
 BLANK = job_of(PLAIN, 0, 0)
@@ -415,3 +418,218 @@ def test_under_every_race_each_message_goes_once_and_none_is_left(seed: int, lin
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(dispatch, "WINDOW", 3)
         asyncio.run(run())
+
+
+# -- lanes ------------------------------------------------------------------------------------------------
+
+
+class Clocked:
+    """Time that a test sets."""
+
+    def __init__(self) -> None:
+        self.now = 1_000_000
+
+    def __call__(self) -> int:
+        return self.now
+
+
+def routed(queue: Queue, route: Route, clock: Clocked, *names: str) -> tuple[Dispatcher, Routing, set[str]]:
+    """A dispatcher with one route over lines of which those in the set are ready."""
+    ready = set(names)
+    kinds = {name: "upstream" if name.startswith("up") else "sim" for name in names}
+    routing = Routing([], route, lambda: [Way(name, kind, name in ready) for name, kind in kinds.items()], clock)
+    return Dispatcher(cast(Repository, queue), routing, clock), routing, ready
+
+
+def since(message: int, accepted_at: int, line: str = "", priority: int = 0) -> Job:
+    return replace(job(message, priority, line), validity_s=86_400, expires_at=accepted_at + 86_400_000)
+
+
+DEFAULT = Route("", (("sim:*",), ("up",)), max_wait_s=60)
+
+
+async def test_what_has_waited_for_the_first_tier_goes_through_the_next() -> None:
+    queue, clock = Queue(), Clocked()
+    sender, routing, ready = routed(queue, DEFAULT, clock, "a", "up")
+    queue.put(since(1, clock.now))
+    sender.offer(1, 0, "", queue.jobs[1])
+    waiting = asyncio.ensure_future(take(sender, "up"))
+    await idle()
+    assert not waiting.done()
+    ready.discard("a")
+    routing.changed()
+    sender.reconsider()
+    await idle()
+    assert not waiting.done()  # it has not waited for a minute
+    clock.now += 60_001
+    sender.reconsider()
+    assert (await waiting).id == 1
+
+
+async def test_a_line_that_waits_for_a_time_wakes_by_itself() -> None:
+    queue, clock = Queue(), Clocked()
+    route = replace(DEFAULT, max_wait_s=0.05)
+    sender, routing, ready = routed(queue, route, clock, "a", "up")
+    ready.discard("a")
+    routing.changed()
+    queue.put(since(1, clock.now))
+    sender.offer(1, 0, "", queue.jobs[1])
+    waiting = asyncio.ensure_future(take(sender, "up"))
+    await idle()
+    assert not waiting.done()
+    clock.now += 51
+    assert (await waiting).id == 1
+
+
+async def test_what_only_the_store_knows_is_read_before_its_time_is_judged() -> None:
+    queue, clock = Queue(), Clocked()
+    sender, routing, ready = routed(queue, DEFAULT, clock, "a", "up")
+    ready.discard("a")
+    routing.changed()
+    waiting = asyncio.ensure_future(take(sender, "up"))
+    await idle()
+    queue.put(since(1, clock.now), since(2, clock.now - 61_000))
+    sender.offer(1, 0, "")
+    sender.offer(2, 0, "")
+    assert (await waiting).id == 2
+
+
+async def test_many_that_may_not_be_taken_yet_keep_nobody_busy() -> None:
+    queue, clock = Queue(), Clocked()
+    sender, routing, ready = routed(queue, DEFAULT, clock, "a", "up")
+    ready.discard("a")
+    routing.changed()
+    queue.put(*(since(number, clock.now) for number in range(1, 200)))
+    waiting = asyncio.ensure_future(take(sender, "up"))
+    await idle()
+    claims = queue.claims
+    await idle()
+    assert queue.claims == claims
+    assert not waiting.done()
+    waiting.cancel()
+
+
+async def test_lines_that_wait_share_as_the_route_says() -> None:
+    queue, clock = Queue(), Clocked()
+    sender, routing, _ = routed(queue, DEFAULT, clock, "a", "b", "c")
+    counts = {"a": 0, "b": 0, "c": 0}
+    waiting = {name: asyncio.ensure_future(take(sender, name)) for name in counts}
+    await idle()
+    for number in range(1, 31):
+        queue.put(since(number, clock.now))
+        sender.offer(number, 0, "", queue.jobs[number])
+        done, _ = await asyncio.wait(waiting.values(), return_when=asyncio.FIRST_COMPLETED)
+        assert len(done) == 1
+        name = next(name for name, task in waiting.items() if task in done)
+        counts[name] += 1
+        routing.sent(name, "+7900")
+        del queue.jobs[number]
+        sender.release(number)
+        waiting[name] = asyncio.ensure_future(take(sender, name))
+        await idle()
+    for task in waiting.values():
+        task.cancel()
+    assert counts == {"a": 10, "b": 10, "c": 10}
+
+
+async def test_a_recipient_keeps_the_line_that_wrote_to_him_though_others_wait() -> None:
+    queue, clock = Queue(), Clocked()
+    sender, routing, ready = routed(queue, replace(DEFAULT, choice=Choice.STICKY), clock, "a", "b")
+    message = since(1, clock.now)
+    routing.known(message.recipient, "b")
+    queue.put(message)
+    waiting = asyncio.ensure_future(take(sender, "a"))
+    await idle()
+    sender.offer(1, 0, "", message)
+    await idle()
+    assert not waiting.done()
+    assert (await take(sender, "b")).id == 1
+    sender.release(1)
+    sender.offer(1, 0, "", message)
+    ready.discard("b")  # its line is away: any other
+    routing.changed()
+    sender.reconsider()
+    assert (await waiting).id == 1
+
+
+async def test_a_line_that_failed_a_message_leaves_it_to_the_others() -> None:
+    queue, clock = Queue(), Clocked()
+    route = Route("", (("a", "b"), ("up",)))
+    sender, routing, _ = routed(queue, route, clock, "a", "b", "up")
+    message = since(1, clock.now)
+    queue.put(message)
+    assert (await take(sender, "a")).id == 1
+    assert routing.next_lane("", "a", sender.failed(1, "a")) == ""
+    sender.release(1)
+    sender.offer(1, 0, "", message)
+    again = asyncio.ensure_future(take(sender, "a"))
+    await idle()
+    assert not again.done()
+    assert (await take(sender, "b")).id == 1
+    assert routing.next_lane("", "b", sender.failed(1, "b")) == lane_of("", 1)
+    sender.release(1)
+    queue.put(replace(message, line=lane_of("", 1)))
+    sender.offer(1, 0, lane_of("", 1), queue.jobs[1])
+    assert (await take(sender, "up")).id == 1
+    again.cancel()
+
+
+async def test_what_waits_for_a_route_that_is_gone_is_not_forgotten() -> None:
+    queue, clock = Queue(), Clocked()
+    sender, routing, _ = routed(queue, DEFAULT, clock, "a", "up")
+    queue.put(since(1, clock.now, lane_of("old", 2)))
+    routing.adopt(["", "a", lane_of("old", 2), lane_of("", 1)])
+    assert (await take(sender, "a")).id == 1
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.randoms(use_true_random=False))
+async def test_whatever_lines_come_and_go_every_message_is_taken_once(chance: random.Random) -> None:
+    queue, clock = Queue(lambda: chance.randrange(3)), Clocked()
+    route = Route("", (("a", "b"), ("up", "up2")), max_wait_s=1)
+    sender, routing, ready = routed(queue, route, clock, "a", "b", "up", "up2")
+    taken: list[int] = []
+
+    async def serve(name: str) -> None:
+        while True:
+            found = await sender.take(name)
+            assert name in ready or found.line == name
+            taken.append(found.id)
+            del queue.jobs[found.id]
+            await asyncio.sleep(0)
+            sender.release(found.id)
+
+    serving: dict[str, asyncio.Task[None]] = {}
+
+    async def switch(name: str, on: bool) -> None:
+        task = serving.pop(name, None)
+        if task is not None:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+        (ready.add if on else ready.discard)(name)
+        routing.changed()
+        if on:
+            serving[name] = asyncio.ensure_future(serve(name))
+        sender.reconsider()
+
+    for name in ("a", "b", "up", "up2"):
+        await switch(name, chance.random() < 0.5)
+    for number in range(1, 121):
+        lane = chance.choice(["", "", lane_of("", 1)])
+        queue.put(since(number, clock.now, lane, chance.randrange(3)))
+        sender.offer(number, queue.jobs[number].priority, lane, chance.choice([None, queue.jobs[number]]))
+        if chance.random() < 0.3:
+            await switch(chance.choice(["a", "b", "up", "up2"]), chance.random() < 0.5)
+        clock.now += chance.randrange(300)
+        await asyncio.sleep(0)
+    for name in ("a", "b", "up", "up2"):
+        await switch(name, True)
+    clock.now += 10_000
+    sender.reconsider()
+    async with asyncio.timeout(10):
+        while queue.jobs:
+            await asyncio.sleep(0)
+    for name in list(serving):
+        await switch(name, False)
+    assert sorted(taken) == list(range(1, 121))

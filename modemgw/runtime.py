@@ -48,6 +48,7 @@ from modemgw.rules.canary_text import CANARY_LOGIN
 from modemgw.rules.limits import BlockRule
 from modemgw.rules.quota import Quota
 from modemgw.sdnotify import Notifier
+from modemgw.servers.front import raise_descriptor_limit
 from modemgw.servers.http import views
 from modemgw.servers.http.app import HttpServer, make_app, start_http
 from modemgw.servers.http.caller import HttpCaller
@@ -151,6 +152,7 @@ class Runtime:
     async def start(self) -> None:
         """Open the store, bring back what was interrupted, start modems, then open the front doors."""
         config = self.config
+        raise_descriptor_limit()
         self._tracer.check()
         accounts = list(config.accounts)
         if not accounts:

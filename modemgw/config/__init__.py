@@ -14,7 +14,7 @@ import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, Self, get_args
 
 from pydantic import (
     BaseModel,
@@ -64,20 +64,56 @@ class ConfigError(ModemgwError):
         super().__init__("\n".join(f"{name}: {complaint}" for complaint in self.complaints))
 
 
-class HttpSettings(Section):
+class TlsSettings(Section):
+    """Keys of a front door that may have a certificate. With `tls_listen` there is one address more, for TLS."""
+
+    listen: str
+    tls_listen: str | None = None
+    tls_cert: str | None = Field(default=None, min_length=1)
+    tls_key: str | None = Field(default=None, min_length=1)
+
+    @field_validator("listen", "tls_listen")
+    @classmethod
+    def _listen(cls, value: str | None) -> str | None:
+        if value is not None:
+            split_listen(value)
+        return value
+
+    @model_validator(mode="after")
+    def _tls(self) -> TlsSettings:
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise PydanticCustomError("tls", "give both `tls_cert` and `tls_key`, or neither")
+        if self.tls_listen is not None and self.tls_cert is None:
+            raise PydanticCustomError("tls", "`tls_listen` needs `tls_cert` and `tls_key`")
+        return self
+
+    def beside(self, path: Path) -> Self:
+        """The same, with relative paths taken from the directory of the configuration file `path`."""
+        files = {key: value for key in ("tls_cert", "tls_key") if (value := getattr(self, key)) is not None}
+        return self.model_copy(update={key: str(path.absolute().parent / value) for key, value in files.items()})
+
+
+class HttpSettings(TlsSettings):
     """`[http]`: the native API and the dialects of the providers."""
 
     listen: str = DEFAULT_LISTEN
+    public_url: str | None = Field(default=None, pattern=r"^https?://[^\s/]+")
+    hosts: list[str] = Field(default=[])
+    max_connections: int = Field(default=500, ge=10, le=100_000)
+    max_per_address: int = Field(default=100, ge=1, le=100_000)
+    max_unfinished_bytes: int = Field(default=33_554_432, ge=65_536, le=4_294_967_296)
     max_body_bytes: int = Field(default=1_048_576, ge=1024, le=104_857_600)
     read_timeout_s: float = Field(default=30.0, ge=1, le=600)
     keepalive_timeout_s: float = Field(default=75.0, ge=1, le=3600)
     access_log: bool = False
     trusted_proxies: list[Network] = Field(default=[])
 
-    @field_validator("listen")
+    @field_validator("hosts")
     @classmethod
-    def _listen(cls, value: str) -> str:
-        split_listen(value)
+    def _hosts(cls, value: list[str]) -> list[str]:
+        for host in value:
+            if not re.fullmatch(r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?", host):
+                raise PydanticCustomError("hosts", "{host} is not a host name without scheme and port", {"host": host})
         return value
 
 
@@ -195,14 +231,12 @@ class ReceivingSettings(Section):
     acknowledge_reports: bool = True
 
 
-class SmppSettings(Section):
+class SmppSettings(TlsSettings):
     """`[smpp]`: the SMPP 3.4 server; without the section there is none."""
 
     listen: str = "127.0.0.1:2775"
-    tls_listen: str | None = None
-    tls_cert: str | None = Field(default=None, min_length=1)
-    tls_key: str | None = Field(default=None, min_length=1)
     max_connections: int = Field(default=500, ge=1, le=100_000)
+    max_per_address: int = Field(default=100, ge=1, le=100_000)
     max_binds: int = Field(default=20, ge=1, le=1000)
     window: int = Field(default=1000, ge=1, le=10_000)
     rate_per_s: int = Field(default=100, ge=0, le=100_000)
@@ -218,21 +252,6 @@ class SmppSettings(Section):
     hlr: Literal["refuse", "ping"] = "refuse"
     long_inbound: Literal["payload", "udh"] = "payload"
     vendor_tlvs: bool = False
-
-    @field_validator("listen", "tls_listen")
-    @classmethod
-    def _listen(cls, value: str | None) -> str | None:
-        if value is not None:
-            split_listen(value)
-        return value
-
-    @model_validator(mode="after")
-    def _tls(self) -> SmppSettings:
-        if (self.tls_cert is None) != (self.tls_key is None):
-            raise PydanticCustomError("tls", "give both `tls_cert` and `tls_key`, or neither")
-        if self.tls_listen is not None and self.tls_cert is None:
-            raise PydanticCustomError("tls", "`tls_listen` needs `tls_cert` and `tls_key`")
-        return self
 
 
 class SmtpSettings(Section):
@@ -363,6 +382,9 @@ def parse(text: str, path: Path | None = None, dialects: Sequence[Dialect] = ALL
     complaints += _clashes(document, lines)
     if complaints or config is None:
         raise ConfigError(sorted(complaints, key=lambda c: (c.line or 0, c.place)), path)
+    if path is not None:
+        smpp = None if config.smpp is None else config.smpp.beside(path)
+        config = config.model_copy(update={"http": config.http.beside(path), "smpp": smpp})
     config._path = path
     config._profiles = profiles
     return config
@@ -492,6 +514,7 @@ _PATTERN_HINTS = {
     "api_key": "must be 1 to 256 printable ASCII characters without spaces",
     "country": 'must be a calling code without plus, such as "7"',
     "callback_url": "must start with http:// or https://",
+    "public_url": "must start with http:// or https://",
     "balance": 'must be an amount, such as "100.50"',
     "price": 'must be an amount, such as "1.40"',
     "balance_code": 'must be a USSD code, such as "*100#"',

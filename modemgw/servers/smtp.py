@@ -13,6 +13,7 @@ from typing import Any
 
 from modemgw.dialects.smsc.mail import MailReply, accepts
 from modemgw.errors import ModemgwError
+from modemgw.servers.front import Front, FrontLimits, Guest
 from modemgw.servers.listen import listen
 
 log = logging.getLogger(__name__)
@@ -23,8 +24,11 @@ MAX_BYTES = 102_400
 #: A client that says nothing for so long is gone.
 IDLE_S = 60.0
 
-#: Mails at one time; more connections are told to come again.
-CONNECTIONS = 100
+#: Connections at one time, and from one address. The oldest that has brought no mail yet makes room.
+LIMITS = FrontLimits(total=100, per_address=20)
+
+#: What one more is told, when all have brought mail.
+FAREWELL = b"421 4.3.2 Too many connections, come again\r\n"
 
 #: Carries out a mail: (octets, peer's address, Unix ms) -> the SMTP answer.
 Answer = Callable[[bytes, str, int], Awaitable[MailReply]]
@@ -37,14 +41,16 @@ class SmtpMissingError(ModemgwError):
 class SmtpServer:
     """A running SMTP server."""
 
-    def __init__(self, server: asyncio.Server, address: tuple[str, int]) -> None:
-        self._server = server
+    def __init__(self, front: Front, address: tuple[str, int], connections: set[Any]) -> None:
+        self._front = front
+        self._connections = connections
         self.address = address
 
     async def close(self) -> None:
         """Take no more mail."""
-        self._server.close()
-        await self._server.wait_closed()
+        await self._front.close()
+        for connection in list(self._connections):
+            connection.transport.close()
 
 
 class _Mailbox:
@@ -52,7 +58,6 @@ class _Mailbox:
 
     def __init__(self, answer: Answer) -> None:
         self._answer = answer
-        self.open = 0
 
     async def handle_RCPT(  # noqa: N802 (aiosmtpd's name)
         self, server: Any, session: Any, envelope: Any, address: str, options: list[str]
@@ -69,6 +74,8 @@ class _Mailbox:
         except Exception:
             log.exception("A mail from %s could not be handled", remote)
             reply = MailReply(451, "4.3.0 The gateway has failed at this mail; it was not accepted")
+        if 200 <= reply.status < 300:
+            server.guest.trust()
         # one line, in the characters that SMTP has
         text = reply.text.encode("ascii", "replace").decode("ascii").replace("\r", " ").replace("\n", " ")
         return f"{reply.status} {text[:400]}"
@@ -83,28 +90,22 @@ async def start_smtp(address: str, answer: Answer, *, max_bytes: int = MAX_BYTES
     mailbox = _Mailbox(answer)
     loop = asyncio.get_running_loop()
 
+    connections: set[Any] = set()
+
     class Connection(SMTP):
+        guest: Guest
+
         def connection_made(self, transport: Any) -> None:
-            if mailbox.open >= CONNECTIONS:
-                transport.write(b"421 4.3.2 Too many connections, come again\r\n")
-                transport.close()
-                self._refused = True
-                return
-            self._refused = False
-            mailbox.open += 1
+            connections.add(self)
             super().connection_made(transport)
 
         def connection_lost(self, error: Exception | None) -> None:
-            if not self._refused:
-                mailbox.open -= 1
-                super().connection_lost(error)
+            connections.discard(self)
+            self.guest.left()
+            super().connection_lost(error)
 
-        def data_received(self, data: bytes) -> None:
-            if not self._refused:
-                super().data_received(data)
-
-    def connection() -> Any:
-        return Connection(
+    def connection(guest: Guest) -> asyncio.Protocol:
+        made = Connection(
             mailbox,
             data_size_limit=max_bytes,
             enable_SMTPUTF8=True,
@@ -114,11 +115,10 @@ async def start_smtp(address: str, answer: Answer, *, max_bytes: int = MAX_BYTES
             timeout=IDLE_S,
             loop=loop,
         )
+        made.guest = guest
+        return made
 
     sock = listen(address)
-    try:
-        server = await loop.create_server(connection, sock=sock)
-    except BaseException:
-        sock.close()
-        raise
-    return SmtpServer(server, sock.getsockname()[:2])
+    front = Front("SMTP", LIMITS, connection, farewell=FAREWELL)
+    front.serve(sock)
+    return SmtpServer(front, sock.getsockname()[:2], connections)

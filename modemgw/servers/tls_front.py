@@ -5,26 +5,45 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+from modemgw.servers.front import Front, FrontLimits, Guest
 from modemgw.servers.listen import listen
 
 CONNECT_S = 10.0
 IDLE_S = 180.0
-PIECE = 65_536
+CHUNK = 65_536
+
+#: Half of what the HTTP server behind it takes.
+LIMITS = FrontLimits(total=250, per_address=100)
 
 
 class TlsFront:
     """A running TLS front."""
 
-    def __init__(self, server: asyncio.Server, port: int) -> None:
-        self._server = server
+    def __init__(self, front: Front, port: int) -> None:
+        self._front = front
         self.port = port
 
     async def close(self) -> None:
         """Take no more connections."""
-        self._server.close()
-        await self._server.wait_closed()
+        await self._front.close()
+
+
+class _Stream(asyncio.StreamReaderProtocol):
+    """asyncio's stream, which tells when it is closed."""
+
+    def __init__(
+        self, guest: Guest, serve: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        super().__init__(asyncio.StreamReader(loop=loop), serve, loop=loop)
+        self._guest = guest
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._guest.left()
+        super().connection_lost(exc)
 
 
 async def start_tls_front(address: str, chain: Path, key: Path, host: str, port: int) -> TlsFront:
@@ -53,22 +72,19 @@ async def start_tls_front(address: str, chain: Path, key: Path, host: str, port:
             await _end(inner_writer)
             await _end(writer)
 
-    try:
-        server = await asyncio.start_server(serve, sock=sock, ssl=context)
-    except BaseException:
-        sock.close()
-        raise
-    return TlsFront(server, sock.getsockname()[1])
+    front = Front("TLS", LIMITS, lambda guest: _Stream(guest, serve), handshake_s=CONNECT_S)
+    front.serve(sock, lambda: context)
+    return TlsFront(front, sock.getsockname()[1])
 
 
 async def _pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     with contextlib.suppress(OSError, TimeoutError, ssl.SSLError):
         while True:
             async with asyncio.timeout(IDLE_S):
-                piece = await reader.read(PIECE)
-            if not piece:
+                chunk = await reader.read(CHUNK)
+            if not chunk:
                 break
-            writer.write(piece)
+            writer.write(chunk)
             await writer.drain()
     with contextlib.suppress(OSError, RuntimeError):
         if writer.can_write_eof():

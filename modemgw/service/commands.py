@@ -26,10 +26,13 @@ class CommandRunner:
     """`drive` runs a handler to its end; `run` runs one command."""
 
     def __init__(self, gateway: Gateway) -> None:
-        self._gateway = gateway
+        self.gateway = gateway
 
-    async def drive(self, steps: Generator[Command, Any, R]) -> R:
-        """What the handler returns. Refusals go into it; what it held is given back, however it ends."""
+    async def drive(self, steps: Generator[Command, Any, R], *, known: Callable[[], None] | None = None) -> R:
+        """What the handler returns. Refusals go into it; what it held is given back, however it ends.
+
+        `known` is called once credentials were found right.
+        """
         with ExitStack() as holds:
             try:
                 command = next(steps)
@@ -39,6 +42,8 @@ class CommandRunner:
                     except Refusal as refusal:
                         command = steps.throw(refusal)
                     else:
+                        if known is not None and isinstance(command, seam.Authenticate | seam.FindSession) and result:
+                            known()
                         command = steps.send(result)
             except StopIteration as stop:
                 answer: R = stop.value
@@ -50,8 +55,8 @@ class CommandRunner:
         """The result of one command, or its Refusal. `holds` takes what `Hold` holds, until it is closed."""
         found = _HOW.get(type(command))
         if found is not None:
-            return await found(self._gateway, command)
-        gateway, desk = self._gateway, self._gateway.desk
+            return await found(self.gateway, command)
+        gateway, desk = self.gateway, self.gateway.desk
         match command:
             case seam.Authenticate():
                 return gateway.authenticate(
@@ -81,14 +86,14 @@ class CommandRunner:
 
     def _quote(self, command: seam.Quote, index: int) -> Quoted | Refusal:
         try:
-            return self._gateway.quote(command.account, command.submissions[index])
+            return self.gateway.quote(command.account, command.submissions[index])
         except Refusal as refusal:
             return refusal
 
     def _hold(self, command: seam.Hold, holds: ExitStack | None) -> bool:
         if holds is None:
             raise TypeError("a Hold needs something that ends")
-        give_back = self._gateway.desk.hold(command.key, command.limit)
+        give_back = self.gateway.desk.hold(command.key, command.limit)
         if give_back is None:
             return False
         holds.callback(give_back)

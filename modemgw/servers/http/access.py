@@ -14,6 +14,7 @@ from aiohttp.http_exceptions import PayloadEncodingError
 
 from modemgw.domain.account import Account
 from modemgw.domain.refusal import Refusal, RefusalKind
+from modemgw.servers.http.connection import Connection
 from modemgw.servers.http.peer import Peers
 from modemgw.servers.http.problems import RequestProblem
 from modemgw.service.gateway import Gateway
@@ -48,11 +49,13 @@ class Keyring:
         known = self._known.get(digest)
         if known is not None and hmac.compare_digest(known[0], raw):
             self._gateway.check(known[1], self._peers.address(request))
+            _trust(request)
             return known[1]
         account = self._authenticate(header, self._peers.address(request))
         if len(self._known) >= _MAX_KNOWN:
             self._known.clear()
         self._known[digest] = (raw, account)
+        _trust(request)
         return account
 
     def _authenticate(self, header: str, remote: str | None) -> Account:
@@ -64,6 +67,12 @@ class Keyring:
             login, password = _basic(value)
             return self._gateway.authenticate(login=login, password=password, remote=remote)
         raise Refusal(RefusalKind.UNAUTHORISED, "The Authorization header must be Bearer <api key> or Basic.")
+
+
+def _trust(request: web.Request) -> None:
+    """The connection has shown right credentials."""
+    if isinstance(request.protocol, Connection):
+        request.protocol.trust()
 
 
 def _basic(value: str) -> tuple[str, str]:

@@ -16,9 +16,12 @@ from aiohttp.log import access_logger
 from modemgw.config import HttpSettings
 from modemgw.dialects import ALL
 from modemgw.dialects.seam import Dialect
+from modemgw.servers.front import Front, FrontLimits, Guest
 from modemgw.servers.http.access import Keyring
 from modemgw.servers.http.callbacks_api import CallbacksApi
+from modemgw.servers.http.connection import Connection
 from modemgw.servers.http.dialects import DialectShell
+from modemgw.servers.http.doorstep import Doorstep
 from modemgw.servers.http.events import EventsApi
 from modemgw.servers.http.examine_api import ExamineApi
 from modemgw.servers.http.health import HealthApi
@@ -26,21 +29,16 @@ from modemgw.servers.http.modems_api import ModemsApi
 from modemgw.servers.http.native import NativeApi, Operation
 from modemgw.servers.http.openapi import DocsApi
 from modemgw.servers.http.peer import Peers
-from modemgw.servers.http.problems import SERVER_NAME, ProblemRequestHandler, as_problems
+from modemgw.servers.http.problems import SERVER_NAME, as_problems, of_status
 from modemgw.servers.http.trace_api import TraceApi
+from modemgw.servers.http.unfinished import UnfinishedRequests
 from modemgw.servers.listen import listen, url_of
+from modemgw.servers.tls import certificate, listeners
 from modemgw.service.commands import CommandRunner
 from modemgw.service.gateway import Gateway
 
 OPERATIONS = web.AppKey("operations", list[Operation])
 SETTINGS = web.AppKey("settings", HttpSettings)
-
-#: Octets of one request line or header field; the longest GET of a dialect carries a list of numbers.
-MAX_LINE = 65_536
-MAX_HEADERS = 100
-
-#: Seconds for which the rest of a refused body is read away, so that the client gets to see the refusal.
-LINGERING_S = 2.0
 
 
 def make_app(
@@ -52,7 +50,11 @@ def make_app(
 ) -> web.Application:
     """The application. Hand it to `start_http`, or to aiohttp's test client. `clock` is the dialects' time, Unix s."""
     settings = settings or HttpSettings()
-    app = web.Application(middlewares=[as_problems], client_max_size=settings.max_body_bytes)
+    shell = DialectShell(CommandRunner(gateway), settings, clock=clock)
+    doorstep = Doorstep(settings.hosts, settings.public_url)
+    app = web.Application(
+        middlewares=[as_problems, doorstep.middleware(shell.wording)], client_max_size=settings.max_body_bytes
+    )
     keyring = Keyring(gateway, Peers(settings.trusted_proxies))
     events = EventsApi(gateway, keyring)
     operations = [
@@ -71,8 +73,7 @@ def make_app(
             app.router.add_get(operation.path, operation.handler)  # HEAD as well
         else:
             app.router.add_route(operation.method, operation.path, operation.handler)
-    reserved = {operation.path: f"modemgw itself ({operation.path})" for operation in operations}
-    shell = DialectShell(CommandRunner(gateway), settings, clock=clock, reserved=reserved)
+    shell.reserve({operation.path: f"modemgw itself ({operation.path})" for operation in operations})
     for dialect in dialects:
         shell.register(dialect)
     shell.mount(app.router)
@@ -89,47 +90,65 @@ async def _sign(_request: web.Request, response: web.StreamResponse) -> None:
 
 
 class HttpServer:
-    """A running HTTP server; `url` is where clients on this machine reach it."""
+    """A running HTTP server; `url` is where clients on this machine reach it, without TLS where it has both."""
 
-    def __init__(self, runner: web.AppRunner, server: asyncio.Server, sock: socket.socket) -> None:
+    def __init__(self, runner: web.AppRunner, front: Front, url: str, addresses: list[tuple[str, int]]) -> None:
         self._runner = runner
-        self._server = server
-        self.url = url_of(sock)
+        self._front = front
+        self.url = url
+        self.addresses = addresses
 
     async def close(self) -> None:
         """Take no more connections, let requests under way finish, end event streams, close."""
-        self._server.close()
+        await self._front.close()
         await self._runner.cleanup()
 
 
 async def start_http(app: web.Application, address: str, *, shutdown_timeout_s: float = 5.0) -> HttpServer:
     """Serve the application on `host:port`. Raises ListenError with a sentence."""
     settings = app[SETTINGS]
-    sock = listen(address)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=shutdown_timeout_s)
+    # in full, so that a request line or a body of the largest size can always come
+    limit = max(settings.max_unfinished_bytes, 2 * settings.max_body_bytes)
+    unfinished: UnfinishedRequests[Connection] = UnfinishedRequests(limit)
+
+    def connection(guest: Guest) -> Connection:
+        assert runner.server is not None
+        return Connection(
+            guest,
+            unfinished,
+            runner.server,
+            loop=asyncio.get_running_loop(),
+            access_log=access_logger if settings.access_log else None,
+            keepalive_timeout_s=settings.keepalive_timeout_s,
+        )
+
+    limits = FrontLimits(settings.max_connections, settings.max_per_address, tuple(settings.trusted_proxies))
+    front = Front("HTTP", limits, connection, farewell=_FAREWELL)
+    sockets: list[socket.socket] = []
     try:
+        tls = certificate(settings.tls_cert, settings.tls_key, "[http]")
         await runner.setup()
-        manager = runner.server
-        assert manager is not None
-        loop = asyncio.get_running_loop()
-        access_log = access_logger if settings.access_log else None
-
-        def connection() -> ProblemRequestHandler:
-            # keepalive_timeout also bounds how long a request's head may dribble in
-            return ProblemRequestHandler(
-                manager,
-                loop=loop,
-                access_log=access_log,  # type: ignore[arg-type]
-                keepalive_timeout=settings.keepalive_timeout_s,
-                max_line_size=MAX_LINE,
-                max_field_size=MAX_LINE,
-                max_headers=MAX_HEADERS,
-                lingering_time=LINGERING_S,
-            )
-
-        server = await loop.create_server(connection, sock=sock)
+        for place, secure in listeners(address, settings.tls_listen, tls):
+            sockets.append(listen(place))
+            front.serve(sockets[-1], secure)
     except BaseException:
-        sock.close()
+        await front.close()
         await runner.cleanup()
         raise
-    return HttpServer(runner, server, sock)
+    url = url_of(sockets[0], "https" if tls is not None and settings.tls_listen is None else "http")
+    return HttpServer(runner, front, url, [sock.getsockname()[:2] for sock in sockets])
+
+
+def _farewell() -> bytes:
+    """What one connection too many is told."""
+    response = of_status(503, "Too many connections are open.")
+    assert isinstance(response.body, bytes)
+    head = (
+        f"HTTP/1.1 503 Service Unavailable\r\nContent-Type: {response.content_type}\r\n"
+        f"Content-Length: {len(response.body)}\r\nRetry-After: 5\r\nConnection: close\r\n\r\n"
+    )
+    return head.encode() + response.body
+
+
+_FAREWELL = _farewell()

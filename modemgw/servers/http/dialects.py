@@ -9,15 +9,20 @@ import logging
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
+from typing import Any
 
 from aiohttp import web
 from yarl import URL
 
 from modemgw.config import HttpSettings
-from modemgw.dialects.seam import Dialect, Handler, Route, WireRequest
+from modemgw.dialects.seam import Dialect, GetSettings, Handler, Hold, Route, Throttle, WireRequest, WireResponse
 from modemgw.domain.refusal import Refusal
+from modemgw.domain.requests import Command
 from modemgw.servers.http.access import read_body
+from modemgw.servers.http.connection import Connection
+from modemgw.servers.http.doorstep import Wording
 from modemgw.servers.http.peer import Peers
 from modemgw.servers.http.problems import of_refusal, of_status
 from modemgw.service.commands import CommandRunner
@@ -119,13 +124,16 @@ class DialectShell:
         settings: HttpSettings,
         *,
         clock: Callable[[], float] = time.time,
-        reserved: Mapping[str, str] | None = None,
     ) -> None:
         self._runner = runner
         self._read_timeout_s = settings.read_timeout_s
         self._peers = Peers(settings.trusted_proxies)
         self._clock = clock
-        self.paths = Paths(reserved)
+        self.paths = Paths()
+
+    def reserve(self, paths: Mapping[str, str]) -> None:
+        """Paths that no dialect can have, each with who has it."""
+        self.paths = Paths(paths)
 
     def register(self, dialect: Dialect) -> None:
         """Add the dialect's routes. Raises ValueError for a path that another has."""
@@ -133,7 +141,7 @@ class DialectShell:
 
     def mount(self, router: web.UrlDispatcher) -> None:
         """Serve what was registered, where the router has nothing of its own."""
-        router.register_resource(_Rest(self))
+        router.register_resource(DialectResource(self))
 
     def find(self, path: str) -> tuple[_Place, str] | None:
         """What is served at a path, and the path without `/<dialect>`."""
@@ -143,23 +151,12 @@ class DialectShell:
 
     async def serve(self, request: web.Request) -> web.Response:
         """One request from its first octet to its last."""
-        found = self.find(request.path)
-        assert found is not None
-        place, path = found
-        handler = place.handler(request.method)
-        assert handler is not None
-        wire = WireRequest(
-            method="GET" if request.method == "HEAD" and "HEAD" not in place.handlers else request.method,
-            path=path,
-            raw_query=request.raw_path.partition("?")[2].encode("utf-8", "surrogateescape"),
-            headers={name.lower(): value for name, value in request.headers.items()},
-            body=await read_body(request, self._read_timeout_s),
-            remote=self._peers.address(request) or "",
-            now=int(self._clock() * 1000),
-            scheme=self._peers.scheme(request),
-        )
+        place, handler, wire = self._read(request, await read_body(request, self._read_timeout_s))
+        connection = request.protocol
         try:
-            answer = await self._runner.drive(handler(wire))
+            answer = await self._runner.drive(
+                handler(wire), known=connection.trust if isinstance(connection, Connection) else None
+            )
         except Refusal as refusal:
             log.error("%s %s let a refusal through: %s", place.owner, request.method, refusal)
             return of_refusal(refusal)
@@ -170,11 +167,66 @@ class DialectShell:
             return of_status(500)
         if (reason := answer.headers.get(REASON)) is not None:
             log.info("%s refused a request: %s", place.owner, reason)
-        headers = {**answer.headers, "Content-Type": answer.content_type}
-        return web.Response(body=answer.body, status=answer.status, headers=headers)
+        return _response(answer, answer.status)
+
+    async def refuse(self, request: web.Request, refusal: Refusal, status: int) -> web.Response:
+        """What the dialect says to whom it must not even ask for credentials; its body is not read."""
+        place, handler, wire = self._read(request, b"")
+        try:
+            answer = await _RefusingRunner(self._runner, refusal).drive(handler(wire))
+        except Exception:  # it has no word for that: it is asked before it knows anything
+            log.debug("%s has no word for %s", place.owner, refusal, exc_info=True)
+            response = of_status(status, str(refusal))
+        else:
+            response = _response(answer, status)
+        response.headers[REASON] = str(refusal).encode("ascii", "replace").decode("ascii")
+        return response
+
+    def wording(self, request: web.Request) -> Wording | None:
+        """How a request is refused, if it is one for a dialect."""
+        return self.refuse if isinstance(request.match_info.route.resource, DialectResource) else None
+
+    def _read(self, request: web.Request, body: bytes) -> tuple[_Place, Handler, WireRequest]:
+        found = self.find(request.path)
+        assert found is not None
+        place, path = found
+        handler = place.handler(request.method)
+        assert handler is not None
+        wire = WireRequest(
+            method="GET" if request.method == "HEAD" and "HEAD" not in place.handlers else request.method,
+            path=path,
+            raw_query=request.raw_path.partition("?")[2].encode("utf-8", "surrogateescape"),
+            headers={name.lower(): value for name, value in request.headers.items()},
+            body=body,
+            remote=self._peers.address(request) or "",
+            now=int(self._clock() * 1000),
+            scheme=self._peers.scheme(request),
+        )
+        return place, handler, wire
 
 
-class _Rest(web.AbstractResource):
+class _RefusingRunner(CommandRunner):
+    """Refuses all commands but those that only look at the configuration."""
+
+    def __init__(self, runner: CommandRunner, refusal: Refusal) -> None:
+        super().__init__(runner.gateway)
+        self._refusal = refusal
+
+    async def run(self, command: Command, holds: ExitStack | None = None) -> Any:
+        if isinstance(command, GetSettings):
+            return await super().run(command, holds)
+        if isinstance(command, Throttle | Hold):
+            return True
+        raise self._refusal
+
+
+def _response(answer: WireResponse, status: int) -> web.Response:
+    return web.Response(
+        body=answer.body, status=status, headers={**answer.headers, "Content-Type": answer.content_type}
+    )
+
+
+class DialectResource(web.AbstractResource):
     """All paths that the router has no route for. The router asks it last, for it stands at the root."""
 
     def __init__(self, shell: DialectShell) -> None:

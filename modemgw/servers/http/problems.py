@@ -9,8 +9,7 @@ import json
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 
-from aiohttp import hdrs, web
-from aiohttp.web_protocol import RequestHandler
+from aiohttp import web
 from pydantic import ValidationError
 
 from modemgw.domain.refusal import Refusal, RefusalKind
@@ -48,6 +47,7 @@ HTTP_ERRORS: dict[int, tuple[str, str, str]] = {
     408: ("timeout", "Too slow", "The request did not arrive in time."),
     413: ("too_large", "Too large", "The request is larger than this server takes."),
     415: ("not_json", "Not JSON", "Send JSON, with the header Content-Type: application/json."),
+    421: ("wrong_host", "Wrong host", "This server is not known by that name."),
     417: ("expectation_failed", "Expectation failed", "Only Expect: 100-continue is known."),
     500: ("internal", "Internal error", "modemgw made a mistake; its log has the details."),
     501: ("not_installed", "Not installed", "This needs a package that is not installed."),
@@ -148,7 +148,7 @@ _TYPES = {
 async def as_problems(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
 ) -> web.StreamResponse:
-    """Turns whatever is raised below into a problem. The only middleware there is."""
+    """Turns whatever is raised below into a problem."""
     try:
         return await handler(request)
     except Refusal as refusal:
@@ -179,28 +179,3 @@ def _of_http_exception(error: web.HTTPException) -> web.Response:
     if error.status == 413:
         response.force_close()
     return response
-
-
-class ProblemRequestHandler(RequestHandler):
-    """aiohttp's connection, but what its HTTP parser refuses is answered with a problem as well."""
-
-    __slots__ = ()
-
-    def handle_error(
-        self,
-        request: web.BaseRequest,
-        status: int = 500,
-        exc: BaseException | None = None,
-        message: str | None = None,
-    ) -> web.StreamResponse:
-        """The response to a request that never became one. The message of the parser is its first line only."""
-        if status == 500:
-            log.error("a request failed outside its handler", exc_info=exc)
-            message = None
-        if request.writer.output_size > 0:
-            raise ConnectionError("a part of the response is out already, the problem cannot be told")
-        detail = message.strip().partition("\n")[0].rstrip(":.") + "." if message else None
-        response = of_status(status, detail)
-        response.headers[hdrs.SERVER] = SERVER_NAME
-        response.force_close()
-        return response

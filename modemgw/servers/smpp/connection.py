@@ -16,6 +16,7 @@ from modemgw.domain.message import Accepted, MessageView, Submission
 from modemgw.domain.refusal import Refusal, RefusalKind
 from modemgw.domain.states import State
 from modemgw.errors import ModemgwError
+from modemgw.servers.front import Guest
 from modemgw.servers.smpp.reports import query_result
 from modemgw.smpp.errors import PduRefused, status_of
 from modemgw.smpp.names import Command, Status
@@ -67,8 +68,9 @@ _FAILED = {
 class Connection(asyncio.Protocol):
     """A client's connection, from accept to close."""
 
-    def __init__(self, server: SmppServer) -> None:
+    def __init__(self, server: SmppServer, guest: Guest) -> None:
         self._server = server
+        self.guest = guest
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport
         self._flushing = False

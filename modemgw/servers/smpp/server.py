@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import json
 import logging
-import ssl
 import time
 from collections.abc import Callable, Hashable
 from typing import Any
@@ -17,10 +16,12 @@ from modemgw.domain.message import Submission
 from modemgw.domain.numbers import normalise
 from modemgw.domain.refusal import Refusal, RefusalKind
 from modemgw.errors import ModemgwError
-from modemgw.servers.listen import ListenError, listen
+from modemgw.servers.front import Front, FrontLimits, Guest
+from modemgw.servers.listen import listen
 from modemgw.servers.smpp.connection import Connection
 from modemgw.servers.smpp.deliveries import Deliverer, Feeder, Wording
 from modemgw.servers.smpp.duplicates import Duplicates
+from modemgw.servers.tls import certificate, listeners
 from modemgw.service.esme import EsmeDesk
 from modemgw.smpp.session import BindAsked, Limits
 from modemgw.smpp.submission import Conventions
@@ -85,14 +86,18 @@ class SmppServer:
             long_inbound=settings.long_inbound, vendor_tlvs=settings.vendor_tlvs, offset_s=_local_offset_s
         )
         self._connections: set[Connection] = set()
-        self._strangers: dict[Connection, None] = {}  # not bound, the oldest first
         self._bound: dict[int, set[Connection]] = {}
         self._deliverers: dict[int, Deliverer] = {}
         self._buckets: dict[int, Bucket] = {}
         self.duplicates = Duplicates(settings.duplicate_s)
         self._lines: tuple[float, dict[str, str]] = (-1e9, {})
         self._feeder = Feeder(desk, clock, self._queued)
-        self._servers: list[asyncio.Server] = []
+        self._front = Front(
+            "SMPP",
+            FrontLimits(settings.max_connections, settings.max_per_address),
+            self._connection,
+            handshake_s=settings.bind_s,
+        )
         self._tasks: list[asyncio.Task[None]] = []
         self._closing = False
         self._empty = asyncio.Event()
@@ -100,23 +105,12 @@ class SmppServer:
     async def start(self) -> None:
         """Listen. Raises ListenError, or ModemgwError for a certificate that cannot be used."""
         settings = self.settings
-        context = _tls(settings)
-        listeners = [(settings.listen, context if settings.tls_listen is None else None)]
-        if settings.tls_listen is not None:
-            listeners.append((settings.tls_listen, context))
-        loop = asyncio.get_running_loop()
         try:
-            for address, tls in listeners:
+            tls = certificate(settings.tls_cert, settings.tls_key, "[smpp]")
+            for address, secure in listeners(settings.listen, settings.tls_listen, tls):
                 sock = listen(address)
                 self.addresses.append(sock.getsockname()[:2])
-                self._servers.append(
-                    await loop.create_server(
-                        lambda: Connection(self),
-                        sock=sock,
-                        ssl=tls,
-                        ssl_handshake_timeout=settings.bind_s if tls else None,
-                    )
-                )
+                self._front.serve(sock, secure)
         except BaseException:
             await self.close()
             raise
@@ -129,8 +123,7 @@ class SmppServer:
     async def close(self) -> None:
         """Take no more connections, unbind, and leave what was not answered in the queue."""
         self._closing = True
-        for server in self._servers:
-            server.close()
+        await self._front.close()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -149,23 +142,16 @@ class SmppServer:
     # -- what connections ask -----------------------------------------------------------------------------------------
 
     def admit(self, connection: Connection) -> bool:
-        """A new connection; False when there are too many. One that is not bound makes room: the oldest of them."""
+        """A new connection; False at the end."""
         if self._closing:
             return False
-        if len(self._connections) >= self.settings.max_connections:
-            oldest = next(iter(self._strangers), None)
-            if oldest is None:
-                return False
-            oldest.abort()
-            self.forget(oldest)
         self._connections.add(connection)
-        self._strangers[connection] = None
         return True
 
     def forget(self, connection: Connection) -> None:
         """It is closed."""
         self._connections.discard(connection)
-        self._strangers.pop(connection, None)
+        connection.guest.left()
         if self._closing and not self._connections:
             self._empty.set()
         account = connection.account
@@ -185,7 +171,7 @@ class SmppServer:
         if connection.session.closed:
             return
         bound.add(connection)
-        self._strangers.pop(connection, None)
+        connection.guest.trust()
         connection.account = account
         log.info("SMPP %s: %r bound as %s", connection.remote, account.login, connection.session.state.value)
         if connection.session.receives:
@@ -241,6 +227,9 @@ class SmppServer:
 
     # -- details ------------------------------------------------------------------------------------------------------
 
+    def _connection(self, guest: Guest) -> Connection:
+        return Connection(self, guest)
+
     def _line_of(self, source: str) -> str | None:
         """The line that a sender names, by its name or its number."""
         at, lines = self._lines
@@ -286,14 +275,3 @@ class SmppServer:
 def _local_offset_s() -> int:
     """Seconds that this machine's time is ahead of UTC."""
     return time.localtime().tm_gmtoff
-
-
-def _tls(settings: SmppSettings) -> ssl.SSLContext | None:
-    if settings.tls_cert is None:
-        return None
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    try:
-        context.load_cert_chain(settings.tls_cert, settings.tls_key)
-    except (OSError, ssl.SSLError) as error:
-        raise ListenError(f"the certificate {settings.tls_cert} of [smpp] cannot be used: {error}") from error
-    return context

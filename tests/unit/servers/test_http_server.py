@@ -66,14 +66,6 @@ async def test_a_head_that_never_ends_is_cut_off(server: HttpServer) -> None:
     await writer.wait_closed()
 
 
-async def test_a_broken_encoding_of_the_body(server: HttpServer) -> None:
-    head = b"POST /v1/messages HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer key-of-shop\r\nConnection: close\r\n"
-    body = b"not gzip at all"
-    data = head + b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(body) + body
-    status, _ = await raw(server, data)
-    assert status == 400
-
-
 async def test_address_in_use_names_the_holder(server: HttpServer, gateway: MemoryGateway) -> None:
     port = int(server.url.rpartition(":")[2])
     with pytest.raises(ListenError, match=rf"cannot listen on 127\.0\.0\.1:{port}: it is in use by .*\(pid \d+\)"):

@@ -12,11 +12,11 @@ from urllib.parse import unquote_to_bytes
 
 from modemgw.dialects.forms import FormError, parse_form
 from modemgw.dialects.phones import international
-from modemgw.dialects.seam import Authenticate, Dialect, Quote, Route, Submit, WireRequest, WireResponse
+from modemgw.dialects.seam import Authenticate, Dialect, Route, Submit, WireRequest, WireResponse
 from modemgw.domain.account import Account
 from modemgw.domain.message import Accepted, Submission
 from modemgw.domain.refusal import Refusal, RefusalKind
-from modemgw.domain.requests import Command, Quoted
+from modemgw.domain.requests import Command
 from modemgw.domain.states import State
 
 PARAMETERS, LOGIN, FLAG, ADDRESS, BALANCE, FORBIDDEN = range(6)
@@ -48,6 +48,7 @@ ERRORS: Mapping[RefusalKind, int] = {
     RefusalKind.NO_MONEY: BALANCE,
     RefusalKind.NOT_FOUND: PARAMETERS,
     RefusalKind.CONFLICT: PARAMETERS,
+    RefusalKind.CLIENT_REF_USED: PARAMETERS,
     RefusalKind.UNAVAILABLE: FORBIDDEN,
 }
 
@@ -67,7 +68,7 @@ class _Failed(Exception):
 
 
 def sender(request: WireRequest) -> Generator[Command, Any, WireResponse]:
-    """Send one text to one number, or to several with commas between them: all of them or, before any, an error."""
+    """Send one text to one number, or to several with commas between them: all of them or none and an error."""
     try:
         message_id = yield from _send(request)
     except Refusal as refusal:
@@ -94,17 +95,8 @@ def _send(request: WireRequest) -> Generator[Command, Any, int]:
     submissions = [
         Submission(to=international(number, account.country), text=text, dialect="gatesms") for number in numbers
     ]
-    quotes: Sequence[Quoted | Refusal] = yield Quote(account, submissions)
-    for quote in quotes:
-        if isinstance(quote, Refusal):
-            raise quote
-    results: Sequence[Accepted | Refusal] = yield Submit(account, submissions)
-    accepted = [result.id for result in results if isinstance(result, Accepted)]
-    if not accepted:
-        refusal = results[0]
-        assert isinstance(refusal, Refusal)
-        raise refusal
-    return accepted[0]
+    accepted: Sequence[Accepted] = yield Submit(account, submissions)
+    return accepted[0].id
 
 
 def _credentials(raw_query: bytes) -> dict[str, bytes]:

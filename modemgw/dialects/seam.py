@@ -56,10 +56,18 @@ class Authenticate(Command):
 
 @dataclass(frozen=True, slots=True)
 class Submit(Command):
-    """-> list[Accepted | Refusal], one for each submission, in order. Accepted ones are durable."""
+    """-> list[Accepted], one for each submission, in order, durable: all of them, or none and a Refusal is thrown.
+
+    With `each`, -> list[Accepted | Refusal]: what is wrong with one message alone (its number, its text, a reference
+    used before) is told in its place, and the rest is the promise. Money that is not enough for all and a store that
+    cannot take them are thrown all the same. With `as_group`, messages without `extra["ref"]` carry the id of the
+    first as theirs.
+    """
 
     account: Account
     submissions: Sequence[Submission]
+    each: bool = False
+    as_group: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,21 @@ class RefusalKind(StrEnum):
     NO_MONEY = "no_money"
     NOT_FOUND = "not_found"
     CONFLICT = "conflict"  # e.g. cancel of what is already on its way
-    UNAVAILABLE = "unavailable"  # store not writable, shutting down, queue full
+    CLIENT_REF_USED = "client_ref_used"  # the client's own reference stands for another message already
+    UNAVAILABLE = "unavailable"  # store not writable or not readable, shutting down, queue full
+
+
+#: Refusals that speak of the account or of the gateway, and so of a request as a whole however many messages it has.
+#: Every other one may be of one message among many.
+OF_THE_WHOLE = frozenset(
+    {
+        RefusalKind.UNAUTHORISED,
+        RefusalKind.ADDRESS_NOT_ALLOWED,
+        RefusalKind.ADDRESS_BLOCKED,
+        RefusalKind.NO_MONEY,
+        RefusalKind.UNAVAILABLE,
+    }
+)
 
 
 class Refusal(ModemgwError):
@@ -35,3 +49,23 @@ class Refusal(ModemgwError):
         super().__init__(message)
         self.kind = kind
         self.field = field
+
+
+class StoreUnavailable(Refusal):
+    """The store could not be read or written just now; nothing of it was kept. Another try may work."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(RefusalKind.UNAVAILABLE, message)
+
+
+class ClientRefUsed(Refusal):
+    """The account gave this reference to another message before: `message_id` is the first one's."""
+
+    def __init__(self, client_ref: str, message_id: int) -> None:
+        super().__init__(
+            RefusalKind.CLIENT_REF_USED,
+            f"The reference {client_ref!r} was given to message {message_id} before, which goes to another number or "
+            "says something else. Take a reference of its own for each message.",
+            field="client_ref",
+        )
+        self.message_id = message_id

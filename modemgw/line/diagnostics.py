@@ -12,7 +12,6 @@ from modemgw.at import commands
 from modemgw.at.commands import Command
 from modemgw.at.errors import CommandFailed
 from modemgw.domain.refusal import Refusal, RefusalKind
-from modemgw.line.settings import LineNotReady, NoSuchLine
 from modemgw.line.supervisor import Supervisor
 from modemgw.modem.dialogue.channel import Channel, CommandTimeout, ModemSilent
 from modemgw.modem.dialogue.driver import Driver
@@ -64,9 +63,7 @@ class Examiner:
         """What the modem answers. Refusal(NOT_FOUND), or Refusal(CONFLICT) while it cannot be asked."""
         try:
             return await self._supervisor.errand(line, _ask)
-        except NoSuchLine as error:
-            raise Refusal(RefusalKind.NOT_FOUND, str(error), field="name") from error
-        except (LineNotReady, PortLost) as error:
+        except PortLost as error:
             raise Refusal(RefusalKind.CONFLICT, str(error)) from error
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Coroutine
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from modemgw.domain.refusal import Refusal, RefusalKind
 from modemgw.errors import ModemgwError
 from modemgw.line.calls import CallsMode
 from modemgw.line.ladder import Ladder, Rung
@@ -72,16 +73,19 @@ class MakeDriver(Protocol):
     ) -> Driver: ...
 
 
-class LineNotReady(ModemgwError):
+class LineNotReady(Refusal):
     """Nothing can be asked of a modem just now: it is absent, starting, recovering or blocked. `name` is the line's."""
 
     def __init__(self, name: str, sentence: str) -> None:
         self.name = name
-        super().__init__(sentence)
+        super().__init__(RefusalKind.CONFLICT, sentence)
 
 
-class NoSuchLine(ModemgwError):
+class NoSuchLine(Refusal):
     """There is no modem of that name."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(RefusalKind.NOT_FOUND, f"There is no modem named {name!r}.", field="name")
 
 
 class Climb(ModemgwError):

@@ -78,14 +78,14 @@ class Supervisor:
         """The USSD dialogue of a modem. Raises NoSuchLine, LineNotReady."""
         worker = self._workers.get(name)
         if worker is None:
-            raise NoSuchLine(f"There is no modem named {name!r}.")
+            raise NoSuchLine(name)
         return worker.conversation()
 
     async def errand(self, name: str, work: Callable[[Driver], Awaitable[T]]) -> T:
         """Let `work` have a modem to itself between two messages. Raises NoSuchLine, LineNotReady, what it raises."""
         worker = self._workers.get(name)
         if worker is None:
-            raise NoSuchLine(f"There is no modem named {name!r}.")
+            raise NoSuchLine(name)
         return await worker.errand(work)
 
     def start(self) -> None:

@@ -334,11 +334,12 @@ def _once(steps: Steps, callback_id: int) -> Steps:
             try:
                 result = yield command
             except Refusal as refusal:
-                _must_be_taken(refusal)
+                if refusal.kind is RefusalKind.UNAVAILABLE:
+                    raise _NotTaken(
+                        f"The answer came, but what it asks for could not be stored: {refusal}"
+                    ) from refusal
                 command = steps.throw(refusal)
             else:
-                for item in result if isinstance(command, Submit) else ():
-                    _must_be_taken(item)
                 command = steps.send(result)
     except StopIteration:
         return
@@ -354,12 +355,7 @@ def _named(command: Submit, callback_id: int, first: int) -> tuple[Submit, int]:
         else replace(submission, client_ref=f"modemgw:callback:{callback_id}:{first + index}")
         for index, submission in enumerate(command.submissions)
     ]
-    return Submit(command.account, submissions), first + len(submissions)
-
-
-def _must_be_taken(result: object) -> None:
-    if isinstance(result, Refusal) and result.kind is RefusalKind.UNAVAILABLE:
-        raise _NotTaken(f"The answer came, but what it asks for could not be stored: {result}")
+    return replace(command, submissions=submissions), first + len(submissions)
 
 
 def _why(answer: Answered) -> str:

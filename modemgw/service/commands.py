@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from modemgw.dialects import seam
 from modemgw.domain.account import Account
 from modemgw.domain.refusal import Refusal
-from modemgw.domain.requests import Command, ListInbox, ListMessages, Quoted, Record
+from modemgw.domain.requests import Command, ListInbox, ListMessages, Record
 from modemgw.service.gateway import Gateway
 
 R = TypeVar("R")
@@ -66,8 +66,6 @@ class CommandRunner:
                     md5=command.md5,
                     remote=command.remote,
                 )
-            case seam.Quote():
-                return [self._quote(command, index) for index in range(len(command.submissions))]
             case seam.ListModems():
                 return gateway.modems()
             case seam.Throttle():
@@ -84,12 +82,6 @@ class CommandRunner:
                 return desk.accounts()
         raise TypeError(f"there is no way to run a {type(command).__name__}")
 
-    def _quote(self, command: seam.Quote, index: int) -> Quoted | Refusal:
-        try:
-            return self.gateway.quote(command.account, command.submissions[index])
-        except Refusal as refusal:
-            return refusal
-
     def _hold(self, command: seam.Hold, holds: ExitStack | None) -> bool:
         if holds is None:
             raise TypeError("a Hold needs something that ends")
@@ -101,12 +93,11 @@ class CommandRunner:
 
 
 async def _submit(gateway: Gateway, command: seam.Submit) -> list[Any]:
-    if len(command.submissions) != 1:
-        return list(await gateway.submit_many(command.account, command.submissions))
-    try:
+    if len(command.submissions) == 1 and not command.each:
         return [await gateway.submit(command.account, command.submissions[0])]
-    except Refusal as refusal:
-        return [refusal]
+    return list(
+        await gateway.submit_many(command.account, command.submissions, each=command.each, as_group=command.as_group)
+    )
 
 
 async def _find_session(gateway: Gateway, command: seam.FindSession) -> tuple[Account, Record] | None:
@@ -125,6 +116,7 @@ def _secret(command: seam.MakeSecret) -> str:
 #: What takes no more than a call that is waited for.
 _HOW: dict[type[Command], Callable[[Gateway, Any], Any]] = {
     seam.Submit: _submit,
+    seam.Quote: lambda g, c: g.quote_many(c.account, c.submissions),
     seam.FindMessage: lambda g, c: g.find_message(c.account, id=c.id, ref=c.ref, to=c.to),
     ListMessages: lambda g, c: g.list_messages(c),
     ListInbox: lambda g, c: g.list_inbox(c),

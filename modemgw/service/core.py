@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from typing import Protocol
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from typing import Protocol, TypeVar
 
 from modemgw.domain.account import Account
 from modemgw.domain.inbox import InboxView
 from modemgw.domain.job import NewMessage, job_of
 from modemgw.domain.line import ModemView
 from modemgw.domain.message import Accepted, EventView, MessageView, Submission
-from modemgw.domain.refusal import Refusal, RefusalKind
+from modemgw.domain.refusal import OF_THE_WHOLE, Refusal, RefusalKind
 from modemgw.domain.requests import Balance, ListInbox, ListMessages, Quoted
 from modemgw.domain.states import State
 from modemgw.domain.trace import TraceView
@@ -29,8 +30,20 @@ from modemgw.service.ports import Clock, Repository
 from modemgw.service.timers import Timers
 from modemgw.service.ussd import UssdDesk
 
+log = logging.getLogger(__name__)
+
+R = TypeVar("R")
+
 #: Events given to a follower at a time.
 EVENT_PAGE = 500
+
+#: Messages of a bulk that are looked at before others have their turn.
+SLICE = 64
+
+
+def _then(future: asyncio.Future[R], then: Callable[[R], None]) -> None:
+    if not future.cancelled() and future.exception() is None:
+        then(future.result())
 
 
 class Lines(Protocol):
@@ -120,28 +133,48 @@ class GatewayCore:
     # -- out ----------------------------------------------------------------------------------------------
 
     async def submit(self, account: Account, submission: Submission) -> Accepted:
-        return await self._accept(self._admit(account, submission))
+        message = self.admit(account, submission)
+        return await self.durable(self._repository.accept(message), lambda accepted: self.offer(message, accepted))
 
-    async def submit_many(self, account: Account, submissions: Sequence[Submission]) -> list[Accepted | Refusal]:
-        waiting: list[asyncio.Future[Accepted] | Refusal] = []
+    async def submit_many(
+        self, account: Account, submissions: Sequence[Submission], *, each: bool = False, as_group: bool = False
+    ) -> list[Accepted | Refusal]:
+        admitted = await self._admit_many(account, submissions)
+        refusals = [item for item in admitted if isinstance(item, Refusal)]
+        refusal = next((item for item in refusals if not each or item.kind in OF_THE_WHOLE), None)
+        if refusal is not None:
+            raise refusal
+        messages = [item for item in admitted if isinstance(item, NewMessage)]
+        if not messages:
+            return list(refusals)
+        write = self._repository.accept_all(messages, each=each, as_group=as_group)
+        results: list[Accepted | Refusal] = await self.durable(write, lambda done: self._offer_all(messages, done))
+        following = iter(results)
+        return [item if isinstance(item, Refusal) else next(following) for item in admitted]
+
+    async def _admit_many(self, account: Account, submissions: Sequence[Submission]) -> list[NewMessage | Refusal]:
+        admitted: list[NewMessage | Refusal] = []
         for submission in submissions:
             try:
-                message = self._admit(account, submission)
+                admitted.append(self.admit(account, submission))
             except Refusal as refusal:
-                waiting.append(refusal)
-            else:
-                waiting.append(asyncio.ensure_future(self._accept(message)))
-        results: list[Accepted | Refusal] = []
-        for item in waiting:
-            try:
-                results.append(item if isinstance(item, Refusal) else await item)
-            except Refusal as refusal:
-                results.append(refusal)
-        return results
+                admitted.append(refusal)
+            if len(admitted) % SLICE == 0:
+                await asyncio.sleep(0)
+        return admitted
+
+    def _offer_all(self, messages: Sequence[NewMessage], results: Sequence[Accepted | Refusal]) -> None:
+        if len(messages) > SLICE:  # more than a window holds: the store is asked for the head of them
+            self._dispatcher.refresh()
+            self._timers.wake_by(min((m.send_at for m in messages if m.send_at is not None), default=self._clock()))
+            return
+        for message, result in zip(messages, results, strict=True):
+            if isinstance(result, Accepted):
+                self.offer(message, result)
 
     def submit_soon(self, account: Account, submission: Submission, done: Callable[[Accepted | Refusal], None]) -> None:
         """As `submit`, without a task for each: `done` is called after the COMMIT. Raises what the door refuses."""
-        message = self._admit(account, submission)
+        message = self.admit(account, submission)
         write = asyncio.ensure_future(self._repository.accept(message))
         write.add_done_callback(lambda write: self._accepted(message, write, done))
 
@@ -159,13 +192,11 @@ class GatewayCore:
         elif isinstance(error, Refusal):
             done(error)
         else:
+            log.error("A message was not accepted", exc_info=error)
             done(Refusal(RefusalKind.UNAVAILABLE, f"The message was not accepted: {error}"))
 
-    def admitted(self, account: Account, submission: Submission) -> NewMessage:
+    def admit(self, account: Account, submission: Submission) -> NewMessage:
         """What a submission would be stored as; raises Refusal. For those that store it in a way of their own."""
-        return self._admit(account, submission)
-
-    def _admit(self, account: Account, submission: Submission) -> NewMessage:
         if self.closing:
             raise Refusal(RefusalKind.UNAVAILABLE, "The gateway is shutting down. Try again when it is back.")
         message = admit(account, submission, self._clock())
@@ -178,24 +209,17 @@ class GatewayCore:
             )
         return message
 
-    async def _accept(self, message: NewMessage) -> Accepted:
-        write = asyncio.ensure_future(self._repository.accept(message))
+    async def durable(self, write: Awaitable[R], then: Callable[[R], None]) -> R:
+        """The result of a write, with `then` done to it, also when the client goes away while it waits: what is
+        written all the same is sent all the same."""
+        future = asyncio.ensure_future(write)
         try:
-            accepted = await asyncio.shield(write)
+            result = await asyncio.shield(future)
         except asyncio.CancelledError:
-            # the client went away; what is written all the same is sent all the same
-            write.add_done_callback(lambda write: self._offer_orphan(message, write))
+            future.add_done_callback(lambda done: _then(done, then))
             raise
-        except Refusal:
-            raise
-        except ModemgwError as error:
-            raise Refusal(RefusalKind.UNAVAILABLE, f"The message was not accepted: {error}") from error
-        self.offer(message, accepted)
-        return accepted
-
-    def _offer_orphan(self, message: NewMessage, write: asyncio.Future[Accepted]) -> None:
-        if not write.cancelled() and write.exception() is None:
-            self.offer(message, write.result())
+        then(result)
+        return result
 
     def offer(self, message: NewMessage, accepted: Accepted) -> None:
         """A message is durable: have it sent when its time has come."""
@@ -207,16 +231,18 @@ class GatewayCore:
                 self._timers.wake_by(message.send_at)
 
     def quote(self, account: Account, submission: Submission) -> Quoted:
-        message = self._admit(account, submission)
+        message = self.admit(account, submission)
         return Quoted(message.encoding, message.parts, money(message.cost))
 
+    async def quote_many(self, account: Account, submissions: Sequence[Submission]) -> list[Quoted | Refusal]:
+        admitted = await self._admit_many(account, submissions)
+        return [
+            item if isinstance(item, Refusal) else Quoted(item.encoding, item.parts, money(item.cost))
+            for item in admitted
+        ]
+
     async def cancel(self, account: Account, message_id: int) -> MessageView:
-        try:
-            await self._repository.cancel(account.id, message_id)
-        except Refusal:
-            raise
-        except ModemgwError as error:
-            raise Refusal(RefusalKind.UNAVAILABLE, str(error)) from error
+        await self._repository.cancel(account.id, message_id)
         return await self.message(account, message_id)
 
     async def message(self, account: Account, message_id: int) -> MessageView:
@@ -234,12 +260,7 @@ class GatewayCore:
         return await self._repository.list_messages(asked)
 
     async def mark(self, account: Account, message_id: int, extra: Mapping[str, object]) -> None:
-        try:
-            await self._repository.mark(account.id, message_id, extra)
-        except Refusal:
-            raise
-        except ModemgwError as error:
-            raise Refusal(RefusalKind.UNAVAILABLE, str(error)) from error
+        await self._repository.mark(account.id, message_id, extra)
 
     async def message_events(self, account: Account, message_id: int) -> list[EventView]:
         return await self._repository.message_events(message_id)

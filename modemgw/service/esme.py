@@ -16,10 +16,8 @@ from modemgw.domain.job import NewMessage
 from modemgw.domain.line import ModemView
 from modemgw.domain.message import Accepted, MessageView, Submission
 from modemgw.domain.refusal import Refusal, RefusalKind
-from modemgw.errors import ModemgwError
 from modemgw.service.core import GatewayCore
 from modemgw.service.dispatch import Dispatcher
-from modemgw.smpp.errors import PduRefused
 
 
 class EsmeRepository(Protocol):
@@ -90,21 +88,14 @@ class EsmeDesk:
 
         Raises Refusal or PduRefused: of the whole, to the piece that completes it.
         """
-        try:
-            kept = await asyncio.shield(
-                asyncio.ensure_future(
-                    self._repository.keep_piece(
-                        piece, lambda pieces: self._core.admitted(account, join(pieces)), self._piece_wait_ms
-                    )
-                )
-            )
-        except (Refusal, PduRefused):
-            raise
-        except ModemgwError as error:
-            raise Refusal(RefusalKind.UNAVAILABLE, f"The part was not accepted: {error}") from error
+        write = self._repository.keep_piece(
+            piece, lambda pieces: self._core.admit(account, join(pieces)), self._piece_wait_ms
+        )
+        return (await self._core.durable(write, self._offer)).id
+
+    def _offer(self, kept: KeptPiece) -> None:
         if kept.message is not None and kept.accepted is not None:
             self._core.offer(kept.message, kept.accepted)
-        return kept.id
 
     async def find(self, account: Account, message_id: int) -> MessageView | PieceView:
         """A message, or the piece of one. Refusal(NOT_FOUND)."""
@@ -127,12 +118,12 @@ class EsmeDesk:
 
         The dispatcher may have the old text at hand: it must not give it out meanwhile, nor afterwards.
         """
-        message = self._core.admitted(account, submission)
+        message = self._core.admit(account, submission)
         if not self._dispatcher.withhold(message_id):
             raise Refusal(RefusalKind.CONFLICT, f"Message {message_id} is being sent.")
         priority, line = message.priority, message.line
         try:
-            await asyncio.shield(self._finish_replace(account, message_id, message))
+            await asyncio.shield(asyncio.ensure_future(self._repository.replace(account.id, message_id, message)))
             view = await self._core.message(account, message_id)
             priority, line = view.priority, view.line or ""
         finally:
@@ -141,14 +132,6 @@ class EsmeDesk:
                 self._dispatcher.offer(message_id, priority, line)
             else:
                 self._core.wake_by(message.send_at)
-
-    async def _finish_replace(self, account: Account, message_id: int, message: NewMessage) -> None:
-        try:
-            await self._repository.replace(account.id, message_id, message)
-        except Refusal:
-            raise
-        except ModemgwError as error:
-            raise Refusal(RefusalKind.UNAVAILABLE, str(error)) from error
 
     # -- deliveries -----------------------------------------------------------------------------------------------
 

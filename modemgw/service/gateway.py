@@ -57,8 +57,15 @@ class Gateway(Protocol):
         """Validate and store one message; returns after the COMMIT."""
         ...
 
-    async def submit_many(self, account: Account, submissions: Sequence[Submission]) -> list[Accepted | Refusal]:
-        """As `submit`, for many in one commit; the result has one entry for each, in order."""
+    async def submit_many(
+        self, account: Account, submissions: Sequence[Submission], *, each: bool = False, as_group: bool = False
+    ) -> list[Accepted | Refusal]:
+        """As `submit`, for many: all of them in one COMMIT, or a Refusal and none. One entry for each, in order.
+
+        With `each`, what is wrong with one message alone (its number, its text, a reference used before) is told in
+        its place, and the others are the promise. With `as_group`, messages without `extra["ref"]` carry the id of
+        the first as theirs.
+        """
         ...
 
     def check(self, account: Account, remote: str | None) -> None:
@@ -86,6 +93,10 @@ class Gateway(Protocol):
 
     def quote(self, account: Account, submission: Submission) -> Quoted:
         """Encoding, parts and cost a submission would have; refuses what `submit` would refuse."""
+        ...
+
+    async def quote_many(self, account: Account, submissions: Sequence[Submission]) -> list[Quoted | Refusal]:
+        """As `quote`, one entry for each, in order."""
         ...
 
     async def message(self, account: Account, message_id: int) -> MessageView:

@@ -13,6 +13,7 @@ from modemgw.at.errors import CommandFailed
 from modemgw.domain.inbox import InboxView
 from modemgw.domain.job import Job, LineRecord, NewMessage
 from modemgw.domain.message import Accepted, EventView, MessageView
+from modemgw.domain.refusal import Refusal
 from modemgw.domain.requests import ListInbox, ListMessages, Record
 from modemgw.domain.states import State
 from modemgw.rules.incoming import Incoming
@@ -43,8 +44,8 @@ class RecordRepository(Protocol):
 
 
 class Repository(RecordRepository, Protocol):
-    """The store as the use cases see it. Writes return after their COMMIT; they may raise StoreUnavailable
-    (a ModemgwError) unless said otherwise. "kept" writes record what has happened in the world: they are
+    """The store as the use cases see it. Writes return after their COMMIT; writes and reads may raise
+    StoreUnavailable (a Refusal) unless said otherwise. "kept" writes record what has happened in the world: they are
     tried again until the disk takes them."""
 
     @property
@@ -52,7 +53,15 @@ class Repository(RecordRepository, Protocol):
         """Why the store cannot be written, or None."""
         ...
 
-    def accept(self, message: NewMessage) -> Awaitable[Accepted]: ...
+    def accept(self, message: NewMessage) -> Awaitable[Accepted]:
+        """Refusal(NO_MONEY), ClientRefUsed."""
+        ...
+
+    def accept_all(
+        self, messages: Sequence[NewMessage], *, each: bool, as_group: bool
+    ) -> Awaitable[list[Accepted | Refusal]]:
+        """All in one COMMIT, or a Refusal and none. See store.acceptance.AcceptAll."""
+        ...
 
     def begin_attempt(self, job: Job, seq: int, line: LineRecord, tail: str) -> Awaitable[int | None]:
         """Journal an attempt; its id, or None if the part is not to be sent any more, yet, or through this line."""

@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
-from typing import TypeVar
-
 from modemgw.dialects.seam import DeleteRecord, FindSession, GetRecord, ListRecords, PutRecord
 from modemgw.domain.account import Account
-from modemgw.domain.refusal import Refusal, RefusalKind
 from modemgw.domain.requests import Record
-from modemgw.errors import ModemgwError
 from modemgw.service.accounts import Accounts
 from modemgw.service.ports import Clock, RecordRepository
-
-T = TypeVar("T")
 
 #: Of one account and space, where the configuration says nothing else.
 MAX_RECORDS = 100_000
@@ -38,8 +31,8 @@ class Records:
 
     async def put(self, asked: PutRecord) -> Record:
         """Durable. Raises Refusal: BAD_PARAMETER too large, FORBIDDEN too many, UNAVAILABLE."""
-        return await _written(
-            self._repository.put_record(asked.account.id, asked.space, asked.data, asked.key, asked.ttl_s, self._limit)
+        return await self._repository.put_record(
+            asked.account.id, asked.space, asked.data, asked.key, asked.ttl_s, self._limit
         )
 
     async def get(self, asked: GetRecord) -> Record | None:
@@ -53,7 +46,7 @@ class Records:
 
     async def delete(self, asked: DeleteRecord) -> bool:
         """True if there was one."""
-        return await _written(self._repository.delete_record(asked.account.id, asked.space, asked.key))
+        return await self._repository.delete_record(asked.account.id, asked.space, asked.key)
 
     async def find_session(self, asked: FindSession) -> tuple[Account, Record] | None:
         """Whose record it is; that of an account which is not configured any more is nobody's."""
@@ -65,14 +58,5 @@ class Records:
         if asked.extend_s is not None and record.expires_at is not None:
             ends = now + asked.extend_s * 1000
             if ends - record.expires_at >= asked.extend_s * 1000 // EXTEND_STEP:
-                await _written(self._repository.extend_record(record.id, ends))
+                await self._repository.extend_record(record.id, ends)
         return account, record
-
-
-async def _written(write: Awaitable[T]) -> T:
-    try:
-        return await write
-    except Refusal:
-        raise
-    except ModemgwError as error:
-        raise Refusal(RefusalKind.UNAVAILABLE, str(error)) from error

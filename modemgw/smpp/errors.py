@@ -32,6 +32,7 @@ STATUSES: dict[RefusalKind, Status] = {
     RefusalKind.NO_MONEY: Status.ESME_RSUBMITFAIL,
     RefusalKind.NOT_FOUND: Status.ESME_RINVMSGID,
     RefusalKind.CONFLICT: Status.ESME_RSUBMITFAIL,
+    RefusalKind.CLIENT_REF_USED: Status.ESME_RSUBMITFAIL,
     RefusalKind.UNAVAILABLE: Status.ESME_RMSGQFUL,
 }
 

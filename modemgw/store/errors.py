@@ -1,4 +1,5 @@
-"""What can go wrong with the database, in sentences."""
+"""What is wrong with a database that cannot be opened, in sentences. One that is open raises domain.refusal's
+StoreUnavailable."""
 
 from __future__ import annotations
 
@@ -7,10 +8,6 @@ from modemgw.errors import ModemgwError
 
 class StoreError(ModemgwError):
     """The database cannot be used."""
-
-
-class StoreUnavailable(StoreError):
-    """A write did not become durable; nothing of it was kept. Another try may work."""
 
 
 class StoreLocked(StoreError):

@@ -1,127 +1,21 @@
-"""The way of a message out, as write operations: accept, attempt, outcome, cancel, expire, doubt.
+"""The way of a message out, as write operations: attempt, outcome, cancel, expire, doubt.
 
 Each is a callable for `Store.write`. What follows from what is decided by domain/states; this keeps it.
+How a message comes in is acceptance.py.
 """
 
 from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass
 
-from modemgw.domain.job import NewMessage
-from modemgw.domain.message import Accepted
 from modemgw.domain.refusal import Refusal, RefusalKind
 from modemgw.domain.states import State, derive
-from modemgw.rules.pricing import money
 from modemgw.store import receipts
-from modemgw.store.purse import NEVER_LEFT, Purse, give_back_money
+from modemgw.store.purse import NEVER_LEFT, give_back_money
 from modemgw.store.writer import Transaction
-
-_MESSAGE_COLUMNS = (
-    "id, account_id, recipient, text, data, udh, encoding, locking, single, flash, pid, dcs, priority, line, "
-    "report, on_doubt, client_ref, ref, dialect, extra, parts, state, queue, due_at, expires_at, send_at, "
-    "validity_s, created_at, updated_at, cost, charged"
-)
-_INSERT_MESSAGE = f"INSERT INTO messages ({_MESSAGE_COLUMNS}) VALUES "
-
-#: Ids of messages ascend; pieces of long messages over SMPP have theirs of the same sequence.
-NEXT_ID = "SELECT 1 + max(coalesce((SELECT max(id) FROM messages), 0), coalesce((SELECT max(id) FROM smpp_pieces), 0))"
-
-_INSERT_PART = "INSERT INTO parts (message_id, seq, state) VALUES "
-
-
-@dataclass(frozen=True, slots=True)
-class Accept:
-    """-> Accepted; Refusal(NO_MONEY). Many at a time become three statements, and one for each account that counts."""
-
-    message: NewMessage
-
-    def __call__(self, tx: Transaction) -> Accepted:
-        result = self.many(tx, [self])[0]
-        if isinstance(result, Exception):
-            raise result
-        return result
-
-    def many(self, tx: Transaction, ops: Sequence[Accept]) -> list[Accepted | Exception]:
-        next_id: int = tx.execute(NEXT_ID).fetchone()[0]
-        now = tx.now
-        messages: list[tuple[Any, ...]] = []
-        parts: list[tuple[Any, ...]] = []
-        results: list[Accepted | Exception] = []
-        fresh: dict[tuple[int, str], Accepted] = {}
-        purse = Purse(tx)
-        for op in ops:
-            m = op.message
-            if m.client_ref is not None:
-                earlier = fresh.get((m.account_id, m.client_ref)) or _earlier(tx, m)
-                if earlier is not None:
-                    results.append(replace(earlier, created=False))
-                    continue
-            if m.funds is not None and not purse.pay(m.account_id, m.cost, m.funds):
-                results.append(purse.refusal(m))
-                continue
-            later = m.send_at is not None and m.send_at > now
-            start = m.send_at if later and m.send_at is not None else now
-            messages.append(
-                (
-                    next_id,
-                    m.account_id,
-                    m.recipient,
-                    m.text,
-                    m.data,
-                    m.udh,
-                    m.encoding,
-                    m.locking,
-                    m.single,
-                    m.flash,
-                    m.pid,
-                    m.dcs,
-                    m.priority,
-                    m.line,
-                    m.report,
-                    m.on_doubt,
-                    m.client_ref,
-                    m.ref,
-                    m.dialect,
-                    m.extra,
-                    m.parts,
-                    "queued",
-                    2 if later else 1,
-                    start if later else None,
-                    start + m.validity_s * 1000,
-                    m.send_at,
-                    m.validity_s,
-                    now,
-                    now,
-                    m.cost,
-                    0 if m.funds is None else m.cost,
-                )
-            )
-            if m.parts == 1:
-                parts.append((next_id, 1, "queued"))
-            else:
-                parts.extend((next_id, seq, "queued") for seq in range(1, m.parts + 1))
-            tx.events.append((now, "message.queued", m.account_id, next_id, None, None, None, None))
-            accepted = Accepted(next_id, State.QUEUED, m.encoding, m.parts, True, money(m.cost))
-            if m.client_ref is not None:
-                fresh[m.account_id, m.client_ref] = accepted
-            results.append(accepted)
-            next_id += 1
-        tx.insert_many(_INSERT_MESSAGE, messages)
-        tx.insert_many(_INSERT_PART, parts)
-        purse.keep()
-        return results
-
-
-def _earlier(tx: Transaction, message: NewMessage) -> Accepted | None:
-    row = tx.execute(
-        "SELECT id, state, encoding, parts, cost FROM messages WHERE account_id = ? AND client_ref = ?",
-        (message.account_id, message.client_ref),
-    ).fetchone()
-    return None if row is None else Accepted(row[0], State(row[1]), row[2], row[3], False, money(row[4]))
 
 
 @dataclass(frozen=True, slots=True)

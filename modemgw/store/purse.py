@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from modemgw.domain.job import NewMessage
 from modemgw.domain.refusal import Refusal, RefusalKind
 from modemgw.domain.states import State
 from modemgw.rules.pricing import money
@@ -34,13 +33,12 @@ class Purse:
         self._paid[account_id] = self._paid.get(account_id, 0) + cost
         return True
 
-    def refusal(self, message: NewMessage) -> Refusal:
-        """Why a message is not accepted."""
-        assert message.funds is not None
-        left = money(message.funds - self.spent(message.account_id))
+    def refusal(self, account_id: int, cost: int, funds: int, messages: int = 1) -> Refusal:
+        """Why messages that cost so much together are not accepted."""
+        what = "The message costs" if messages == 1 else f"The {messages} messages together cost"
+        left = money(funds - self.spent(account_id))
         return Refusal(
-            RefusalKind.NO_MONEY,
-            f"The message costs {money(message.cost)} and {left} are left. Raise the balance of the account.",
+            RefusalKind.NO_MONEY, f"{what} {money(cost)} and {left} are left. Raise the balance of the account."
         )
 
     def keep(self) -> None:

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
-from modemgw.store.errors import StoreUnavailable
+from modemgw.domain.refusal import StoreUnavailable
 
 T = TypeVar("T")
 

@@ -9,10 +9,11 @@ from typing import Any
 from modemgw.domain.inbox import InboxView
 from modemgw.domain.job import Job, LineRecord, NewMessage
 from modemgw.domain.message import Accepted, EventView, MessageView
+from modemgw.domain.refusal import Refusal
 from modemgw.domain.requests import ListInbox, ListMessages, Record
 from modemgw.domain.states import State
 from modemgw.rules.incoming import Incoming
-from modemgw.store import intake, lines, lists, outbox, queries, records
+from modemgw.store import acceptance, intake, lines, lists, outbox, queries, records
 from modemgw.store.database import Store
 
 
@@ -31,7 +32,12 @@ class SqliteRepository:
     # -- writing ------------------------------------------------------------------------------------------
 
     def accept(self, message: NewMessage) -> Awaitable[Accepted]:
-        return self._write(outbox.Accept(message))
+        return self._write(acceptance.Accept(message))
+
+    def accept_all(
+        self, messages: Sequence[NewMessage], *, each: bool, as_group: bool
+    ) -> Awaitable[list[Accepted | Refusal]]:
+        return self._write(acceptance.AcceptAll(messages, each, as_group))
 
     def begin_attempt(self, job: Job, seq: int, line: LineRecord, tail: str) -> Awaitable[int | None]:
         return self._write(outbox.BeginAttempt(job.id, seq, line.id, line.name, tail, seq in job.resend))

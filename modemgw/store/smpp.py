@@ -15,7 +15,7 @@ from typing import Any
 from modemgw.domain.esme import Delivery, Join, KeptPiece, LostPiece, NewDelivery, NewPiece, News, PieceView
 from modemgw.domain.job import NewMessage
 from modemgw.domain.refusal import Refusal, RefusalKind
-from modemgw.store import outbox, queries
+from modemgw.store import acceptance, queries
 from modemgw.store.database import Store
 from modemgw.store.purse import Purse, give_back_money
 from modemgw.store.writer import Transaction
@@ -41,10 +41,10 @@ class KeepPiece:
             group, fellows = None, {}
         if len(fellows) + 1 == piece.total:
             message = self.join({**fellows, piece.sequence: (None, json.loads(piece.data))})
-            accepted = outbox.Accept(message)(tx)
+            accepted = acceptance.Accept(message)(tx)
             tx.execute("UPDATE smpp_pieces SET message_id = ? WHERE grp = ?", (accepted.id, group or accepted.id))
             return KeptPiece(accepted.id, message, accepted)
-        piece_id: int = tx.execute(outbox.NEXT_ID).fetchone()[0]
+        piece_id: int = tx.execute(acceptance.NEXT_ID).fetchone()[0]
         tx.execute(
             "INSERT INTO smpp_pieces (id, account_id, key, grp, seq, data, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
             (piece_id, piece.account_id, piece.key, group or piece_id, piece.sequence, piece.data, tx.now),
@@ -130,7 +130,7 @@ class Replace:
         if m.cost > charged:
             purse = Purse(tx)
             if not purse.pay(m.account_id, m.cost - charged, m.funds):
-                raise purse.refusal(m)
+                raise purse.refusal(m.account_id, m.cost - charged, m.funds)
             purse.keep()
             tx.execute("UPDATE messages SET charged = ? WHERE id = ?", (m.cost, self.message_id))
         else:

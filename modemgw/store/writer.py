@@ -16,11 +16,12 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
-from modemgw.store.errors import StoreUnavailable
+from modemgw.domain.refusal import StoreUnavailable
 
 T = TypeVar("T")
 
-#: Operations of one COMMIT at the most: bounds how long the first of them waits for the last.
+#: Operations of one COMMIT at the most: bounds how long the first of them waits for the last. One that is many in
+#: itself says so by its `weight`, and is not taken apart.
 BATCH_LIMIT = 512
 
 #: Operations that may wait. Beyond it the writer is so far behind that saying no is kinder than queueing.
@@ -103,7 +104,7 @@ class Bulk(Protocol):
 
 
 class _Job:
-    __slots__ = ("at", "future", "lazy", "must", "op", "result")
+    __slots__ = ("at", "future", "lazy", "must", "op", "result", "weight")
 
     def __init__(self, op: Any, future: asyncio.Future[Any], must: bool, lazy: bool) -> None:
         self.op = op
@@ -111,6 +112,7 @@ class _Job:
         self.future = future
         self.must = must
         self.lazy = lazy
+        self.weight: int = getattr(op, "weight", 1)
         self.result: Any = None
 
 
@@ -163,8 +165,9 @@ class Writer:
         if self._closed:
             future.set_exception(StoreUnavailable("The store is closed: the service is stopping."))
             return future
-        self._waiting += 1
-        self._queue.put(_Job(op, future, must, lazy))
+        job = _Job(op, future, must, lazy)
+        self._waiting += job.weight
+        self._queue.put(job)
         return future
 
     @property
@@ -218,7 +221,8 @@ class Writer:
 
     def _drain(self, batch: list[_Job]) -> None:
         """Add all that waits, up to the limit."""
-        while len(batch) < BATCH_LIMIT:
+        room = BATCH_LIMIT - sum(job.weight for job in batch)
+        while room > 0:
             try:
                 job = self._queue.get_nowait()
             except queue.Empty:
@@ -227,6 +231,7 @@ class Writer:
                 self._ending = True
             else:
                 batch.append(job)
+                room -= job.weight
 
     def _commit(self, batch: list[_Job]) -> list[_Job]:
         """Do a batch in one transaction; returns the jobs to be kept and tried again."""
@@ -251,7 +256,7 @@ class Writer:
             self._finish([job for job in batch if not job.must], StoreUnavailable(reason))
             return kept
         self.commits += 1
-        self.operations += len(batch)
+        self.operations += sum(job.weight for job in batch)
         reason = self._lost()
         if reason is not None:
             batch = self._refuse(batch, reason)
@@ -340,7 +345,7 @@ class Writer:
             self._loop.call_soon_threadsafe(function, *args)
 
     def _resolve(self, jobs: list[_Job], error: Exception | None) -> None:
-        self._waiting -= len(jobs)
+        self._waiting -= sum(job.weight for job in jobs)
         for job in jobs:
             future = job.future
             if future.done():  # its caller went away; the write stands

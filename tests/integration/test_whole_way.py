@@ -53,6 +53,12 @@ async def test_the_same_client_ref_is_one_message(tmp_path: Path) -> None:
         assert first[1]["id"] == second[1]["id"]
         await rig.until_state(first[1]["id"], "delivered")
         assert rig.sim.network.far.texts() == ["once"]
+        again = await rig.call("POST", "/v1/messages", {**body, "to": "+7 (916) 123-45-67", "priority": 3})
+        assert again == (200, {**first[1], "state": "delivered", "to": "+79161234567"})
+        for other in ({"to": "+79161234568"}, {"text": "shipped"}, {"flash": True}):
+            status, problem = await rig.call("POST", "/v1/messages", {**body, **other})
+            assert (status, problem["type"], problem["id"]) == (409, "/docs#client_ref_used", first[1]["id"])
+        assert rig.sim.network.far.texts() == ["once"]
 
 
 async def test_urgent_goes_before_bulk(tmp_path: Path) -> None:

@@ -10,9 +10,9 @@ import pytest
 from sqlite_utils import Database
 
 from modemgw.store import schema
+from modemgw.store.acceptance import Accept
 from modemgw.store.database import Store
 from modemgw.store.errors import StoreError
-from modemgw.store.outbox import Accept
 from modemgw.store.repository import SqliteRepository
 from tests.unit.store.desk import START, new
 

@@ -92,14 +92,18 @@ def price(caller: Caller, document: Any) -> Answer:
 
 
 def deliver(
-    items: Sequence[Item], caller: Caller, service: str = "sms"
+    items: Sequence[Item], caller: Caller, service: str = "sms", *, each: bool = True
 ) -> Generator[Command, Any, tuple[list[dict[str, Any]], float]]:
-    """Store what can be stored: the answer of each, in order, and what all of it costs."""
+    """Store what can be stored: the answer of each, in order, and what all of it costs.
+
+    What is wrong with one of them alone is its answer, without `each` a Refusal of all; money that does not do for
+    all and a store that cannot take them are one in any case.
+    """
     good = [item.submission for item in items if item.submission is not None and not item.error]
     if caller.test:
         stored = yield from _pretend(good, caller)
     else:
-        stored = (yield Submit(caller.account, good)) if good else []
+        stored = (yield Submit(caller.account, good, each=each)) if good else []
     outcomes = iter(stored)
     results, total = [], Decimal(0)
     for item in items:

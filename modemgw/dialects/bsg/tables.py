@@ -121,6 +121,7 @@ ERRORS: Mapping[RefusalKind, int] = {
     RefusalKind.NO_MONEY: NO_MONEY,
     RefusalKind.NOT_FOUND: NOT_FOUND,
     RefusalKind.CONFLICT: BAD_REQUEST,
+    RefusalKind.CLIENT_REF_USED: REFERENCE_USED,
     RefusalKind.UNAVAILABLE: UNKNOWN_ERROR,
 }
 

@@ -117,7 +117,7 @@ def _send(caller: Caller, document: Any, *, individual: bool) -> Data:
             reason = item.reason or tables.DESCRIPTIONS[item.error]
             raise ApiError(item.error, f"{item.reference}: {reason}")
     record, items = yield from with_task(order, caller)
-    results, total = yield from deliver(items, caller)
+    results, total = yield from deliver(items, caller, each=False)
     if all(result["error"] for result in results):
         raise ApiError(results[0]["error"])
     return {"data": _shape(record, "sending", total, caller, delivered=0, sent=0)}

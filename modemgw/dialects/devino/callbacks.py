@@ -16,7 +16,6 @@ from modemgw.domain.account import Account
 from modemgw.domain.callback import MAX_URL, CallbackRequest
 from modemgw.domain.inbox import InboxView
 from modemgw.domain.message import Submission
-from modemgw.domain.refusal import Refusal
 from modemgw.domain.requests import Command
 
 #: To the last brace: a text may have braces of its own.
@@ -65,7 +64,4 @@ def on_reply(reply: CallbackReply) -> Generator[Command, Any, None]:
     submission = Submission(
         to=str(context.get("to", "")), text=match[1], line=str(context.get("line") or "") or None, dialect="devino"
     )
-    results: list[Any] = yield Submit(reply.account, [submission])
-    for result in results:
-        if isinstance(result, Refusal):
-            raise result
+    yield Submit(reply.account, [submission])

@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import replace
-from decimal import Decimal
 from typing import Any
 
 from modemgw.dialects.devino import tables
@@ -18,22 +17,13 @@ from modemgw.dialects.devino.settings import SETTINGS
 from modemgw.dialects.devino.times import read_time
 from modemgw.dialects.devino.wire import ApiError, Params, Steps, answer
 from modemgw.dialects.phones import international, line_named
-from modemgw.dialects.seam import (
-    CancelMessage,
-    GetBalance,
-    GetSettings,
-    ListModems,
-    LookupNumber,
-    Quote,
-    Submit,
-    WireRequest,
-)
+from modemgw.dialects.seam import GetSettings, ListModems, LookupNumber, Submit, WireRequest
 from modemgw.dialects.settings import with_defaults
 from modemgw.domain.account import Account
 from modemgw.domain.line import ModemView
 from modemgw.domain.message import Accepted, Submission
-from modemgw.domain.refusal import Refusal, RefusalKind
-from modemgw.domain.requests import Balance, Command, NumberFacts, Quoted
+from modemgw.domain.refusal import Refusal
+from modemgw.domain.requests import Command, NumberFacts
 
 #: 11 Latin letters and signs, or 15 digits.
 _SENDER = re.compile(r"[\x20-\x7e]{1,11}|\+?[0-9]{1,15}", re.ASCII)
@@ -77,7 +67,7 @@ def _send(params: Params, request: WireRequest, *, by_time_zone: bool) -> Steps:
         offset_s = (yield from _offset_s(to)) if by_time_zone else 0
         due = None if at is None else at - offset_s * 1000
         submissions.append(replace(template, to=to, send_at=due if due is not None and due > request.now else None))
-    accepted = yield from submit(account, submissions)
+    accepted: Sequence[Accepted] = yield Submit(account, submissions)
     return answer([part_id for one in accepted for part_id in ids_of(one)])
 
 
@@ -130,33 +120,3 @@ def _offset_s(to: str) -> Generator[Command, Any, int]:
     """Of the recipient's clock from UTC; 0 where nothing is known of the number."""
     facts: NumberFacts | None = yield LookupNumber(to)
     return facts.utc_offsets_s[0] if facts is not None and facts.utc_offsets_s else 0
-
-
-def submit(account: Account, submissions: Sequence[Submission]) -> Generator[Command, Any, list[Accepted]]:
-    """All of them or none, as the provider has it. Raises Refusal."""
-    if len(submissions) > 1:
-        quotes: Sequence[Quoted | Refusal] = yield Quote(account, submissions)
-        for quote in quotes:
-            if isinstance(quote, Refusal):
-                raise quote
-        yield from _enough_money(account, [quote for quote in quotes if isinstance(quote, Quoted)])
-    results: Sequence[Accepted | Refusal] = yield Submit(account, submissions)
-    refusal = next((result for result in results if isinstance(result, Refusal)), None)
-    accepted = [result for result in results if isinstance(result, Accepted)]
-    if refusal is not None:
-        # other requests took the money, or the store stumbled, between the quote and this
-        for one in accepted:
-            try:
-                yield CancelMessage(account, one.id)
-            except Refusal:
-                continue  # it is on its way
-        raise refusal
-    return accepted
-
-
-def _enough_money(account: Account, quotes: Sequence[Quoted]) -> Generator[Command, Any, None]:
-    if account.balance_mode != "countdown":
-        return
-    money: Balance = yield GetBalance(account)
-    if sum((Decimal(quote.cost) for quote in quotes), Decimal(0)) > Decimal(money.amount):
-        raise Refusal(RefusalKind.NO_MONEY, "The balance does not pay for all of these messages.")

@@ -12,13 +12,13 @@ from xml.etree.ElementTree import Element
 from modemgw.dialects.devino import tables
 from modemgw.dialects.devino.ids import ids_of
 from modemgw.dialects.devino.older import OperationError, lines_problem, log_in, message_state
-from modemgw.dialects.devino.send import sender_line, submit, validity_s
+from modemgw.dialects.devino.send import sender_line, validity_s
 from modemgw.dialects.devino.tables import Operation
 from modemgw.dialects.devino.times import iso
 from modemgw.dialects.devino.wire import ApiError, Steps
 from modemgw.dialects.markup import escape, parse_xml
 from modemgw.dialects.phones import international
-from modemgw.dialects.seam import GetBalance, ListModems, WireRequest, WireResponse
+from modemgw.dialects.seam import GetBalance, ListModems, Submit, WireRequest, WireResponse
 from modemgw.domain.account import Account
 from modemgw.domain.line import ModemView
 from modemgw.domain.message import Submission
@@ -61,7 +61,7 @@ def _send(fields: Fields, account: Account, request: WireRequest) -> Generator[C
         dialect="devino",
         extra={"sender": sender},
     )
-    (accepted,) = yield from submit(account, [submission])
+    (accepted,) = yield Submit(account, [submission])
     return "<messageIds>" + "".join(f"<string>{part_id}</string>" for part_id in ids_of(accepted)) + "</messageIds>"
 
 

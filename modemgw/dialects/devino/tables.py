@@ -48,6 +48,7 @@ ERRORS: dict[RefusalKind, int] = {
     RefusalKind.NO_MONEY: NO_CREDITS,
     RefusalKind.NOT_FOUND: BAD_ARGUMENT,
     RefusalKind.CONFLICT: BAD_OPERATION,
+    RefusalKind.CLIENT_REF_USED: BAD_OPERATION,
     RefusalKind.UNAVAILABLE: GATEWAY,
 }
 
@@ -200,6 +201,7 @@ OPERATIONS: dict[RefusalKind, Operation] = {
     RefusalKind.NO_MONEY: Operation.NOT_ENOUGH_CREDITS,
     RefusalKind.NOT_FOUND: Operation.INVALID_MESSAGE_ID,
     RefusalKind.CONFLICT: Operation.MESSAGE_REJECTED,
+    RefusalKind.CLIENT_REF_USED: Operation.MESSAGE_REJECTED,
     RefusalKind.UNAVAILABLE: Operation.DATABASE_OFFLINE,
 }
 

@@ -33,7 +33,7 @@ from modemgw.dialects.seam import (
 )
 from modemgw.domain.account import Account
 from modemgw.domain.line import LineState, ModemView
-from modemgw.domain.message import Accepted, MessageView, Submission
+from modemgw.domain.message import MessageView, Submission
 from modemgw.domain.networks import within
 from modemgw.domain.refusal import Refusal, RefusalKind
 from modemgw.domain.requests import Balance, Command, ListMessages, Quoted, Record
@@ -205,14 +205,7 @@ def _send(document: Mapping[str, Any], account: Account, options: Options, now: 
     if mode:
         yield PutRecord(account, SPACE, {"kind": "debug", "users": len(letters)}, key=key, ttl_s=KEEP_S)
         return [{"send": answer | {"mode": "debug"}}]
-    results: Sequence[Accepted | Refusal] = yield Submit(account, submissions)
-    failed = [(letter, r) for letter, r in zip(letters, results, strict=True) if isinstance(r, Refusal)]
-    if len(failed) == len(letters):
-        raise failed[0][1]
-    if failed:
-        answer["errors"] = [
-            {"phone": letter.phone, "code": refusal.kind.value, "message": str(refusal)} for letter, refusal in failed
-        ]
+    yield Submit(account, submissions)
     return [{"send": answer}]
 
 

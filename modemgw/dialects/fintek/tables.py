@@ -45,5 +45,6 @@ ERRORS: Mapping[RefusalKind, int] = {
     RefusalKind.NO_MONEY: 402,
     RefusalKind.NOT_FOUND: 404,
     RefusalKind.CONFLICT: 409,
+    RefusalKind.CLIENT_REF_USED: 409,
     RefusalKind.UNAVAILABLE: 503,
 }

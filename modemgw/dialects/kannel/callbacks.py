@@ -140,10 +140,7 @@ def on_reply(reply: CallbackReply) -> Generator[Command, Any, None]:
         extra = {**template.extra, "to": number, "reply_to": context["inbox"]}
         submissions.append(replace(template, to=to, line=line if known else None, dialect=NAME, extra=extra))
     if submissions:
-        results = yield Submit(reply.account, submissions)
-        refusal = next((result for result in results if isinstance(result, Refusal)), None)
-        if refusal is not None:
-            raise refusal
+        yield Submit(reply.account, submissions)
 
 
 def _fields(kind: str, reply: CallbackReply) -> Fields | None:

@@ -80,15 +80,15 @@ class Fields:
         asked = self.number("coding")
         return asked if asked >= 0 else CODING_8BIT if self.values.get("udh") else CODING_7BIT
 
-    def allowed(self) -> list[str]:
-        """The receivers that can be numbers, each once. Raises Rejected where there is none."""
-        found = list(dict.fromkeys(number for written in self.receivers or () if (number := _receiver(written))))
-        if not found or len(found) > MAX_RECEIVERS:
+    def allowed(self) -> tuple[list[str], list[str]]:
+        """The receivers that can be numbers, and those that cannot, each once. Raises Rejected where there is none."""
+        good = list(dict.fromkeys(number for written in self.receivers or () if (number := _receiver(written))))
+        if not good or len(good) > MAX_RECEIVERS:
             raise Rejected(tables.DENIED, self.denied_reason())
-        return found
+        return good, list(dict.fromkeys(self.denied()))
 
     def denied(self) -> list[str]:
-        """The receivers that can be none: smsbox drops them without a word."""
+        """The receivers that can be none."""
         return [written for written in self.receivers or () if not _receiver(written)]
 
     def denied_reason(self) -> str:

@@ -26,24 +26,32 @@ _PRIORITY_STEP = 10
 
 
 def send(fields: Fields, account: Account, now: int) -> Generator[Command, Any, tuple[int, str]]:
-    """Store the messages of a checked request; the answer. Raises Rejected or Refusal if none was stored."""
+    """Store the messages of a checked request; the answer, which names the receivers that are denied.
+
+    Raises Rejected or Refusal where none was stored.
+    """
     modems: Sequence[ModemView] = yield ListModems()
     template = template_of(fields, modems, now)
+    numbers, denied = fields.allowed()
     submissions: list[Submission] = []
-    refusals: list[Refusal] = []
-    for number in fields.allowed():
+    reason = ""
+    for number in numbers:
         try:
             to = international(number, account.country)
         except Refusal as refusal:
-            refusals.append(refusal)
+            reason = str(refusal)
+            denied.append(number)
         else:
             submissions.append(replace(template, to=to, extra={**template.extra, "to": number}))
-    results: Sequence[Accepted | Refusal] = (yield Submit(account, submissions)) if submissions else ()
-    refusals += [result for result in results if isinstance(result, Refusal)]
-    if not any(isinstance(result, Accepted) for result in results):
-        raise refusals[0]
+    if not submissions:
+        raise Rejected(tables.DENIED, reason)
+    results: Sequence[Accepted | Refusal] = yield Submit(account, submissions, each=True)
+    refused = [(one, result) for one, result in zip(submissions, results, strict=True) if isinstance(result, Refusal)]
+    if len(refused) == len(results):
+        raise refused[0][1]
+    denied += [str(one.extra["to"]) for one, _ in refused]
     ready = any(modem.state is LineState.READY for modem in modems)
-    return tables.ACCEPTED if ready else tables.QUEUED
+    return tables.with_denied(tables.ACCEPTED if ready else tables.QUEUED, denied)
 
 
 def template_of(fields: Fields, modems: Sequence[ModemView], now: int) -> Submission:

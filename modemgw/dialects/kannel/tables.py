@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from modemgw.domain.refusal import RefusalKind
@@ -25,6 +26,12 @@ def misformed(field: str) -> tuple[int, str]:
     return 400, f"{field} field misformed, rejected"
 
 
+def with_denied(answer: tuple[int, str], denied: Sequence[str]) -> tuple[int, str]:
+    """The answer of a send to several, in smsbox's words for those of them that were denied."""
+    status, body = answer
+    return status, f"{body} Denied receivers are: {' '.join(denied)}" if denied else body
+
+
 BODY = (400, "Charset or body misformed, rejected")
 
 #: Refusals as status and body.
@@ -44,6 +51,7 @@ ERRORS: dict[RefusalKind, tuple[int, str]] = {
     RefusalKind.NO_MONEY: TEMPORARY,  # once there is money it will go
     RefusalKind.NOT_FOUND: UNKNOWN_REQUEST,
     RefusalKind.CONFLICT: TEMPORARY,
+    RefusalKind.CLIENT_REF_USED: UNROUTABLE,  # its requests have no reference of this kind
     RefusalKind.UNAVAILABLE: TEMPORARY,
 }
 

@@ -25,7 +25,7 @@ from modemgw.dialects.smsc.wire import ApiError, Params, Steps, answer_done, ans
 from modemgw.domain.account import Account
 from modemgw.domain.message import Accepted, MessageView, Submission
 from modemgw.domain.refusal import Refusal, RefusalKind
-from modemgw.domain.requests import Command, Record
+from modemgw.domain.requests import Command, ListMessages, Record
 from modemgw.domain.states import State
 
 JOBS = "smsc.job"
@@ -39,6 +39,8 @@ PERIODS_MONTHS: Mapping[int, int] = {5: 1, 6: 3, 7: 12}
 #: How far a repetition is laid out: no further than the store takes messages, and no more of them than this.
 AHEAD_MS = 360 * DAY_MS
 MAX_MESSAGES = 2000
+
+_PAGE = 1000
 
 _KEPT = ("phones", "list", "mes", "sender", "time", "tz", "name")
 
@@ -73,6 +75,7 @@ def add(params: Params, caller: Caller) -> Steps:
         "rpt": rpt,
         "rptn": times,
         "first": base if base is not None else caller.now,
+        "ref": None if own_id is None else str(own_id),
         "laid": 0,
         "cancelled": False,
         "cnt": sum(entry.parts for entry in entries),
@@ -80,12 +83,9 @@ def add(params: Params, caller: Caller) -> Steps:
     }
     if rpt:
         data["submissions"] = [_packed(item, data["first"]) for item in _good(entries)]
-    made: Record = yield PutRecord(caller.account, JOBS, data)
-    try:
-        yield from _lay_out(made, caller, _good(entries))
-    except Refusal:
-        yield DeleteRecord(caller.account, JOBS, made.key)
-        raise
+    # its id comes before its messages do; until they are there it is none, whatever fails in between
+    made: Record = yield PutRecord(caller.account, JOBS, {**data, "making": True})
+    yield from _lay_out(replace(made, data=data), caller, _good(entries))
     return answer_id(params, made.id, cnt=data["cnt"])
 
 
@@ -161,16 +161,41 @@ def _lay_out(job: Record, caller: Caller, first: Sequence[Submission] = ()) -> G
             )
             for at, item in enumerate(batch)
         ]
-        results: Sequence[Accepted | Refusal] = (yield Submit(caller.account, tagged)) if tagged else ()
-        stored = [result.id for result in results if isinstance(result, Accepted)]
-        if results and not stored:
-            assert isinstance(results[0], Refusal)
+        try:
+            results: Sequence[Accepted | Refusal] = (yield Submit(caller.account, tagged, each=n > 0)) if tagged else ()
+        except Refusal:
             if n == 0:
-                raise results[0]
+                raise
             break  # tried again at the next call
+        stored = [result.id for result in results if isinstance(result, Accepted)]
         data |= {"laid": n + 1, "messages": [*data["messages"], *stored]}
-        job = yield PutRecord(caller.account, JOBS, data, key=job.key)
+        try:
+            job = yield PutRecord(caller.account, JOBS, data, key=job.key)
+        except Refusal as refusal:
+            if refusal.kind is not RefusalKind.UNAVAILABLE:
+                raise
+            break  # the messages are stored, hence the yes: the next call finds them, here or in `_settled`
     return job
+
+
+def _settled(job: Record, account: Account) -> Generator[Command, Any, Record | None]:
+    """The mailing as it is; None for one that was refused while it was made: it has no messages."""
+    if not job.data.get("making"):
+        return job
+    messages: list[int] = []
+    after = 0
+    while True:
+        page: Sequence[MessageView] = yield ListMessages(
+            account, refs=(str(job.data["ref"] or job.id),), after=after, limit=_PAGE, dialect="smsc"
+        )
+        messages += [view.id for view in page if view.extra.get("job") == job.id]
+        if len(page) < _PAGE:
+            break
+        after = page[-1].id
+    if not messages:
+        return None
+    data = {name: value for name, value in job.data.items() if name != "making"}
+    return replace(job, data={**data, "laid": 1, "messages": messages})
 
 
 def _is_open(data: Mapping[str, Any]) -> bool:
@@ -185,9 +210,10 @@ def _is_open(data: Mapping[str, Any]) -> bool:
 def _job(params: Params, caller: Caller) -> Generator[Command, Any, Record]:
     key = params.text("id").strip()
     found: Record | None = (yield GetRecord(caller.account, JOBS, key)) if key.isdigit() else None
-    if found is None:
+    settled = (yield from _settled(found, caller.account)) if found is not None else None
+    if settled is None:
         raise no_records()
-    return found
+    return settled
 
 
 def _withdraw(job: Record, account: Account) -> Generator[Command, Any, int]:
@@ -236,7 +262,10 @@ def listing(params: Params, caller: Caller) -> Steps:
     """Mailings made from start to end; none at all is error 3."""
     since, end = day_start(params.text("start"), "start"), day_start(params.text("end"), "end")
     items = []
-    for job in (yield from all_records(caller.account, JOBS)):
+    for record in (yield from all_records(caller.account, JOBS)):
+        job = yield from _settled(record, caller.account)
+        if job is None:
+            continue
         prolonged = yield from _lay_out(job, caller)
         if (since is None or job.created_at >= since) and (end is None or job.created_at < end + DAY_MS):
             items.append((yield from _item(prolonged, caller)))

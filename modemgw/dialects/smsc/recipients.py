@@ -16,6 +16,9 @@ from modemgw.domain.requests import Command, Record
 
 CONTACTS, GROUPS, BLACKLIST = "smsc.contact", "smsc.group", "smsc.black"
 
+#: Under which the first message of a request keeps the numbers that were refused beside it: {number: [status, err]}.
+REFUSED = "refused"
+
 #: So many numbers are looked up in the blacklist one by one; for more the whole of it is read.
 _ONE_BY_ONE = 3
 _PAGE = 1000
@@ -107,6 +110,11 @@ def blacklisted(numbers: Iterable[str], account: Account) -> Generator[Command, 
         return frozenset(found)
     listed = yield from all_records(account, BLACKLIST)
     return frozenset(asked & {record.key for record in listed})
+
+
+def refused_key(phone: str) -> str:
+    """A number as it is kept under REFUSED: as the client wrote it, whatever it is."""
+    return phone.strip().removeprefix("+")
 
 
 def digits(phone: str, account: Account) -> str:

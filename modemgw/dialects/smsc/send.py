@@ -13,7 +13,7 @@ from modemgw.dialects.smsc import tables
 from modemgw.dialects.smsc.answer import Entry, Outcome
 from modemgw.dialects.smsc.entrance import Caller, digest, enter
 from modemgw.dialects.smsc.kinds import refuse_what_no_sim_can, sender_of, with_text
-from modemgw.dialects.smsc.recipients import blacklisted, expand_groups, pairs
+from modemgw.dialects.smsc.recipients import REFUSED, blacklisted, expand_groups, pairs, refused_key
 from modemgw.dialects.smsc.times import send_at, spread, validity_s
 from modemgw.dialects.smsc.wire import ApiError, Params, Steps, of_refusal
 from modemgw.domain.account import Account
@@ -47,7 +47,7 @@ def deliver(params: Params, caller: Caller) -> Generator[Command, Any, Outcome]:
             yield from caller.throttle("cost", caller.options.identical_costs, digest(params))
             return Outcome(0, mode, entries)
         yield from caller.throttle("send", caller.options.identical_sends, digest(params))
-        entries, first = yield from submit(entries, caller.account, own_id)
+        first = yield from submit(entries, caller.account, own_id)
     except Refusal as refusal:
         raise of_refusal(refusal, shown_id) from refusal
     balance: Balance | None = (yield GetBalance(caller.account)) if mode == 3 else None
@@ -84,7 +84,7 @@ def prepare(params: Params, caller: Caller, own_id: int | str | None) -> Generat
     quotes = zip(good, (yield Quote(account, good)) if good else (), strict=True)
     entries = [_quoted(entry, *next(quotes)) if entry.submission is not None else entry for entry in entries]
     _refuse_if_all_are(entries)
-    return entries
+    return _with_refused(entries)
 
 
 def _template(params: Params, caller: Caller, own_id: int | str | None, modems: Sequence[ModemView]) -> Submission:
@@ -136,37 +136,32 @@ def _quoted(entry: Entry, submission: Submission, quote: Quoted | Refusal) -> En
     return Entry(entry.phone, submission, quote)
 
 
+def _with_refused(entries: list[Entry]) -> list[Entry]:
+    """The first that is good keeps what the others were refused for, so that status.php can tell it afterwards."""
+    refused = {
+        refused_key(entry.phone): list(tables.REFUSED_NUMBERS[entry.refusal.kind])
+        for entry in entries
+        if entry.refusal is not None
+    }
+    at = next(at for at, entry in enumerate(entries) if entry.submission is not None)
+    submission = entries[at].submission
+    if refused and submission is not None:
+        submission = replace(submission, extra={**submission.extra, REFUSED: refused})
+        entries[at] = replace(entries[at], submission=submission)
+    return entries
+
+
 def _refuse_if_all_are(entries: Sequence[Entry]) -> None:
     if all(entry.refusal is not None for entry in entries):
         assert entries[0].refusal is not None
         raise entries[0].refusal
 
 
-def submit(
-    entries: Sequence[Entry], account: Account, own_id: int | str | None
-) -> Generator[Command, Any, tuple[list[Entry], int]]:
-    """Store them; the entries as they came out, and the id of the first message. Raises Refusal if none was stored.
+def submit(entries: Sequence[Entry], account: Account, own_id: int | str | None) -> Generator[Command, Any, int]:
+    """Store all that can be sent, or none: the id of the first message. Raises Refusal.
 
-    Several under an id of ours need that id first: the first goes alone, the rest carry its id.
+    Several without an id of the client's own carry that one.
     """
     good = [entry.submission for entry in entries if entry.submission is not None]
-    stored: list[Accepted | Refusal] = []
-    if own_id is None and len(good) > 1:
-        stored += yield Submit(account, good[:1])
-        first = stored[0]
-        if isinstance(first, Refusal) and first.kind is RefusalKind.UNAVAILABLE:
-            raise first
-        if isinstance(first, Accepted):
-            good = [replace(item, extra={**item.extra, "ref": str(first.id)}) for item in good]
-        stored += yield Submit(account, good[1:])
-    elif good:
-        stored += yield Submit(account, good)
-    results = iter(stored)
-    done = [
-        replace(entry, refusal=result)
-        if entry.submission is not None and isinstance(result := next(results), Refusal)
-        else entry
-        for entry in entries
-    ]
-    _refuse_if_all_are(done)
-    return done, next(item.id for item in stored if isinstance(item, Accepted))
+    accepted: Sequence[Accepted] = yield Submit(account, good, as_group=own_id is None and len(good) > 1)
+    return accepted[0].id

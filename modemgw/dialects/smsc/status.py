@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from modemgw.dialects.seam import CancelMessage, FindMessage, LookupNumber, MarkMessage, WireRequest
@@ -11,7 +11,7 @@ from modemgw.dialects.smsc import tables
 from modemgw.dialects.smsc.details import details, place
 from modemgw.dialects.smsc.entrance import Caller, enter
 from modemgw.dialects.smsc.kinds import Kind, hlr_fields, kind_of
-from modemgw.dialects.smsc.recipients import digits
+from modemgw.dialects.smsc.recipients import REFUSED, digits, refused_key
 from modemgw.dialects.smsc.times import moscow_time
 from modemgw.dialects.smsc.wire import (
     CSV,
@@ -28,10 +28,13 @@ from modemgw.dialects.smsc.wire import (
 from modemgw.domain.account import Account
 from modemgw.domain.message import MessageView
 from modemgw.domain.refusal import Refusal
-from modemgw.domain.requests import Command, NumberFacts
+from modemgw.domain.requests import Command, ListMessages, NumberFacts
 from modemgw.domain.states import State
 
 MAX_MESSAGES = 500
+
+#: Messages of one id that are looked through for the numbers that were refused beside them.
+MAX_PAGE = 1000
 
 #: Columns of all=1 and all=2 in fmt 1; those of all=2 stand before the sender.
 _FRONT = ("send_timestamp", "phone", "cost")
@@ -46,6 +49,7 @@ class Found:
     id: str
     view: MessageView | None
     facts: NumberFacts | None = None
+    refused: bool = False  # nothing was stored: the view says how the number was refused beside the good ones
 
 
 def status(params: Params, request: WireRequest) -> Steps:
@@ -60,8 +64,15 @@ def status(params: Params, request: WireRequest) -> Steps:
     else:
         yield from caller.throttle("status", caller.options.status_per_message, *asked[0])
     found = []
+    refused: dict[str, Sequence[MessageView]] = {}
     for phone, message_id in asked:
         view = yield from find(caller.account, phone, message_id)
+        if view is None:
+            if message_id not in refused:
+                refused[message_id] = yield from _with_refusals(caller.account, message_id)
+            if (view := _refused(phone, refused[message_id])) is not None:
+                found.append(Found(phone, message_id, view, refused=True))
+                continue
         facts = (yield LookupNumber(view.to)) if view is not None and detail == 2 else None
         found.append(Found(phone, message_id, view, facts))
     if params.flag("del"):
@@ -89,6 +100,35 @@ def find(account: Account, phone: str, message_id: str) -> Generator[Command, An
     return None if view is None or view.extra.get("deleted") else view
 
 
+def _with_refusals(account: Account, message_id: str) -> Generator[Command, Any, list[MessageView]]:
+    """Messages of a request beside which numbers were refused; the newest first."""
+    views: list[MessageView] = [*(yield ListMessages(account, refs=(message_id,), limit=MAX_PAGE, dialect="smsc"))]
+    if message_id.isascii() and message_id.isdigit() and len(message_id) <= 18:
+        view: MessageView | None = yield FindMessage(account, id=int(message_id))
+        views += [view] if view is not None else []
+    return [view for view in reversed(views) if REFUSED in view.extra]
+
+
+def _refused(phone: str, views: Sequence[MessageView]) -> MessageView | None:
+    """What is told of a number that was refused: a message that never was, rejected when its fellows were taken."""
+    for view in views:
+        numbers = view.extra[REFUSED]
+        if isinstance(numbers, dict) and (status := numbers.get(refused_key(phone))) is not None:
+            return replace(
+                view,
+                state=State.REJECTED,
+                to=phone,
+                text="",
+                data=None,
+                part_count=0,
+                parts=(),
+                cost="0.00",
+                updated_at=view.created_at,
+                extra={tables.REFUSED_AS: status},
+            )
+    return None
+
+
 def _values(text: str) -> list[str]:
     return [value.strip() for value in text.split(",") if value.strip()]
 
@@ -112,7 +152,7 @@ def _delete(found: Sequence[Found], caller: Caller) -> Generator[Command, Any, N
     """Hide them, and withdraw those that were not sent yet. Raises ApiError 5 if one of them could not be."""
     problem = ""
     for one in found:
-        if one.view is None:
+        if one.view is None or one.refused:
             problem = f"There is no message {one.id} to {one.phone}."
             continue
         try:

@@ -45,6 +45,7 @@ ERRORS: dict[RefusalKind, int] = {
     RefusalKind.NO_MONEY: NO_MONEY,
     RefusalKind.NOT_FOUND: PARAMETERS,
     RefusalKind.CONFLICT: BAD_DATE,  # of status.php with del=1: could not be deleted
+    RefusalKind.CLIENT_REF_USED: PARAMETERS,
     RefusalKind.UNAVAILABLE: DUPLICATE,
 }
 
@@ -150,6 +151,9 @@ ERR_NAMES: dict[int, str] = {
     255: "rejected by the operator",
 }
 
+#: Under which status.php's view of a number that was refused has its status and err; no stored message has it.
+REFUSED_AS = "refused_as"
+
 #: A number refused at once, in the lists of err=1 and op=1: (status, error).
 REFUSED_NUMBERS: dict[RefusalKind, tuple[int, int]] = {
     RefusalKind.UNAUTHORISED: (20, 255),
@@ -167,6 +171,7 @@ REFUSED_NUMBERS: dict[RefusalKind, tuple[int, int]] = {
     RefusalKind.NO_MONEY: (24, 0),
     RefusalKind.NOT_FOUND: (20, 255),
     RefusalKind.CONFLICT: (20, 255),
+    RefusalKind.CLIENT_REF_USED: (20, 255),
     RefusalKind.UNAVAILABLE: (20, 248),
 }
 
@@ -187,6 +192,9 @@ def report_error(st: int | None) -> int:
 
 def status_of(view: MessageView) -> tuple[int, int]:
     """Status and err code of a message."""
+    told = view.extra.get(REFUSED_AS)
+    if isinstance(told, list | tuple) and len(told) == 2:
+        return int(told[0]), int(told[1])
     if view.state is State.REJECTED:
         return rejection(view.error_code)
     if view.state is State.UNDELIVERABLE:

@@ -15,7 +15,6 @@ from modemgw.domain.account import Account
 from modemgw.domain.callback import CallbackRequest
 from modemgw.domain.inbox import InboxView
 from modemgw.domain.message import MessageView, Submission
-from modemgw.domain.refusal import Refusal
 from modemgw.domain.requests import Command
 
 
@@ -60,6 +59,4 @@ def on_reply(reply: CallbackReply) -> Generator[Command, Any, None]:
         return
     to = international(str(context["to"]), reply.account.country)
     extra: dict[str, object] = {"reply_to": context["inbox"]}
-    results = yield Submit(reply.account, [Submission(to=to, text=text, dialect=core.NAME, extra=extra)])
-    if isinstance(results[0], Refusal):
-        raise results[0]
+    yield Submit(reply.account, [Submission(to=to, text=text, dialect=core.NAME, extra=extra)])

@@ -84,8 +84,11 @@ def read_time(value: str, account: Account) -> int | None:
     raise Refusal(RefusalKind.BAD_TIME, f"{value[:40]} is not YYYY-MM-DD hh:mm.")
 
 
-def send(account: Account, wanted: Sequence[Wanted], now: int) -> Generator[Command, Any, list[Outcome]]:
-    """Store them; what came of each, in order."""
+def send(account: Account, wanted: Sequence[Wanted], now: int, *, each: bool) -> Generator[Command, Any, list[Outcome]]:
+    """Store them; what came of each, in order. Without `each` all are stored or none: raises Refusal, Wrong.
+
+    With it, what is wrong with one of them alone is its outcome; the others are stored, or none and Refusal is raised.
+    """
     if len(wanted) > MAX_MESSAGES:
         raise Wrong(tables.BAD_XML)
     modems: Sequence[ModemView] = yield ListModems()
@@ -99,12 +102,14 @@ def send(account: Account, wanted: Sequence[Wanted], now: int) -> Generator[Comm
             if push is not None:
                 submission = replace(submission, extra={**submission.extra, "callback": push.data["url"]})
             good.append((len(outcomes), submission))
-        except Refusal as refusal:
-            outcome = Outcome(one, error=tables.ERRORS[refusal.kind])
-        except Wrong as wrong:
-            outcome = Outcome(one, error=str(wrong))
+        except (Refusal, Wrong) as problem:
+            if not each:
+                raise
+            text = tables.ERRORS[problem.kind] if isinstance(problem, Refusal) else str(problem)
+            outcome = Outcome(one, error=text)
         outcomes.append(outcome)
-    results: Sequence[Accepted | Refusal] = (yield Submit(account, [item for _, item in good])) if good else ()
+    submissions = [item for _, item in good]
+    results: Sequence[Accepted | Refusal] = (yield Submit(account, submissions, each=each)) if good else ()
     for (index, _), result in zip(good, results, strict=True):
         if isinstance(result, Refusal):
             outcomes[index] = replace(outcomes[index], error=tables.ERRORS[result.kind])

@@ -94,7 +94,7 @@ def send(root: Element, account: Account, now: int) -> Inner:
     ]
     if not wanted:
         raise Wrong(tables.BAD_XML)
-    outcomes = yield from core.send(account, wanted, now)
+    outcomes = yield from core.send(account, wanted, now, each=True)
     return "".join(_information(outcome) for outcome in outcomes)
 
 

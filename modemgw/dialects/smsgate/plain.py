@@ -91,9 +91,9 @@ def _send(account: Account, fields: dict[str, str], now: int) -> Steps:
         )
         for phone in phones
     ]
-    outcomes = yield from core.send(account, wanted, now)
-    ids = [str(one.accepted.id) for one in outcomes if one.accepted is not None]
-    return _text(",".join(ids) if ids else outcomes[0].error)
+    # the answer is a row of ids: there is no place in it to say which number was bad
+    outcomes = yield from core.send(account, wanted, now, each=False)
+    return _text(",".join(str(one.accepted.id) for one in outcomes if one.accepted is not None))
 
 
 # -- JSON --------------------------------------------------------------------------------------------------------------
@@ -134,7 +134,7 @@ def sendsmsjson(request: WireRequest) -> Steps:
 def _answer(document: dict[str, Any], account: Account, now: int) -> Generator[Command, Any, dict[str, Any]]:
     kind = _string(document.get("type")) or "sms"
     if kind == "sms":
-        outcomes = yield from core.send(account, _wanted(document), now)
+        outcomes = yield from core.send(account, _wanted(document), now, each=True)
         return {
             "sms": [
                 {

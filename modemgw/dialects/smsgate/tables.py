@@ -47,5 +47,6 @@ ERRORS: dict[RefusalKind, str] = {
     RefusalKind.NO_MONEY: "Закончились SMS.",
     RefusalKind.NOT_FOUND: "not_found",
     RefusalKind.CONFLICT: "not_found",  # it has gone already: nothing of the kind is scheduled
+    RefusalKind.CLIENT_REF_USED: "Данное сообщение уже было отправлено.",
     RefusalKind.UNAVAILABLE: "Сервис временно недоступен. Попробуйте позже.",
 }

@@ -119,10 +119,7 @@ def on_reply(reply: CallbackReply) -> Generator[Command, Any, None]:
         known = any(modem.name == line for modem in modems)
         submissions.append(Submission(to=number, text=text, line=line if known else None, dialect=NAME, extra=extra))
     if submissions:
-        results = yield Submit(reply.account, submissions)
-        refusal = next((result for result in results if isinstance(result, Refusal)), None)
-        if refusal is not None:
-            raise refusal
+        yield Submit(reply.account, submissions)
 
 
 def _messages(reply: CallbackReply) -> list[tuple[str, str, str]]:

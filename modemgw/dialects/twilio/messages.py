@@ -15,7 +15,7 @@ from modemgw.dialects.twilio import tables
 from modemgw.dialects.twilio.wire import ApiError, Caller, answer, id_of, incoming, outgoing, sender_of
 from modemgw.domain.inbox import InboxView
 from modemgw.domain.line import ModemView
-from modemgw.domain.message import Accepted, MessageView, Submission
+from modemgw.domain.message import MessageView, Submission
 from modemgw.domain.refusal import Refusal, RefusalKind
 from modemgw.domain.requests import Command, ListInbox, ListMessages
 
@@ -43,13 +43,13 @@ def create(caller: Caller, fields: Fields) -> Steps:
     """POST Messages.json."""
     modems: Sequence[ModemView] = yield ListModems()
     submission = submission_of(caller, fields, modems)
-    results = yield Submit(caller.account, [submission])
-    result: Accepted | Refusal = results[0]
-    if isinstance(result, Refusal):
-        if result.kind is RefusalKind.BAD_NUMBER:
-            raise ApiError(tables.BAD_TO, tables.ERRORS[tables.BAD_TO][1].replace("{to}", fields["To"]))
-        raise result
-    view: MessageView = yield FindMessage(caller.account, id=result.id)
+    try:
+        (accepted,) = yield Submit(caller.account, [submission])
+    except Refusal as refusal:
+        if refusal.kind is not RefusalKind.BAD_NUMBER:
+            raise
+        raise ApiError(tables.BAD_TO, tables.ERRORS[tables.BAD_TO][1].replace("{to}", fields["To"])) from refusal
+    view: MessageView = yield FindMessage(caller.account, id=accepted.id)
     body = outgoing(view, caller)
     if body["messaging_service_sid"] and body["status"] == "queued":
         body["status"] = "accepted"

@@ -78,6 +78,7 @@ REFUSALS: dict[RefusalKind, int] = {
     RefusalKind.NO_MONEY: 20005,  # what an account that was suspended for want of funds is told
     RefusalKind.NOT_FOUND: NOT_FOUND,
     RefusalKind.CONFLICT: CANNOT_CANCEL,
+    RefusalKind.CLIENT_REF_USED: BAD_PARAMETER,
     RefusalKind.UNAVAILABLE: 20503,
 }
 

@@ -86,7 +86,7 @@ def make_app(
 
 async def _sign(_request: web.Request, response: web.StreamResponse) -> None:
     """Who answers, and not which versions of which libraries."""
-    response.headers[hdrs.SERVER] = SERVER_NAME
+    response.headers.setdefault(hdrs.SERVER, SERVER_NAME)  # a dialect may have its provider's own
 
 
 class HttpServer:

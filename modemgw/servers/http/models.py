@@ -87,7 +87,8 @@ class NewMessage(BaseModel):
         default=None,
         min_length=1,
         max_length=255,
-        description="Your own reference. A second request with the same one returns the first message.",
+        description="Your own reference. A second request with the same one and the same content returns the first "
+        "message; with another number or another text it is refused.",
     )
     modem: str | None = Field(
         default=None, min_length=1, max_length=64, description="Name of the modem that must send it."
@@ -380,3 +381,4 @@ class Problem(_Body):
     status: int
     detail: str
     errors: list[FieldProblem] = []
+    id: int | None = Field(default=None, description="Of client_ref_used: the first message with this client_ref.")

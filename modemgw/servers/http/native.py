@@ -14,6 +14,7 @@ from aiohttp import web
 from pydantic import BaseModel, ValidationError
 
 from modemgw.config import HttpSettings
+from modemgw.domain.account import Account
 from modemgw.domain.refusal import Refusal, RefusalKind
 from modemgw.servers.http import models, views
 from modemgw.servers.http.access import Keyring, read_body
@@ -59,9 +60,10 @@ class NativeApi:
                 "POST",
                 "/v1/messages",
                 self.submit,
-                "Send a message. Answered after it is stored durably; 200 if this client_ref was accepted before.",
+                "Send a message. Answered after it is stored durably; 200 with the first message if it was accepted "
+                "before by this client_ref, 409 if the client_ref stands for another message.",
                 {202: a.AcceptedBody, 200: a.AcceptedBody},
-                (400, 408, 413, 415, 422, 429, 503),
+                (400, 402, 408, 409, 413, 415, 422, 429, 503),
                 body=a.NewMessage,
             ),
             Operation(
@@ -131,6 +133,8 @@ class NativeApi:
         except ValidationError as error:
             raise of_validation(error, status=422, what="body") from None
         accepted = await self._gateway.submit(account, message.submission())
+        if not accepted.created:
+            return await self._stored(account, accepted.id)
         # written out: json.dumps of a dictionary would take as long as the validation
         answer = (
             f'{{"id": {accepted.id}, "state": "{accepted.state}", "encoding": "{accepted.encoding}", '
@@ -138,9 +142,16 @@ class NativeApi:
         )
         return web.Response(
             body=answer.encode(),
-            status=202 if accepted.created else 200,
+            status=202,
             headers={"Content-Type": "application/json", "Location": f"/v1/messages/{accepted.id}"},
         )
+
+    async def _stored(self, account: Account, message_id: int) -> web.Response:
+        """The answer to a message that was accepted before: as it is stored, not as it was asked for again."""
+        view = await self._gateway.message(account, message_id)
+        response = as_json(views.accepted(view))
+        response.headers["Location"] = f"/v1/messages/{message_id}"
+        return response
 
     async def messages(self, request: web.Request) -> web.Response:
         """GET /v1/messages."""

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from aiohttp import web
 from pydantic import ValidationError
 
-from modemgw.domain.refusal import Refusal, RefusalKind
+from modemgw.domain.refusal import ClientRefUsed, Refusal, RefusalKind
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +36,7 @@ REFUSALS: dict[RefusalKind, tuple[int, str]] = {
     RefusalKind.NO_MONEY: (402, "No money left"),
     RefusalKind.NOT_FOUND: (404, "Not found"),
     RefusalKind.CONFLICT: (409, "Too late"),
+    RefusalKind.CLIENT_REF_USED: (409, "Reference used before"),
     RefusalKind.UNAVAILABLE: (503, "Not available now"),
 }
 
@@ -79,9 +80,17 @@ class RequestProblem(Exception):
         self.close = close
 
 
-def problem(status: int, kind: str, title: str, detail: str, errors: Sequence[tuple[str, str]] = ()) -> web.Response:
-    """A response with problem details; `errors` are pairs of field and sentence."""
+def problem(
+    status: int,
+    kind: str,
+    title: str,
+    detail: str,
+    errors: Sequence[tuple[str, str]] = (),
+    more: Mapping[str, object] | None = None,
+) -> web.Response:
+    """A response with problem details; `errors` are pairs of field and sentence, `more` other members of the body."""
     body: dict[str, object] = {"type": f"/docs#{kind}", "title": title, "status": status, "detail": detail}
+    body |= more or {}
     if errors:
         body["errors"] = [{"field": field, "detail": sentence} for field, sentence in errors]
     raw = json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
@@ -98,7 +107,9 @@ def of_refusal(refusal: Refusal) -> web.Response:
     """The problem a refusal is for the native API."""
     status, title = REFUSALS[refusal.kind]
     detail = str(refusal)
-    return problem(status, refusal.kind.value, title, detail, [(refusal.field, detail)] if refusal.field else ())
+    errors = [(refusal.field, detail)] if refusal.field else ()
+    more = {"id": refusal.message_id} if isinstance(refusal, ClientRefUsed) else {}
+    return problem(status, refusal.kind.value, title, detail, errors, more)
 
 
 def of_status(

@@ -29,6 +29,18 @@ def _hex(data: bytes | None) -> str | None:
     return None if data is None else data.hex()
 
 
+def accepted(view: MessageView) -> dict[str, Any]:
+    """AcceptedBody of a message that was accepted before."""
+    return {
+        "id": view.id,
+        "state": view.state.value,
+        "encoding": view.encoding,
+        "parts": view.part_count,
+        "to": view.to,
+        "client_ref": view.client_ref,
+    }
+
+
 def message_summary(view: MessageView) -> dict[str, Any]:
     """MessageSummary."""
     return {

@@ -14,7 +14,7 @@ from typing import Protocol
 from modemgw.domain.account import Account
 from modemgw.domain.esme import Delivery, NewDelivery
 from modemgw.domain.inbox import InboxKind
-from modemgw.domain.refusal import Refusal
+from modemgw.domain.refusal import Refusal, RefusalKind
 from modemgw.errors import ModemgwError
 from modemgw.servers.smpp.reports import lost_receipt, receipt_of, receipts
 from modemgw.service.esme import EsmeDesk
@@ -185,7 +185,9 @@ class Deliverer:
         assert delivery.inbox_id is not None
         try:
             item = await self._desk.inbox_item(self.account, delivery.inbox_id)
-        except Refusal:
+        except Refusal as refusal:
+            if refusal.kind is not RefusalKind.NOT_FOUND:
+                raise
             return []
         if item.kind in _NOT_TOLD:
             return []

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import contextlib
+from collections.abc import Awaitable, Callable, Iterator
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pytest
 
+from modemgw.dialects import ALL
 from modemgw.domain.states import State
 from tests.unit.dialects.adapters import Adapter, all_adapters
 
@@ -17,6 +19,9 @@ if TYPE_CHECKING:
 Serve = Callable[..., Awaitable["DialectRig"]]
 
 ADAPTERS = all_adapters()
+BULKS = [
+    pytest.param(adapter, way, id=f"{adapter.dialect.name} {way}") for adapter in ADAPTERS for way in adapter.bulks
+]
 EVERY = pytest.mark.parametrize("adapter", ADAPTERS, ids=[adapter.dialect.name for adapter in ADAPTERS])
 
 NUMBER = "79161234567"
@@ -96,3 +101,74 @@ async def test_a_wrong_password_is_refused(serve_dialect: Serve, adapter: Adapte
     sent = await adapter.send(rig, NUMBER, TEXT, password=False)
     assert (sent.id, sent.error) == ("", adapter.wrong_password)
     assert await rig.messages() == []
+
+
+# -- several recipients in one request: one promise
+
+#: With LONG 24 numbers take more than the money of the account, and more than the room on the disk.
+MANY = [f"7916{n:07d}" for n in range(24)]
+LONG = "Съешь ещё этих мягких французских булок, да выпей же чаю. " * 5
+
+
+def test_every_dialect_has_its_row() -> None:
+    assert sorted(adapter.dialect.name for adapter in ADAPTERS) == sorted(dialect.name for dialect in ALL)
+    for adapter in ADAPTERS:
+        for name in ("bulks", "unavailable", "no_money", "bad_number"):
+            assert name in vars(type(adapter)), f"{adapter.dialect.name} does not say its {name}"
+
+
+@pytest.mark.parametrize(("adapter", "way"), BULKS)
+async def test_of_many_that_the_disk_does_not_hold_none_is_stored(
+    serve_dialect: Serve, adapter: Adapter, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("modemgw.store.writer.BATCH_LIMIT", 4)
+    rig = await _serve(serve_dialect, adapter)
+    sent = await adapter.bulk(rig, way, MANY[:1], TEXT)  # the first of everything has its pages now
+    assert (sent.error, list(sent.refused)) == (None, [])
+    (first,) = await rig.messages()
+    with full_disk(rig, pages=3):
+        refused = await adapter.bulk(rig, way, MANY, LONG)
+        assert refused.error == adapter.unavailable
+        assert await rig.messages() == [first]
+    sent = await adapter.bulk(rig, way, MANY, LONG)
+    assert (sent.error, list(sent.refused)) == (None, [])
+    assert [message.to for message in await rig.messages()] == [first.to, *(f"+{number}" for number in MANY)]
+
+
+@pytest.mark.parametrize(("adapter", "way"), BULKS)
+async def test_of_many_that_the_money_does_not_pay_for_none_is_stored(
+    serve_dialect: Serve, adapter: Adapter, way: str
+) -> None:
+    account = 'balance_mode = "countdown"\n' + adapter.account
+    rig = await serve_dialect(adapter.dialect, config=adapter.config, account=account)
+    refused = await adapter.bulk(rig, way, MANY, LONG)  # 24 times 5 parts of 1.40 each; 100.50 are there
+    assert refused.error == adapter.no_money
+    assert await rig.messages() == []
+    sent = await adapter.bulk(rig, way, MANY[:14], LONG)
+    assert (sent.error, len(await rig.messages())) == (None, 14)
+
+
+@pytest.mark.parametrize(("adapter", "way"), BULKS)
+async def test_of_many_the_one_that_is_no_number_is_told_or_refuses_all(
+    serve_dialect: Serve, adapter: Adapter, way: str
+) -> None:
+    rig = await _serve(serve_dialect, adapter)
+    told = await adapter.bulk(rig, way, [MANY[0], "12ab", MANY[1]], TEXT)
+    stored = [message.to for message in await rig.messages()]
+    if told.error is not None:
+        assert (told.error, stored) == (adapter.bad_number, [])
+    else:
+        assert (list(told.refused), stored) == (["12ab"], [f"+{MANY[0]}", f"+{MANY[1]}"])
+
+
+@contextlib.contextmanager
+def full_disk(rig: DialectRig, *, pages: int) -> Iterator[None]:
+    """The database can grow by so many pages and no more, as on a disk that is full."""
+    connection = rig.store._connection
+    (used,) = connection.execute("PRAGMA page_count").fetchone()
+    (most,) = connection.execute("PRAGMA max_page_count").fetchone()
+    connection.execute(f"PRAGMA max_page_count = {used + pages}")
+    try:
+        yield
+    finally:
+        connection.execute(f"PRAGMA max_page_count = {most}")

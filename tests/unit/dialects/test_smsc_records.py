@@ -10,6 +10,7 @@ import pytest
 
 from modemgw.dialects.smsc import DIALECT
 from modemgw.dialects.smsc.jobs import MAX_MESSAGES, occurrence
+from modemgw.domain.refusal import StoreUnavailable
 from modemgw.domain.states import State
 from tests.unit.dialects.smsc_client import NO_LIMITS, Client
 
@@ -208,3 +209,40 @@ async def test_the_rest_of_the_inventory(client: Client) -> None:
         ("hlr_everything", "x", 1),
     ):
         assert await client.error(command, **{parameter: 1}) == code, command
+
+
+async def test_a_mailing_whose_messages_are_stored_is_one_though_the_store_failed_after_them(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    puts, repository = [], client.rig.repository
+    put = repository.put_record
+
+    def once(*args: Any) -> Any:
+        puts.append(args)
+        if len(puts) == 2:
+            raise StoreUnavailable("The disk is full.")
+        return put(*args)
+
+    monkeypatch.setattr(repository, "put_record", once)
+    made = await client.json("jobs", add=1, phones="79161234567,79161234568", mes="x", id="own")
+    assert (made["cnt"], len(puts)) == (2, 2)
+    assert len(await client.rig.messages()) == 2
+    found = await client.json("jobs", get=1, id=made["id"])
+    assert (found["cnt"], found["status"]) == (2, -1)
+    assert len(await client.rig.messages()) == 2
+    await client.text("jobs", cancel=1, id=made["id"])
+    assert {message.state for message in await client.rig.messages()} == {State.CANCELLED}
+
+
+async def test_a_mailing_that_was_refused_is_none_though_it_could_not_be_removed(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*args: Any, **more: Any) -> Any:
+        raise StoreUnavailable("The disk is full.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(client.rig.repository, "accept_all", full)
+        assert await client.error("jobs", add=1, phones="79161234567,79161234568", mes="x") == 9
+    assert await client.error("jobs", get_all=1) == 3
+    assert await client.error("jobs", get=1, id=1) == 3
+    assert await client.rig.messages() == []

@@ -10,6 +10,7 @@ import pytest
 
 from modemgw.dialects.smsc import DIALECT
 from modemgw.dialects.smsc.kinds import CANNOT
+from modemgw.domain.states import State
 from tests.unit.dialects.smsc_client import NO_LIMITS, Client
 
 if TYPE_CHECKING:
@@ -197,9 +198,8 @@ async def test_prices_by_prefix_and_the_new_balance(serve_dialect: Serve) -> Non
     assert (await client.json("status", phone="79161234567", id=1, all=1))["cost"] == "4.00"
     assert (await client.send(phones=",".join(f"7916{n:07d}" for n in range(48)), cost=1))["cost"] == "96.00"
     many = ",".join(f"7916{n:07d}" for n in range(48))
-    refused = await client.send(phones=many, err=1)
-    assert [(row["status"], row["error"]) for row in refused["phones"]] == [("24", "0")]
-    assert await client.send(id=275, phones="79161234567") == {"error": "no money", "error_code": 3, "id": 275}
+    assert await client.send(id=275, phones=many, err=1) == {"error": "no money", "error_code": 3, "id": 275}
+    assert len(await client.rig.messages()) == 2
 
 
 async def test_temporarily_unavailable_is_the_error_that_means_later(client: Client) -> None:
@@ -209,3 +209,19 @@ async def test_temporarily_unavailable_is_the_error_that_means_later(client: Cli
             "error": "temporarily unavailable, wait a minute",
             "error_code": 9,
         }
+
+
+async def test_a_number_that_was_refused_among_others_has_its_status_ever_after(client: Client) -> None:
+    assert (await client.send(phones="79161234567,12ab,79161234568"))["cnt"] == 2
+    found = await client.json("status", phone="12ab", id=1)
+    assert (found["status"], found["err"]) == (22, 249)
+    found = await client.json("status", phone="12ab", id=1, all=1)
+    assert (found["status_name"], found["phone"], found["cost"]) == ("Неверный номер", "12ab", "0.00")
+    assert (await client.json("status", phone="79161234568", id=1))["status"] == -1
+    assert (await client.json("status", phone="79161234569", id=1))["status"] == -3
+    assert (await client.json("status", phone="12ab", id=2))["status"] == -3
+    # under an id of the client's own, and not to be deleted: nothing of it was stored
+    await client.send(id="order-7", phones="34cd,79161234567")
+    assert (await client.json("status", phone="34cd", id="order-7"))["status"] == 22
+    assert (await client.json("status", phone="34cd,79161234567", id="order-7", **{"del": 1}))["error_code"] == 5
+    assert [message.state for message in await client.rig.messages()] == [State.QUEUED, State.QUEUED, State.CANCELLED]

@@ -285,10 +285,12 @@ async def test_messages_by_command(serve_dialect: Serve) -> None:
     quoted = await rig.run(Quote(shop, [good, bad]))
     assert quoted[0] == Quoted("gsm7", 3, "4.20")
     assert quoted[1].kind is RefusalKind.BAD_NUMBER
-    first, second, third = await rig.run(Submit(shop, [good, bad, good]))
+    with pytest.raises(Refusal, match="'nobody' is not a telephone number"):
+        await rig.run(Submit(shop, [good, bad, good]))
+    first, second, third = await rig.run(Submit(shop, [good, bad, good], each=True))
     assert isinstance(first, Accepted)
     assert (first.cost, second.kind, third.id) == ("4.20", RefusalKind.BAD_NUMBER, first.id + 1)
-    assert (await rig.run(Submit(shop, [bad])))[0].kind is RefusalKind.BAD_NUMBER
+    assert (await rig.run(Submit(shop, [bad], each=True)))[0].kind is RefusalKind.BAD_NUMBER
     found = await rig.run(FindMessage(shop, ref="r", to="79161234567"))
     assert (found.id, found.cost) == (third.id, "4.20")
     listed = await rig.run(ListMessages(shop, newest=True))
@@ -377,9 +379,12 @@ async def test_balances(serve_dialect: Serve) -> None:
     assert await rig.run(GetBalance(other)) == Balance("0.00", "RUR")
     assert await rig.run(GetBalance(shop)) == Balance("100.50", "RUR")
     mts, another = Submission("+79161234567", "x"), Submission("+79031234567", "x")
-    results = await rig.run(Submit(shop, [mts, mts, mts, another]))
-    assert [isinstance(result, Accepted) for result in results] == [True, True, False, False]
-    assert {result.kind for result in results[2:]} == {RefusalKind.NO_MONEY}
+    for each in (False, True):
+        with pytest.raises(Refusal, match=r"The 4 messages together cost 151\.40") as refused:
+            await rig.run(Submit(shop, [mts, mts, mts, another], each=each))
+        assert refused.value.kind is RefusalKind.NO_MONEY
+    assert await rig.run(GetBalance(shop)) == Balance("100.50", "RUR")
+    results = await rig.run(Submit(shop, [mts, mts]))
     assert await rig.run(GetBalance(shop)) == Balance("0.50", "RUR")
     await rig.force(results[0].id, State.REJECTED, cms=28)
     assert await rig.run(GetBalance(shop)) == Balance("50.50", "RUR")

@@ -12,7 +12,7 @@ import pytest
 from modemgw.domain.esme import NewDelivery, NewPiece
 from modemgw.domain.job import NewMessage
 from modemgw.domain.refusal import Refusal, RefusalKind
-from modemgw.store import outbox, smpp
+from modemgw.store import acceptance, outbox, smpp
 from tests.unit.store.desk import PLAIN, Desk
 
 WAIT_MS = 300_000
@@ -39,8 +39,8 @@ def desk() -> Iterator[Desk]:
 
 
 def test_pieces_and_messages_have_ids_of_one_sequence(desk: Desk) -> None:
-    first = desk.do(outbox.Accept(PLAIN)).id
-    ids = [keep(desk, 2).id, desk.do(outbox.Accept(PLAIN)).id, keep(desk, 1).id]
+    first = desk.do(acceptance.Accept(PLAIN)).id
+    ids = [keep(desk, 2).id, desk.do(acceptance.Accept(PLAIN)).id, keep(desk, 1).id]
     last = keep(desk, 3)
     assert [first, *ids, last.id] == list(range(first, first + 5))
     assert last.accepted.id == last.id
@@ -48,7 +48,7 @@ def test_pieces_and_messages_have_ids_of_one_sequence(desk: Desk) -> None:
     view = smpp.piece(desk.con, 1, ids[0])
     assert view is not None
     assert view.message_id == last.id
-    assert desk.do(outbox.Accept(PLAIN)).id == last.id + 1
+    assert desk.do(acceptance.Accept(PLAIN)).id == last.id + 1
 
 
 def test_a_repeated_piece_is_the_same_and_another_begins_a_new_message(desk: Desk) -> None:
@@ -79,7 +79,7 @@ def test_a_refused_whole_leaves_its_pieces_waiting(desk: Desk) -> None:
 
 
 def test_a_message_that_was_tried_is_not_replaced(desk: Desk) -> None:
-    message_id = desk.do(outbox.Accept(PLAIN)).id
+    message_id = desk.do(acceptance.Accept(PLAIN)).id
     desk.do(smpp.Replace(1, message_id, replace(PLAIN, text="second")))
     assert desk.con.execute("SELECT text FROM messages").fetchone()[0] == "second"
     with pytest.raises(Refusal) as caught:

@@ -18,8 +18,8 @@ from modemgw.service.ports import InDoubt, NotSent, Refused, SendOutcome, Sent
 from modemgw.service.sending import LineSender, LineTrouble, SendingSettings
 from modemgw.service.timers import Timers
 from modemgw.sms import Direction, PduHex, SmsSubmit, decode_pdu
+from modemgw.store.acceptance import Accept
 from modemgw.store.database import Store
-from modemgw.store.outbox import Accept
 from modemgw.store.repository import SqliteRepository
 from tests.unit.store.desk import START
 

@@ -414,18 +414,22 @@ class Gateway:
         try:
             command = next(steps)
             while True:
-                command = steps.send(self.run(command))
+                try:
+                    result = self.run(command)
+                except Refusal as refusal:
+                    command = steps.throw(refusal)
+                else:
+                    command = steps.send(result)
         except StopIteration:
             return
 
     def run(self, command: Command) -> Any:
         assert isinstance(command, Submit)
-        results: list[Accepted | Refusal] = []
+        results: list[Accepted] = []
+        if self.unavailable:
+            self.unavailable -= 1
+            raise Refusal(RefusalKind.UNAVAILABLE, "The disk is full.")
         for submission in command.submissions:
-            if self.unavailable:
-                self.unavailable -= 1
-                results.append(Refusal(RefusalKind.UNAVAILABLE, "The disk is full."))
-                continue
             assert submission.client_ref is not None
             self.taken.setdefault(submission.client_ref, submission.text or "")
             results.append(Accepted(1, State.QUEUED, "gsm7", 1, True))

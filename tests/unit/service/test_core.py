@@ -14,7 +14,7 @@ from modemgw.domain.account import Account
 from modemgw.domain.job import LineRecord
 from modemgw.domain.line import ModemView
 from modemgw.domain.message import Submission
-from modemgw.domain.refusal import Refusal, RefusalKind
+from modemgw.domain.refusal import ClientRefUsed, Refusal, RefusalKind, StoreUnavailable
 from modemgw.rules.incoming import RawPdu
 from modemgw.service.accounts import Accounts
 from modemgw.service.core import GatewayCore
@@ -22,7 +22,6 @@ from modemgw.service.dispatch import Dispatcher
 from modemgw.service.receiving import take_in
 from modemgw.service.timers import Timers
 from modemgw.store.database import Store
-from modemgw.store.errors import StoreUnavailable
 from modemgw.store.repository import SqliteRepository
 from tests.unit.store.desk import HOUR, START
 from tests.unit.store.pdus import deliver, report
@@ -94,9 +93,40 @@ async def test_later_is_later(rig: Rig) -> None:
 async def test_many_at_once_each_with_its_own_answer(rig: Rig) -> None:
     before = rig.store.commits
     many = [Submission(to="+79160000001" if n % 5 else "nobody", text=str(n)) for n in range(50)]
-    results = await rig.core.submit_many(SHOP, many)
+    results = await rig.core.submit_many(SHOP, many, each=True)
     assert [isinstance(result, Refusal) for result in results] == [n % 5 == 0 for n in range(50)]
-    assert rig.store.commits - before <= 2
+    assert rig.store.commits - before == 1
+
+
+async def test_one_that_is_bad_refuses_all_unless_each_is_told(rig: Rig) -> None:
+    with pytest.raises(Refusal, match="nobody"):
+        await rig.core.submit_many(SHOP, [Submission(to=to, text="x") for to in ("+79160000001", "nobody")])
+    assert await rig.core.messages(SHOP) == []
+
+
+async def test_the_whole_of_a_large_bulk_is_sent(rig: Rig) -> None:
+    waiting = asyncio.ensure_future(rig.take())
+    many = [Submission(to="+79160000001", text=str(n), send_at=START + HOUR if n % 2 else None) for n in range(600)]
+    results = await rig.core.submit_many(SHOP, many)
+    ids = [result.id for result in results if not isinstance(result, Refusal)]
+    assert [await waiting] + [await rig.take() for _ in range(299)] == ids[::2]
+
+
+async def test_a_bulk_that_nobody_waited_for_is_sent_all_the_same(rig: Rig) -> None:
+    submitting = asyncio.ensure_future(
+        rig.core.submit_many(SHOP, [Submission(to="+79160000001", text=str(n)) for n in range(3)])
+    )
+    await asyncio.sleep(0)
+    submitting.cancel()
+    await asyncio.gather(submitting, return_exceptions=True)
+    assert [await rig.take() for _ in range(3)] == [1, 2, 3]
+
+
+async def test_a_reference_that_stands_for_another_message(rig: Rig) -> None:
+    first = await rig.submit(client_ref="order-7")
+    with pytest.raises(ClientRefUsed) as refused:
+        await rig.submit("shipped", client_ref="order-7")
+    assert refused.value.message_id == first
 
 
 async def test_refusals_at_the_door(rig: Rig) -> None:

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from modemgw.at.policy import ErrorAction, ErrorScope
+from modemgw.domain.refusal import StoreUnavailable
 from modemgw.service import sending
 from modemgw.service.ports import NotSent, SendOutcome, Sent
 from modemgw.service.sending import LineSender, LineTrouble
-from modemgw.store.errors import StoreUnavailable
 from tests.unit.service import air
 from tests.unit.service.air import Air, Behaviour, Rig, Running, cms, until, until_state
 from tests.unit.store.desk import long, new

@@ -8,11 +8,11 @@ from typing import cast
 
 import pytest
 
+from modemgw.domain.refusal import StoreUnavailable
 from modemgw.service import timers as timers_module
 from modemgw.service.dispatch import Dispatcher
 from modemgw.service.ports import Repository
 from modemgw.service.timers import Timers
-from modemgw.store.errors import StoreUnavailable
 
 Times = tuple[int | None, int | None, int | None, int | None]
 

@@ -15,7 +15,7 @@ from sqlite_utils import Database
 from modemgw.domain.job import Job, NewMessage
 from modemgw.domain.states import State
 from modemgw.rules.incoming import RawPdu, understand
-from modemgw.store import intake, lines, outbox, queries, schema
+from modemgw.store import acceptance, intake, lines, outbox, queries, schema
 from modemgw.store.writer import Transaction
 
 T = TypeVar("T")
@@ -101,10 +101,10 @@ class Desk:
     # -- out
 
     def accept(self, **changes: Any) -> int:
-        return self.do(outbox.Accept(new(**changes))).id
+        return self.do(acceptance.Accept(new(**changes))).id
 
     def accept_long(self, **changes: Any) -> int:
-        return self.do(outbox.Accept(long(**changes))).id
+        return self.do(acceptance.Accept(long(**changes))).id
 
     def begin(self, message: int, seq: int = 1, line: str = "a", tail: str = "60000001", resend: bool = False) -> Any:
         """The attempt's id, or None."""

@@ -14,10 +14,11 @@ from pathlib import Path
 
 import pytest
 
+from modemgw.domain.refusal import StoreUnavailable
 from modemgw.store import database
+from modemgw.store.acceptance import Accept
 from modemgw.store.database import Store
-from modemgw.store.errors import StoreCorrupt, StoreError, StoreLocked, StoreUnavailable
-from modemgw.store.outbox import Accept
+from modemgw.store.errors import StoreCorrupt, StoreError, StoreLocked
 from modemgw.store.repository import SqliteRepository
 from tests.unit.store.desk import PLAIN, START, new
 

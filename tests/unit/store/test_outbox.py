@@ -9,7 +9,8 @@ import pytest
 from modemgw.domain.refusal import Refusal, RefusalKind
 from modemgw.domain.states import State
 from modemgw.store import outbox
-from modemgw.store.outbox import Accept, AdoptLateCmgs, Cancel, Expire, Promote, SettleDoubt
+from modemgw.store.acceptance import Accept
+from modemgw.store.outbox import AdoptLateCmgs, Cancel, Expire, Promote, SettleDoubt
 from tests.unit.store.desk import DAY, HOUR, MINUTE, START, Desk, new
 from tests.unit.store.pdus import report
 
@@ -34,7 +35,7 @@ def test_accepted_is_queued_and_ready(desk: Desk) -> None:
 def test_the_same_client_ref_is_the_first_message_also_within_one_commit(desk: Desk) -> None:
     first = desk.do(Accept(new(client_ref="order-1")))
     desk.send(first.id)
-    again = desk.do(Accept(new(client_ref="order-1", text="something else", parts=3)))
+    again = desk.do(Accept(new(client_ref="order-1", priority=5, send_at=START + HOUR)))
     assert (again.id, again.state, again.created, again.parts) == (first.id, State.SENT, False, 1)
     other = desk.do(Accept(new(client_ref="order-1", account_id=2)))
     assert other.id != first.id

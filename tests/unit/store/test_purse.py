@@ -11,7 +11,8 @@ from modemgw.domain.message import Accepted
 from modemgw.domain.refusal import Refusal, RefusalKind
 from modemgw.rules.pricing import money, units
 from modemgw.store import outbox, queries
-from modemgw.store.outbox import Accept, Cancel, Expire
+from modemgw.store.acceptance import Accept
+from modemgw.store.outbox import Cancel, Expire
 from tests.unit.store.desk import DAY, Desk, long, new
 
 PART = units("1.40")

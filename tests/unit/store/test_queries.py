@@ -12,7 +12,8 @@ import pytest
 from modemgw.domain.states import State
 from modemgw.rules.incoming import RawPdu, understand
 from modemgw.store import intake, outbox, queries
-from modemgw.store.outbox import Accept, AdoptLateCmgs, Cancel, Expire, Promote, SettleDoubt
+from modemgw.store.acceptance import Accept
+from modemgw.store.outbox import AdoptLateCmgs, Cancel, Expire, Promote, SettleDoubt
 from tests.unit.store.desk import HOUR, MINUTE, START, Desk, new
 from tests.unit.store.pdus import deliver, parts, report
 

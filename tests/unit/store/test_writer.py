@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from modemgw.domain.refusal import StoreUnavailable
 from modemgw.store import writer as writer_module
-from modemgw.store.errors import StoreUnavailable
 from modemgw.store.readers import connect
 from modemgw.store.writer import Transaction, Writer
 

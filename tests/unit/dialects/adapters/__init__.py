@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,14 @@ class Sent:
     error: Any = None
 
 
+@dataclass(frozen=True, slots=True)
+class Bulk:
+    """What came of a send to several: the provider's error of all of it, or the numbers that it says it refused."""
+
+    error: Any = None
+    refused: Sequence[str] = ()
+
+
 class Adapter:
     """A client of one provider, in the account "shop". Every method fails on anything it cannot parse.
 
@@ -36,9 +44,16 @@ class Adapter:
     bad_number: Any  # the error of a number that is none
     wrong_password: Any = None  # the error of a wrong password
     words: Mapping[State, Any] | None = None  # what `status` says of each state of ours
+    bulks: Sequence[str]  # the ways to send to several at once, for `bulk`; none where the provider has none
+    unavailable: Any  # the error of what cannot be stored now
+    no_money: Any
 
     async def send(self, rig: DialectRig, to: str, text: str, *, password: bool = True) -> Sent:
         """`password`: with the right one."""
+        raise NotImplementedError
+
+    async def bulk(self, rig: DialectRig, way: str, numbers: list[str], text: str) -> Bulk:
+        """One request to all of them, by one of `bulks`."""
         raise NotImplementedError
 
     async def status(self, rig: DialectRig, sent: Sent, to: str) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from modemgw.dialects.bsg import DIALECT, tables
-from tests.unit.dialects.adapters import Adapter, Sent
+from tests.unit.dialects.adapters import Adapter, Bulk, Sent
 
 if TYPE_CHECKING:
     from tests.dialect_rig import DialectRig
@@ -16,6 +16,9 @@ class Bsg(Adapter):
     bad_number = tables.BAD_MSISDN
     wrong_password = tables.BAD_KEY
     words = tables.STATES
+    unavailable = tables.UNKNOWN_ERROR
+    no_money = tables.NO_MONEY
+    bulks = ("phones", "individual", "v2")
 
     async def ask(self, rig: DialectRig, path: str, document: Any = None, key: str = "key-of-shop") -> Any:
         method = "GET" if document is None else "POST"
@@ -28,6 +31,37 @@ class Bsg(Adapter):
         answer = await self.ask(rig, "sms/create", document, "key-of-shop" if password else "wrong")
         found = answer.get("result", answer)
         return Sent(error=found["error"]) if found["error"] else Sent(found["id"])
+
+    async def bulk(self, rig: DialectRig, way: str, numbers: list[str], text: str) -> Bulk:
+        if way == "v2":
+            return await self._campaign(rig, numbers, text)
+        more: dict[str, str] = {"originator": "SHOP", "body": text}
+        rows = [{"msisdn": number, **(more if way == "individual" else {})} for number in numbers]
+        document = {"destination": way, "phones": rows, **({} if way == "individual" else more)}
+        answer = await self.ask(rig, "sms/create", document)
+        if answer["error"]:
+            return Bulk(error=answer["error"])
+        told = zip(numbers, answer["result"], strict=True)
+        return Bulk(refused=[number for number, result in told if result["error"]])
+
+    async def _campaign(self, rig: DialectRig, numbers: list[str], text: str) -> Bulk:
+        async def call(path: str, body: Any, **headers: str) -> tuple[int, Any]:
+            async with rig.http.post(f"/api/{path}", json=body, headers=headers) as response:
+                return response.status, await response.json()
+
+        _, login = await call("auth/login", {"api_key": "key-of-shop"})
+        if "bearer" not in login:
+            return Bulk(error={503: self.unavailable}[login["code"]])
+        body = {"sender": "SHOP", "text": text, "phones": [{"number": number} for number in numbers]}
+        status, answer = await call("campaigns/sms/send", body, Authorization=f"Bearer {login['bearer']}")
+        if status == 200:
+            return Bulk()
+        codes = {503: self.unavailable, tables.BAD_MSISDN: self.bad_number}
+        return Bulk(error=codes[answer["code"]] if answer["code"] in codes else self.no_money_of(answer))
+
+    def no_money_of(self, answer: Any) -> int:
+        assert (answer["code"], "left" in answer["message"]) == (422, True)
+        return self.no_money
 
     async def status(self, rig: DialectRig, sent: Sent, to: str) -> str:
         return str((await self.ask(rig, f"sms/{sent.id}"))["status"])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from modemgw.dialects.devino import DIALECT
 from modemgw.domain.states import State
-from tests.unit.dialects.adapters import Adapter, Sent
+from tests.unit.dialects.adapters import Adapter, Bulk, Sent
 
 if TYPE_CHECKING:
     from tests.dialect_rig import DialectRig
@@ -17,6 +17,9 @@ class Devino(Adapter):
     dialect = DIALECT
     bad_number = (400, 6)
     wrong_password = (401, 4)
+    unavailable = (500, 8)
+    no_money = (403, 5)
+    bulks = ("Sms/SendBulk", "Sms/Send", "Sms/SendByTimeZone", "Sms/SendByTimeZoneToAddresses", "v2/Sms/SendBulk")
     words = {  # noqa: RUF012
         State.QUEUED: -2,
         State.SENDING: -2,
@@ -38,6 +41,14 @@ class Devino(Adapter):
         except PermissionError as error:
             return Sent(error=error.args[0])
         return Sent(ids[0])
+
+    async def bulk(self, rig: DialectRig, way: str, numbers: list[str], text: str) -> Bulk:
+        fields = [("login", "shop"), ("password", "s3cret"), ("sourceAddress", "SHOP"), ("data", text)]
+        fields += [("sendDate", "2027-01-16T10:00:00")] if "TimeZone" in way else []
+        fields += [("destinationAddresses", number) for number in numbers]
+        async with rig.http.post(f"/rest/{way}", data=fields) as response:
+            answer = json.loads(await response.text())
+        return Bulk() if response.status == 200 else Bulk(error=(response.status, answer["Code"]))
 
     async def status(self, rig: DialectRig, sent: Sent, to: str) -> int:
         session = await self._session(rig)

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from modemgw.dialects.fintek import DIALECT, tables
-from tests.unit.dialects.adapters import Adapter, Sent
+from tests.unit.dialects.adapters import Adapter, Bulk, Sent
 
 if TYPE_CHECKING:
     from tests.dialect_rig import DialectRig
@@ -21,6 +21,9 @@ class Fintek(Adapter):
     words = tables.STATES
     bad_number = (400, "bad_number")
     wrong_password = None
+    unavailable = (503, "unavailable")
+    no_money = (402, "no_money")
+    bulks = ("users",)
 
     async def ask(self, rig: DialectRig, method: str, **document: Any) -> tuple[int, Any]:
         async with rig.http.request(method, "/api/v1", json={"route": "any", **document}) as response:
@@ -30,6 +33,11 @@ class Fintek(Adapter):
         status, (item,) = await self.ask(rig, "POST", send={"text_male": text, "users": [{"phone": to}]})
         found = item["send"]
         return Sent(found["key"]) if found["status"] == "ok" else Sent(error=(status, found["code"]))
+
+    async def bulk(self, rig: DialectRig, way: str, numbers: list[str], text: str) -> Bulk:
+        users = [{"phone": number} for number in numbers]
+        status, (item,) = await self.ask(rig, "POST", send={"text_male": text, "users": users})
+        return Bulk() if item["send"]["status"] == "ok" else Bulk(error=(status, item["send"]["code"]))
 
     async def status(self, rig: DialectRig, sent: Sent, to: str) -> str:
         _, answer = await self.ask(rig, "GET", status={"key": sent.id})

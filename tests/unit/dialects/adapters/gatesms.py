@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from modemgw.dialects.gatesms import ADDRESS, DIALECT, LOGIN
-from tests.unit.dialects.adapters import Adapter, Sent
+from modemgw.dialects.gatesms import ADDRESS, BALANCE, DIALECT, FORBIDDEN, LOGIN
+from tests.unit.dialects.adapters import Adapter, Bulk, Sent
 
 if TYPE_CHECKING:
     from tests.dialect_rig import DialectRig
@@ -18,6 +18,9 @@ class Gatesms(Adapter):
     words = None
     bad_number = f"ERROR: {ADDRESS}"
     wrong_password = f"ERROR: {LOGIN}"
+    unavailable = f"ERROR: {FORBIDDEN}"
+    no_money = f"ERROR: {BALANCE}"
+    bulks = ("to",)
 
     async def send(self, rig: DialectRig, to: str, text: str, *, password: bool = True) -> Sent:
         fields = {
@@ -33,6 +36,9 @@ class Gatesms(Adapter):
             answer = await response.text()
         word, _, value = answer.partition(": ")
         return Sent(value) if word == "OK" and value.isdigit() else Sent(error=answer)
+
+    async def bulk(self, rig: DialectRig, way: str, numbers: list[str], text: str) -> Bulk:
+        return Bulk(error=(await self.send(rig, ",".join(numbers), text)).error)
 
     async def status(self, rig: DialectRig, sent: Sent, to: str) -> None:
         return None

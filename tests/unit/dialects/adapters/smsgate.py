@@ -7,7 +7,8 @@ from xml.etree.ElementTree import Element, fromstring
 from xml.sax.saxutils import escape
 
 from modemgw.dialects.smsgate import DIALECT, tables
-from tests.unit.dialects.adapters import Adapter, Sent
+from modemgw.domain.refusal import RefusalKind
+from tests.unit.dialects.adapters import Adapter, Bulk, Sent
 
 if TYPE_CHECKING:
     from tests.dialect_rig import DialectRig
@@ -20,6 +21,10 @@ class Smsgate(Adapter):
     words = tables.STATES
     bad_number = "Укажите номер телефона."
     wrong_password = "Неправильный логин или пароль"
+    unavailable = tables.ERRORS[RefusalKind.UNAVAILABLE]
+    no_money = tables.ERRORS[RefusalKind.NO_MONEY]
+    bulks = ("xml", "json", "get")
+    config = "[smsgate]\nidentical_sends = 0\n"
 
     async def ask(self, rig: DialectRig, page: str, inner: str, password: str = "s3cret") -> Element:
         security = f'<security><login value="shop"/><password value="{password}"/></security>'
@@ -38,6 +43,30 @@ class Smsgate(Adapter):
             return Sent(id=information.attrib["id_sms"])
         assert "id_sms" not in information.attrib
         return Sent(error=information.text)
+
+    async def bulk(self, rig: DialectRig, way: str, numbers: list[str], text: str) -> Bulk:
+        if way == "xml":
+            rows = "".join(f'<abonent phone="{to}" number_sms="{n}"/>' for n, to in enumerate(numbers))
+            root = await self.ask(rig, "", f'<message type="sms"><text>{escape(text)}</text>{rows}</message>')
+            if (error := root.find("error")) is not None:
+                return Bulk(error=error.text)
+            return Bulk(refused=[numbers[int(row.attrib["number_sms"])] for row in root if row.text != "send"])
+        if way == "get":
+            query = {"user": "shop", "pwd": "s3cret", "sadr": "SHOP", "dadr": ",".join(numbers), "text": text}
+            async with rig.http.get("/sendsms.php", params=query) as response:
+                answer = await response.text()
+            return Bulk() if answer.replace(",", "").isdigit() else Bulk(error=answer)
+        abonents = [{"phone": number, "number_sms": str(n)} for n, number in enumerate(numbers)]
+        document = {
+            "security": {"login": "shop", "password": "s3cret"},
+            "type": "sms",
+            "message": [{"type": "sms", "text": text, "abonent": abonents}],
+        }
+        async with rig.http.post("/sendsmsjson.php", json=document) as response:
+            found = await response.json()
+        if "error" in found:
+            return Bulk(error=found["error"])
+        return Bulk(refused=[numbers[int(row["number_sms"])] for row in found["sms"] if row["action"] != "send"])
 
     async def status(self, rig: DialectRig, sent: Sent, to: str) -> str | None:
         root = await self.ask(rig, "state.php", f"<get_state><id_sms>{sent.id}</id_sms></get_state>")

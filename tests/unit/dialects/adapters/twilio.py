@@ -39,6 +39,9 @@ class Twilio(Adapter):
     words = WORDS
     bad_number = 21211
     wrong_password = 20003
+    unavailable = 20503
+    no_money = 20005
+    bulks = ()
 
     async def ask(
         self, rig: DialectRig, method: str, rest: str, password: str = "s3cret", **fields: str

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from modemgw.errors import ModemgwError
+from modemgw.installation import how_to_add
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -94,7 +95,7 @@ def make_certificates(directory: Path, hosts: tuple[str, ...]) -> Certificates:
         from cryptography.hazmat.primitives.asymmetric import ec
         from cryptography.x509.oid import ExtendedKeyUsageOID
     except ImportError as error:
-        raise StandInError("stand-in needs the extra: pip install 'modemgw[standin]'.") from error
+        raise StandInError(f"stand-in needs the extra: {how_to_add('standin')}") from error
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         ca_key, ca, made = _authority(directory)

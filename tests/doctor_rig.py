@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import json
 import os
+import shutil
 import sys
 import termios
 import time
@@ -99,17 +100,48 @@ async def modemgw(*arguments: str, before: Sequence[str] = (), text: str = "") -
     return process.returncode, out.decode(), err.decode()
 
 
-async def doctor(config: Path | None, *arguments: str, root: Path | None = None, before: Sequence[str] = ()) -> Told:
-    """`modemgw doctor --json`; a traceback fails the test."""
-    words = ["doctor", "--json", *arguments]
-    if config is not None:
-        words += ["--config", str(config)]
-    if root is not None:
-        words += ["--root", str(root)]
-    status, out, err = await modemgw(*words, before=before)
+async def doctor(
+    config: Path, *arguments: str, root: Path | None = None, before: Sequence[str] = (), apart: bool = False
+) -> Told:
+    """What `modemgw doctor --json` tells, of a machine that has nothing but what the test gave it.
+
+    In a thread of this process, which starts at once; with `before` or `apart` as the real command in a process of its
+    own. What else runs or is installed on this machine is not seen: `root` is an empty folder unless it is given, and
+    only this process and those of `process()` are in its /proc.
+    """
+    words = ["--config", str(config), "--root", str(_alone(root or config.parent / "alone")), *arguments]
+    if not before and not apart:
+        return await asyncio.to_thread(_diagnosed, words)
+    status, out, err = await modemgw("doctor", "--json", *words, before=before)
     assert "Traceback" not in err, err
     assert out, err
     return Told(status, json.loads(out))
+
+
+def _diagnosed(words: list[str]) -> Told:
+    from modemgw.cli import doctor as command
+    from modemgw.doctor.examine import diagnose
+
+    options = command.doctor.make_context("doctor", words).params
+    request = command.request_of(*(options[name] for name in ("config", "port", "url", "api_key", "root")))
+    report = asyncio.run(diagnose(request))
+    return Told(int(bool(report.diagnosis.problems)), json.loads(json.dumps(report.as_json())))
+
+
+#: Processes that tests have started and that are to be seen.
+_STARTED: set[int] = set()
+
+
+def _alone(root: Path) -> Path:
+    """The folder, with a /proc that has this test's processes only, and the pseudo-terminals."""
+    shutil.rmtree(root / "proc", ignore_errors=True)
+    (root / "proc").mkdir(parents=True)
+    for name in ("self", *map(str, (os.getpid(), *_STARTED))):
+        (root / "proc" / name).symlink_to(f"/proc/{name}")
+    if not (root / "dev/pts").exists():
+        (root / "dev").mkdir(exist_ok=True)
+        (root / "dev/pts").symlink_to("/dev/pts")
+    return root
 
 
 def write_config(directory: Path, *ports: str, extra: str = "", modem: str = "", listen: str = "127.0.0.1:1") -> Path:
@@ -268,8 +300,10 @@ def process(script: str, *arguments: str) -> Iterator[int]:
     assert child.stdin is not None
     try:
         assert child.stdout.readline().strip() == "ready"
+        _STARTED.add(child.pid)
         yield child.pid
     finally:
+        _STARTED.discard(child.pid)
         child.stdin.close()
         child.wait(10)
         child.stdout.close()

@@ -47,7 +47,7 @@ _COLOURS = {"ok": "green", "note": "cyan", "warning": "yellow", "problem": "red"
 @click.option(
     "--root",
     type=click.Path(path_type=Path, file_okay=False, exists=True),
-    help="Take /dev, /sys, /etc and /run from below this directory.",
+    help="Take /dev, /sys, /etc, /run and what runs from below this directory.",
 )
 def doctor(
     config: Path | None,
@@ -73,7 +73,7 @@ def doctor(
 
     if loopback and bundle is not None:
         fail(Exit.USAGE, "--loopback and --bundle are two things: try the modem first, then make the bundle")
-    request = _request(config, port, url, api_key, root)
+    request = request_of(config, port, url, api_key, root)
     if loopback:
         from modemgw.cli.doctor_loopback import run_loopback
 
@@ -103,7 +103,14 @@ def _bundle(target: Path, report: Report, log: Path | None) -> None:
     say(f"{target} has {', '.join(names)}: numbers hashed, texts and secrets gone.", err=True)
 
 
-def _request(config: Path | None, port: str | None, url: str | None, api_key: str | None, root: Path | None) -> Request:
+def request_of(
+    config: Path | None = None,
+    port: str | None = None,
+    url: str | None = None,
+    api_key: str | None = None,
+    root: Path | None = None,
+) -> Request:
+    """What is to be examined, from the command's options. Ends with a sentence where they cannot be used."""
     from modemgw.cli.client import Target
     from modemgw.doctor.examine import Request, find_root
     from modemgw.doctor.setup import read_setup

@@ -10,6 +10,7 @@ import click
 
 from modemgw.cli.exits import Exit, fail
 from modemgw.cli.table import printable
+from modemgw.installation import command
 from modemgw.places import DEFAULT_LISTEN, find_config
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ def demo(listen: str, latency: float, seed: int, directory: Path | None, verbose
     from modemgw.runtime import demo as serve_demo
 
     def announce(base_url: str, login: str, password: str, api_key: str, number_a: str, number_b: str) -> None:
-        text = demo_text(base_url, login, password, api_key, number_a, number_b, _program())
+        text = demo_text(base_url, login, password, api_key, number_a, number_b, command())
         click.echo(text)
 
     options = DemoOptions(listen=listen, latency_s=latency, seed=seed, directory=directory)
@@ -126,18 +127,6 @@ def check(file: Path | None) -> None:
     click.echo(
         f"{path} is in order: {modems}, {accounts}, database {settings.store_path}, HTTP {settings.http.listen}."
     )
-
-
-def _program() -> str:
-    """What calls this same program in another terminal: the bare name where the PATH has it, else the path."""
-    import shutil
-    import sys
-
-    here = Path(sys.argv[0])
-    found = shutil.which("modemgw")
-    if found is not None and here.exists() and Path(found).samefile(here):
-        return "modemgw"
-    return str(here.resolve()) if here.name == "modemgw" and here.exists() else "modemgw"
 
 
 def _load(path: Path | None) -> Config:

@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from modemgw.installation import USUAL
+
 NAME = "modemgw.service"
 CONFIG = "/etc/modemgw/modemgw.toml"
 
@@ -91,7 +93,7 @@ DEVICES = (
 class UnitChoices:
     """What differs from one machine to the next."""
 
-    execute: str = "/opt/modemgw/bin/modemgw"
+    execute: str = USUAL
     user: str = "modemgw"
     group: str = "dialout"
     config: str = CONFIG

@@ -10,8 +10,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
-import sysconfig
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +19,7 @@ import click
 from modemgw.cli import systemd_unit
 from modemgw.cli.exits import Exit, fail
 from modemgw.cli.systemd_unit import UnitChoices
+from modemgw.installation import program
 
 RULES_DIR = "/etc/udev/rules.d"
 UNIT_DIR = "/etc/systemd/system"
@@ -63,7 +62,7 @@ def udev() -> None:
 def show(as_unit: bool, whole_devices: bool, group: str) -> None:
     """Print the udev rules as `install` would write them."""
     if as_unit:
-        click.echo(systemd_unit.unit(UnitChoices(execute=_program(), group=group)), nl=False)
+        click.echo(systemd_unit.unit(UnitChoices(execute=program(), group=group)), nl=False)
         return
     from modemgw.modem.ports.udev_rules import rules
 
@@ -96,7 +95,7 @@ def install(
     whole_devices: bool,
 ) -> None:
     """Write the udev rules and the systemd unit; needs root for the usual places."""
-    choices = UnitChoices(execute or _program(), user, group, config)
+    choices = UnitChoices(execute or program(), user, group, config)
     for option, path in (("--exec", choices.execute), ("--config", choices.config)):
         if (reason := systemd_unit.unfit(path)) is not None:
             fail(Exit.USAGE, f"{option} {path!r}: {reason}.")
@@ -137,7 +136,7 @@ def check(rules_dir: Path, unit_dir: Path) -> None:
     for _, sentence in found:
         click.echo(sentence)
     if not all(fine for fine, _ in found):
-        click.echo("Run: sudo modemgw udev install --reload")
+        click.echo(f"Run: sudo {program()} udev install --reload")
         raise SystemExit(int(Exit.FAILED))
 
 
@@ -245,15 +244,6 @@ def _tell_next(choices: UnitChoices) -> None:
     if not Path(choices.config).exists():
         click.echo(f"There is no {choices.config} yet; see docs/config.md.")
     click.echo("Then: systemctl enable --now modemgw")
-
-
-def _program() -> str:
-    """The command `modemgw` of this installation, by its whole path."""
-    started = Path(sys.argv[0])
-    if started.name == "modemgw" and started.exists():
-        return os.path.abspath(started)
-    beside = Path(sysconfig.get_path("scripts")) / "modemgw"
-    return str(beside) if beside.exists() else os.path.abspath(shutil.which("modemgw") or "/opt/modemgw/bin/modemgw")
 
 
 COMMANDS: tuple[click.Command, ...] = (udev,)

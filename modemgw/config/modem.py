@@ -10,6 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from modemgw.config.profiles import known_profile
 from modemgw.config.types import Money, Name, Pattern, PhoneNumber, Section, UssdCode
+from modemgw.installation import how_to_add
 
 
 class ModemSettings(Section):
@@ -48,7 +49,9 @@ class ModemSettings(Section):
     def _driver(cls, value: str) -> str:
         if value == "gsmmodem" and find_spec("gsmmodem") is None:
             raise PydanticCustomError(
-                "driver", "\"gsmmodem\" needs python-gsmmodem-new; run: pip install 'modemgw[gsmmodem]'"
+                "driver",
+                '"gsmmodem" needs python-gsmmodem-new; run: {how}',
+                {"how": how_to_add("gsmmodem")},
             )
         return value
 

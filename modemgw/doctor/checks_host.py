@@ -12,6 +12,7 @@ from pathlib import Path
 from modemgw.config import Complaint, Config, warnings
 from modemgw.doctor.findings import Area, Finding, Verdict, ok
 from modemgw.doctor.host import Host
+from modemgw.installation import how_to_add
 from modemgw.modem.ports.udev_rules import NAME as RULES_NAME
 from modemgw.modem.ports.udev_rules import group_in, rules
 
@@ -72,7 +73,7 @@ def check_extras(config: Config | None) -> Iterator[Finding]:
             Area.MACHINE,
             Verdict.PROBLEM,
             "[smtp] is configured, and the package aiosmtpd is missing.",
-            "pip install 'modemgw[smtp]'",
+            how_to_add("smtp"),
         )
     if not _has("pyudev"):
         yield Finding(
@@ -80,7 +81,7 @@ def check_extras(config: Config | None) -> Iterator[Finding]:
             Area.MACHINE,
             Verdict.NOTE,
             "The package pyudev is not there: that a modem comes or goes is told by the kernel, or seen by looking.",
-            "pip install 'modemgw[udev]'",
+            how_to_add("udev"),
         )
 
 

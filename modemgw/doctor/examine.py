@@ -37,6 +37,7 @@ from modemgw.doctor.service import Asker, ServiceError, ServiceFacts, Standing, 
 from modemgw.doctor.setup import Setup
 from modemgw.doctor.usb import found_ports, usb_devices
 from modemgw.doctor.wanted import Wanted
+from modemgw.installation import to_paste
 from modemgw.line.finder import ask_imei
 from modemgw.modem.ports.transport import PortBusy, PortDenied, PortError, PortMissing
 
@@ -117,6 +118,7 @@ async def diagnose(request: Request) -> Report:
     running = service.running or store.holder is not None
     findings += check_waiting(store, now_ms, lines_in_words(service.modems), running=running)
     findings += check_history(store)
+    findings = [finding if finding.fix is None else replace(finding, fix=to_paste(finding.fix)) for finding in findings]
     return Report(now, settle(findings), service, store, setup, answers)
 
 

@@ -69,7 +69,7 @@ def ok(key: str, area: Area, seen: str, subject: str | None = None) -> Finding:
 
 # What follows from what: beginnings of keys. Both must be of the same modem, unless one of them is of none.
 CAUSES: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("service.", ("config.", "database.", "disk.", "extras.", "port_of_http.")),
+    ("service.", ("config.error", "database.", "disk.", "extras.", "port_of_http.")),
     ("database.", ("disk.",)),
     ("port.missing", ("usb.", "container.")),
     ("modem.none", ("usb.", "container.", "port.")),
@@ -94,7 +94,7 @@ CAUSES: tuple[tuple[str, tuple[str, ...]], ...] = (
             "service.",
             "database.",
             "disk.",
-            "config.",
+            "config.error",
             "clock.",
         ),
     ),

@@ -1,6 +1,7 @@
 """The machine as the doctor sees it: device, system and configuration files, processes, mounts. Reads only.
 
-`root` is another place for /dev, /sys, /etc, /run, /var and /lib: a host's file system mounted in a container.
+`root` is another place for /dev, /sys, /etc, /run, /var and /lib: a host's file system mounted in a container. Where
+/proc is mounted there too, what runs on the machine is looked up in it.
 """
 
 from __future__ import annotations
@@ -100,12 +101,18 @@ class Host:
 
     def running(self, name: str) -> Holder | None:
         """A process of this name, also one that this user may not look into."""
-        for entry in Path("/proc").iterdir():
+        proc = self._proc
+        for entry in proc.iterdir():
             if not entry.name.isdigit():
                 continue
-            if _comm(int(entry.name)) == name[:15] or _known_as(int(entry.name)) == name:
+            if _comm(int(entry.name), proc) == name[:15] or _known_as(int(entry.name), proc) == name:
                 return Holder(name, int(entry.name))
         return None
+
+    @property
+    def _proc(self) -> Path:
+        mounted = self.root / "proc"
+        return mounted if (mounted / "self").exists() else Path("/proc")
 
     @property
     def container(self) -> str | None:
@@ -144,17 +151,17 @@ def is_modemgw(pid: int) -> bool:
     return any(os.path.basename(word).startswith(b"modemgw") for word in words[:4])
 
 
-def _comm(pid: int) -> str:
+def _comm(pid: int, proc: Path = Path("/proc")) -> str:
     try:
-        return Path(f"/proc/{pid}/comm").read_text(encoding="utf-8", errors="replace").strip()
+        return (proc / f"{pid}/comm").read_text(encoding="utf-8", errors="replace").strip()
     except OSError:
         return "a program"
 
 
-def _known_as(pid: int) -> str | None:
+def _known_as(pid: int, proc: Path = Path("/proc")) -> str | None:
     """The name that a program goes by, where it is one of those that take modems."""
     try:
-        first = Path(f"/proc/{pid}/cmdline").read_bytes().partition(b"\0")[0]
+        first = (proc / f"{pid}/cmdline").read_bytes().partition(b"\0")[0]
     except OSError:
         return None
     name = os.path.basename(first.decode("utf-8", "replace"))

@@ -13,6 +13,7 @@ from typing import Any
 
 from modemgw.dialects.smsc.mail import MailReply, accepts
 from modemgw.errors import ModemgwError
+from modemgw.installation import how_to_add
 from modemgw.servers.front import Front, FrontLimits, Guest
 from modemgw.servers.listen import listen
 
@@ -86,7 +87,7 @@ async def start_smtp(address: str, answer: Answer, *, max_bytes: int = MAX_BYTES
     try:
         from aiosmtpd.smtp import SMTP
     except ImportError as error:
-        raise SmtpMissingError("[smtp] needs the extra: pip install 'modemgw[smtp]'.") from error
+        raise SmtpMissingError(f"[smtp] needs the extra: {how_to_add('smtp')}") from error
     mailbox = _Mailbox(answer)
     loop = asyncio.get_running_loop()
 

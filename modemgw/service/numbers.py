@@ -17,6 +17,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from modemgw.domain.requests import NumberFacts
+from modemgw.installation import how_to_add
 from modemgw.service.ports import Clock
 
 log = logging.getLogger(__name__)
@@ -73,7 +74,7 @@ class Numbers:
             facts = self._known(digits) if _loaded() else await asyncio.to_thread(self._known, digits)
         except ImportError:
             self._missing = True
-            log.warning("Nothing is known of numbers: install the extra, pip install 'modemgw[numbers]'.")
+            log.warning("Nothing is known of numbers; add the extra: %s", how_to_add("numbers"))
             return None
         if facts is None:
             return None

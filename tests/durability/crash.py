@@ -35,6 +35,9 @@ WINDOW_OUT, WINDOW_IN = 10, 8
 
 CLIENTS = 4
 
+#: Of all starts the share that is killed earlier than at work, and the messages that the others accept before.
+AT_WORK, WORK, WORK_LIMIT_S = 0.5, 4, 20.0
+
 #: Everything that was accepted has been tried by then, when nobody kills any more.
 SETTLE_S = 60.0
 
@@ -120,16 +123,28 @@ class Run:
         """From a start to the kill, which comes while it starts, while it sets modems up, or at work."""
         cold = self.plan.cold_every > 0 and n % self.plan.cold_every == self.plan.cold_every - 1
         kind = self.rng.random()
-        span = (0.0, 0.12) if kind < 0.2 else (0.1, 0.5) if kind < 0.5 else (0.4, 1.1)
+        span = (0.0, 0.12) if kind < 0.2 else (0.1, 0.5) if kind < AT_WORK else (0.4, 1.1)
         delay = self.rng.uniform(*span) + (0.6 if cold else 0.0)
         await self.gateway.start(cold=cold)
         up = asyncio.create_task(self._note_up())
+        if kind >= AT_WORK:
+            await self._worked()
         await asyncio.sleep(max(0.0, self.gateway.started + delay - time.monotonic()))
         up.cancel()
         self.kills.append(time.time() * 1000)
         await self.gateway.kill()
         with contextlib.suppress(asyncio.CancelledError, AssertionError):
             await up
+
+    async def _worked(self) -> None:
+        """Until this start has accepted something: on a busy machine it is killed later, not idle."""
+        before, end = self._accepted, time.monotonic() + WORK_LIMIT_S
+        while self._accepted < before + WORK and time.monotonic() < end:
+            await asyncio.sleep(0.01)
+
+    @property
+    def _accepted(self) -> int:
+        return sum(order.id is not None for order in self.orders)
 
     async def _note_up(self) -> None:
         await self.gateway.until_up()

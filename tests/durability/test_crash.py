@@ -1,4 +1,4 @@
-"""The crash harness, short. MODEMGW_KILLS=200 makes it as long as CI wants it, MODEMGW_SEED gives it other moments."""
+"""The crash harness, short. MODEMGW_KILLS=200 makes it longer, MODEMGW_SEED gives it other moments."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SEED = int(os.environ.get("MODEMGW_SEED", "1"))
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize(("on_doubt", "few", "share"), [("hold", 60, 1.0), ("resend", 20, 0.25)])
+@pytest.mark.parametrize(("on_doubt", "few", "share"), [("hold", 12, 1.0), ("resend", 6, 0.34)])
 async def test_nothing_is_lost_or_doubled_by_kills(
     tmp_path: Path, kills: int | None, on_doubt: str, few: int, share: float
 ) -> None:
@@ -21,5 +21,5 @@ async def test_nothing_is_lost_or_doubled_by_kills(
     verdict, report = await crash(Plan(kills=count, seed=SEED, on_doubt=on_doubt), tmp_path)
     print(report)
     assert verdict.ok, report
-    assert verdict.accepted > count, report
+    assert verdict.accepted > count, report  # the harness waits for so many
     assert verdict.inbound > count / 2, report

@@ -9,6 +9,7 @@ import contextlib
 import os
 import random
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from modemsim.network import Rule
 from tests.durability.patience import shorten
 from tests.durability.verdict import Order, Verdict, judge, text_of
 from tests.rig import Rig, running, until
+from tests.sweep import every, one_of_each, sweep
 
 TO = "+79161234567"
 SENDING = "[sending]\ndoubt_window_s = 600\n[receiving]\nsweep_interval_s = 5\n"
@@ -163,7 +165,9 @@ def test_every_fault_has_its_row() -> None:
     assert {row[0] for row in SENDS} == set(KINDS)
 
 
-@pytest.mark.parametrize(("kind", "params", "states", "taken"), SENDS, ids=[_name(row) for row in SENDS])
+@pytest.mark.parametrize(
+    ("kind", "params", "states", "taken"), one_of_each(SENDS, lambda row: row[0]), ids=[_name(row) for row in SENDS]
+)
 async def test_one_fault(
     tmp_path: Path, kind: str, params: dict[str, Any], states: tuple[str, ...], taken: int
 ) -> None:
@@ -226,8 +230,16 @@ POINTS_OF_A_SEND = [
 ]
 
 
-@pytest.mark.parametrize("kind", ["unplug", "reboot", "hang"])
-@pytest.mark.parametrize(("at", "states", "taken"), POINTS_OF_A_SEND, ids=[row[0] for row in POINTS_OF_A_SEND])
+BROKEN_OFF = [
+    (("unplug", "reboot", "hang")[(n + turn) % 3], *POINTS_OF_A_SEND[n]) for turn in range(3) for n in range(9)
+]
+
+
+@pytest.mark.parametrize(
+    ("kind", "at", "states", "taken"),
+    one_of_each(BROKEN_OFF, lambda row: row[1]),
+    ids=[f"{r[1]}-{r[0]}" for r in BROKEN_OFF],
+)
 async def test_a_send_broken_off(tmp_path: Path, kind: str, at: str, states: tuple[str, ...], taken: int) -> None:
     async with running(tmp_path, config=SENDING, report_delay=0.05) as rig:
         books = Books(rig)
@@ -265,12 +277,17 @@ COMMANDS = [
 ]
 
 
-@pytest.mark.slow
+FEW = [COMMANDS[0], COMMANDS[5], COMMANDS[-1]]
+
+
 @pytest.mark.parametrize("kind", ["unplug", "reboot", "hang"])
-async def test_a_set_up_and_a_receipt_broken_off_at_every_command(tmp_path: Path, kind: str) -> None:
+@pytest.mark.parametrize("commands", every(2, [FEW, COMMANDS]), ids=["few", "all"])
+async def test_a_set_up_and_a_receipt_broken_off_at_every_command(
+    tmp_path: Path, kind: str, commands: Sequence[str]
+) -> None:
     async with running(tmp_path, config=SENDING, report_delay=0.02) as rig:
         books = Books(rig)
-        for command in COMMANDS:
+        for command in commands:
             at = random.Random(command).choice(("command", "mid_reply"))
             back: dict[str, Any] = {"back_s": 0.05} if kind == "unplug" else {}
             rig.sim.fault(kind, at=at, match=command, **back)
@@ -291,7 +308,7 @@ UNKNOWN = "*WHAT: 1,2"
 URCS = ["RING", "^RSSI: 20", "+CREG: 1", '+CMTI: "SM",30', '^SMMEMFULL: "SM"', "NO CARRIER", "+CUSD: 2", UNKNOWN]
 
 
-@pytest.mark.parametrize("text", URCS)
+@pytest.mark.parametrize("text", sweep(URCS, lambda text: text in ("RING", URCS[3], UNKNOWN)))
 async def test_a_urc_at_every_byte_of_a_result(tmp_path: Path, text: str) -> None:
     async with running(tmp_path, config=SENDING) as rig:
         books = Books(rig)
@@ -512,7 +529,7 @@ MIX: list[tuple[str, dict[str, Any]]] = [
 ]
 
 
-@pytest.mark.parametrize("seed", [int(os.environ.get("MODEMGW_SEED", "1")) + n for n in range(3)])
+@pytest.mark.parametrize("seed", every(3, [int(os.environ.get("MODEMGW_SEED", "1")) + n for n in range(3)]))
 async def test_faults_together(tmp_path: Path, seed: int) -> None:
     rng = random.Random(seed)
     struck = []

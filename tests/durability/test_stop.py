@@ -14,6 +14,9 @@ import pytest
 from tests.durability.scene import SILENT, TO, Scene, scene
 from tests.durability.world import Zygote, until
 from tests.rig import API_KEY
+from tests.sweep import every
+
+SOON_S = 25.0  # a drain may take 90 s
 
 TEXT = "The quick brown fox jumps over the lazy dog 0123456789. " * 7
 
@@ -78,7 +81,7 @@ async def test_a_send_without_an_end_is_in_doubt_when_the_limit_has_passed(tmp_p
         await s.sim.wait_for_count("submit", 1)
         began = time.monotonic()
         assert await s.gateway.end(SIGTERM) == 0
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < SOON_S
         assert (s.attempts(), left(s)) == (["unknown"], 0)
         assert s.gateway.query("SELECT state FROM messages") == [("unknown",)]
 
@@ -97,7 +100,7 @@ TROUBLES: list[tuple[str, dict[str, Any]]] = [
 ]
 
 
-@pytest.mark.parametrize("after_s", [0.3, 2.5])
+@pytest.mark.parametrize("after_s", every(2, [0.3, 2.5]))
 @pytest.mark.parametrize(("kind", "params"), TROUBLES, ids=[f"{kind}-{params}" for kind, params in TROUBLES])
 async def test_it_ends_soon_whatever_the_modem_is_at(
     tmp_path: Path, zygote: Zygote, kind: str, params: dict[str, Any], after_s: float
@@ -109,12 +112,12 @@ async def test_it_ends_soon_whatever_the_modem_is_at(
         await asyncio.sleep(after_s)
         began = time.monotonic()
         assert await s.gateway.end(SIGTERM) == 0, s.gateway.tail()
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < SOON_S
         assert left(s) == 0
         assert "Traceback" not in s.gateway.log.read_text()
 
 
-@pytest.mark.parametrize("after_s", [0.0, 0.02, 0.05, 0.1, 0.2, 0.3])
+@pytest.mark.parametrize("after_s", every(2, [0.0, 0.02, 0.05, 0.1, 0.2, 0.3]))
 async def test_it_ends_soon_while_it_starts(tmp_path: Path, zygote: Zygote, after_s: float) -> None:
     async with scene(tmp_path, zygote) as s:
         await s.gateway.kill()
@@ -123,7 +126,7 @@ async def test_it_ends_soon_while_it_starts(tmp_path: Path, zygote: Zygote, afte
         began = time.monotonic()
         status = await s.gateway.end(SIGTERM)
         assert status in (0, -SIGTERM), s.gateway.tail()  # before it listens to signals it is simply ended
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < SOON_S
         await s.gateway.start()
         await s.gateway.until_ready()
 
@@ -137,7 +140,7 @@ async def test_followers_of_events_do_not_hold_it_up(tmp_path: Path, zygote: Zyg
         assert response.status == 200
         began = time.monotonic()
         assert await s.gateway.end(SIGTERM) == 0
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < SOON_S
 
 
 async def test_what_was_accepted_is_in_every_copy_of_the_files(tmp_path: Path, zygote: Zygote) -> None:

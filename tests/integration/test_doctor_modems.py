@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import termios
 from collections.abc import Callable
@@ -9,9 +10,12 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from modemgw.cli.doctor import doctor as doctor_command
+from modemgw.doctor import asking, checks_modem
 from modemsim.simulation import Simulation
-from tests.doctor_rig import Answerer, Told, asleep, doctor, modemgw, mute, parrot, port, saying, scripted, write_config
+from tests.doctor_rig import Answerer, Told, asleep, doctor, mute, parrot, port, saying, scripted, write_config
 
 #: Of every family one, and those that are oddest to ask.
 PERSONALITIES = (
@@ -243,12 +247,20 @@ OTHERS: tuple[tuple[Answerer, str, str, str], ...] = (
     (parrot, "modem.echo", "gives back what is written", "loopback"),
     (saying(b"$GPGGA,120000,5545.0,N,03737.0,E,1,8,1.0,150,M,,M,,*47\r\n"), "port.role", "GPS", "another port"),
     (saying(b"\r\nRaspbian GNU/Linux 12 pi ttyS0\r\n\r\npi login: "), "modem.no_modem", "login", "AT port"),
-    (asleep(scripted(), 2.0), "modem.slow", "to answer the first AT", "power"),
+    (asleep(scripted(), 0.9), "modem.slow", "to answer the first AT", "power"),
     (scripted(speed=termios.B9600), "modem.speed", "9600 baud, not at 115200", "baudrate = 9600"),
 )
 
 
-@pytest.mark.slow
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The doctor waits for what does not come a fifth of its time; everything here answers at once, or asleep does."""
+    for name, value in (("PATIENCE_S", (0.4, 0.6, 1.0)), ("OTHER_SPEED_S", 0.4), ("SLOW_S", 0.6), ("MUTE_S", 0.3)):
+        monkeypatch.setattr(asking, name, value)
+    monkeypatch.setattr(checks_modem, "SLOW_S", 0.6)
+
+
+@pytest.mark.usefixtures("impatient")
 async def test_what_is_no_modem_or_not_at_this_speed(tmp_path: Path) -> None:
     async with AsyncExitStack() as stack:
         links = [
@@ -260,12 +272,14 @@ async def test_what_is_no_modem_or_not_at_this_speed(tmp_path: Path) -> None:
     assert len(told.problems) == len(OTHERS) - 1
 
 
-@pytest.mark.slow
+@pytest.mark.usefixtures("impatient")
 async def test_silence_in_words_for_people(tmp_path: Path) -> None:
     async with port(tmp_path / "tty", mute) as link:
-        config = write_config(tmp_path, str(link))
-        status, out, err = await modemgw("doctor", "--config", str(config))
-    assert status == 1, err
+        told = await asyncio.to_thread(
+            CliRunner().invoke, doctor_command, ["--config", str(write_config(tmp_path, str(link)))]
+        )
+    assert told.exit_code == 1, told.output
+    out = told.stdout
     assert f"PROBLEM  m0: Nothing answers AT at {link}" in out
     assert "\x1b" not in out  # no colours where nobody looks
     summary = out.strip().splitlines()[-1]

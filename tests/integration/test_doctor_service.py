@@ -25,8 +25,8 @@ def config_of(rig: Rig, directory: Path) -> Path:
     return path
 
 
-async def examine(rig: Rig, directory: Path, *arguments: str) -> Told:
-    return await doctor(config_of(rig, directory), "--url", rig.runtime.url, *arguments)
+async def examine(rig: Rig, directory: Path, *arguments: str, apart: bool = False) -> Told:
+    return await doctor(config_of(rig, directory), "--url", rig.runtime.url, *arguments, apart=apart)
 
 
 def states(rig: Rig) -> list[str]:
@@ -35,7 +35,7 @@ def states(rig: Rig) -> list[str]:
 
 async def test_a_healthy_service_is_not_disturbed(tmp_path: Path) -> None:
     async with running(tmp_path, modems=2, config='[smpp]\nlisten = "127.0.0.1:0"\n') as rig:
-        told = await examine(rig, tmp_path)
+        told = await examine(rig, tmp_path, apart=True)
         status, asked = await rig.call("POST", "/v1/modems/m1/examine")
         assert status == 200
         assert {"question": "AT+CFUN?", "lines": ["+CFUN: 1"], "error": None} in asked["answers"]

@@ -13,6 +13,7 @@ import pytest
 
 from modemsim import Rule, ThreadedSimulation
 from tests.interop.daemons import PARTS, RUSSIAN, ModemSim, until
+from tests.sweep import every
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # its regular expressions are no raw strings
@@ -150,7 +151,7 @@ def served(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ModemSim]
 
 
 @pytest.mark.timeout(240)
-@pytest.mark.parametrize("served", ["quectel-ec25", "siemens-mc35i"], indirect=True)
+@pytest.mark.parametrize("served", every(2, ["quectel-ec25", "siemens-mc35i"]), indirect=True)
 def test_a_long_text_with_reports_out_and_one_in(served: ModemSim) -> None:
     received, reports = Received(), Received()
     # the EC25 announces stored reports under a wrong name, so it is asked to hand them over

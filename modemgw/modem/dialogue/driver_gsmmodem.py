@@ -17,6 +17,7 @@ from typing import Any
 import serial
 
 from modemgw.errors import ModemgwError
+from modemgw.installation import how_to_add
 from modemgw.modem.dialogue.channel import Channel, OnUrc
 from modemgw.modem.dialogue.driver import DriverCounters, ModemEvent
 from modemgw.modem.dialogue.driver_at import AtDriver
@@ -26,7 +27,6 @@ from modemgw.modem.quirks.profile import Profile
 READ_S = 1.0  # how long the library's reader waits at a time
 JOIN_S = 2.0  # its threads end at once; a bug of theirs must not hold us
 SPARE_S = 0.2  # the library gives up so much before we do, so that its writer is free for what comes next
-NEEDED = "driver = \"gsmmodem\" needs python-gsmmodem-new: pip install 'modemgw[gsmmodem]'."
 
 
 class LibraryMissing(ModemgwError):
@@ -197,7 +197,7 @@ def _library() -> Any:
             from gsmmodem.exceptions import TimeoutException
             from gsmmodem.modem import GsmModem
     except ImportError as exc:
-        raise LibraryMissing(NEEDED) from exc
+        raise LibraryMissing(f'driver = "gsmmodem" needs python-gsmmodem-new: {how_to_add("gsmmodem")}') from exc
 
     class LibraryModem(GsmModem):  # type: ignore[misc]
         """Its `connect` is left out: it resets the modem (ATZ) and enters a PIN without a look at the counter."""

@@ -9,6 +9,7 @@ from aiohttp import web
 
 from modemgw import __version__
 from modemgw.domain.line import LineState, ModemView
+from modemgw.installation import how_to_add
 from modemgw.servers.http import models, views
 from modemgw.servers.http.native import Operation, as_json
 from modemgw.servers.http.problems import RequestProblem
@@ -65,9 +66,7 @@ class HealthApi:
         try:
             from prometheus_client import CollectorRegistry, exposition
         except ImportError:
-            raise RequestProblem(
-                501, "Metrics need the prometheus_client package: pip install 'modemgw[metrics]'."
-            ) from None
+            raise RequestProblem(501, f"Metrics need the prometheus_client package: {how_to_add('metrics')}") from None
         registry = CollectorRegistry(auto_describe=False)
         health, figures = await self._gateway.health(), await self._gateway.figures()
         registry.register(_Snapshot(health, figures, self._gateway.modems()))

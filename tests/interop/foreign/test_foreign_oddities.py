@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.sweep import every
+
 from .codec import deliver, ucs2
 from .modem import Habits
 from .rig import Rig, running
@@ -50,7 +52,7 @@ async def both_ways(rig: Rig, tag: str) -> None:
     await rig.emptied(30)
 
 
-@pytest.mark.parametrize("name", ODD)
+@pytest.mark.parametrize("name", every(3, ODD))
 async def test_odd_but_useful(tmp_path: Path, name: str) -> None:
     async with running(tmp_path, ODD[name]) as rig:
         await both_ways(rig, "first")

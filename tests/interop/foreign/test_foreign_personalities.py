@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.sweep import every
+
 from . import codec
 from .codec import deliver
 from .modem import Habits
@@ -119,7 +121,7 @@ async def comes_in(rig: Rig) -> None:
     await rig.emptied()
 
 
-@pytest.mark.parametrize("name", PERSONALITIES)
+@pytest.mark.parametrize("name", every(3, PERSONALITIES))
 async def test_all_goes_out_and_comes_in(tmp_path: Path, name: str) -> None:
     async with running(tmp_path, PERSONALITIES[name], config='pin = "1234"\n' if name == "PIN" else "") as rig:
         await goes_out(rig)

@@ -71,7 +71,6 @@ CLOSED: dict[str, tuple[str, ...]] = {
         "profiles show",
         "profiles match",
         "profiles learned",
-        "db restore",
     ),
     "data/modemgw.credentials.toml": (
         "config check",

@@ -55,7 +55,7 @@ async def test_stopping_waits_for_no_look() -> None:
     ended = threading.Event()
 
     def look() -> list[FoundPort]:
-        ended.wait(5)
+        ended.wait(60)
         return []
 
     supervisor = Supervisor([], PORTS, adopt=lambda name, modem: WorkerSettings(name, modem.port), look=look)
@@ -63,7 +63,7 @@ async def test_stopping_waits_for_no_look() -> None:
     await asyncio.sleep(0.01)
     started = time.monotonic()
     await supervisor.stop()
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < 30
     ended.set()
 
 

@@ -124,7 +124,7 @@ async def bench(
         await running
         os.close(master)
         os.close(slave)
-        assert time.monotonic() - started < 1
+        assert time.monotonic() - started < 20
         assert made.worker.view().state is LineState.STOPPED
 
 

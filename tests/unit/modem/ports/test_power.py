@@ -83,7 +83,7 @@ async def test_a_power_cycle_that_fails(command: list[str], says: str, monkeypat
     with pytest.raises(PowerError) as caught:
         await power_cycle(command, {})
     assert says in str(caught.value)
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 30
 
 
 async def test_a_power_cycle_knows_its_modem_and_no_shell(tmp_path: Path) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 
 from modemgw.at.errors import CommandFailed
+from modemgw.line.turn import Turn
 from modemgw.modem.dialogue.channel import CommandTimeout
 from modemgw.modem.dialogue.driver import Driver, SendAborted, SendInDoubt, SendRejected, TpduHex
 from modemgw.modem.ports.transport import PortLost
@@ -15,9 +15,9 @@ from modemgw.sms import PduHex
 
 class DriverRadio:
     """`service.ports.Radio` over a driver. `turn` is shared with whoever else needs the modem for more than
-    one command; asyncio locks are fair, so neither sending nor receiving starves."""
+    one command; it is fair, so neither sending nor receiving starves."""
 
-    def __init__(self, driver: Driver, turn: asyncio.Lock) -> None:
+    def __init__(self, driver: Driver, turn: Turn) -> None:
         self._driver = driver
         self._turn = turn
 

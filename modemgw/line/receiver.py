@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from modemgw.at.errors import CommandFailed
 from modemgw.domain.job import LineRecord
 from modemgw.errors import ModemgwError
+from modemgw.line.turn import Turn
 from modemgw.modem.dialogue.acknowledge import AcknowledgementFailed
 from modemgw.modem.dialogue.driver import (
     DirectMessage,
@@ -34,8 +35,11 @@ from modemgw.service.receiving import take_in
 
 log = logging.getLogger(__name__)
 
-#: Messages read in one turn: sending waits for no more than these.
+#: Messages read in one turn.
 TURN = 16
+
+#: The same, and of those deleted, while somebody waits for the modem: a send comes after so many commands at most.
+SHARE = 4
 
 #: Direct messages kept in memory while the store is slow; the network holds back what is not acknowledged.
 DIRECT_LIMIT = 1_000
@@ -68,7 +72,7 @@ class Receiver:
         self,
         driver: Driver,
         repository: Repository,
-        turn: asyncio.Lock,
+        turn: Turn,
         on_kept: Callable[[], None],
         on_fill: Callable[[tuple[StorageFill, ...]], None],
     ) -> None:
@@ -77,6 +81,8 @@ class Receiver:
         self._on_kept = on_kept  # something new was stored: a report may have freed parts that wait
         self._repository = repository
         self._turn = turn
+        # from reading a place to deleting it: who else did so meanwhile could delete what has come to the place since
+        self._taking = asyncio.Lock()
         self._line: LineRecord | None = None
         self._memories: tuple[str, ...] = ()
         self._needs_ack = False
@@ -202,10 +208,14 @@ class Receiver:
                 self._direct.clear()
 
     async def _take_announced(self) -> None:
-        places = list(self._places)[:TURN]
+        async with self._taking:
+            await self._keep(await self._read_announced())
+
+    async def _read_announced(self) -> list[StoredPdu]:
+        found: list[StoredPdu] = []
+        read = 0
         async with self._turn:
-            found: list[StoredPdu] = []
-            for place in places:
+            for place in list(self._places)[:TURN]:
                 stored = None
                 with contextlib.suppress(CommandFailed):
                     stored = await self._driver.read_message(*place)
@@ -216,20 +226,25 @@ class Receiver:
                     # not where it was said to be: look everywhere, once. Reports that are announced for another memory
                     # than theirs share its places with messages, and with each other (EC25 says "SM",0 of each)
                     self._sweep_wanted = True
-            await self._keep(found)
+                read += 1
+                if read >= SHARE and self._turn.wanted:
+                    break
+        return found
 
     async def sweep(self) -> None:
         """List what lies in the memories and take it in. Memories that say they are empty are not listed."""
         self._sweep_wanted = False
-        async with self._turn:
-            await self._measure()
+        async with self._taking:
+            async with self._turn:
+                await self._measure()
             used = {fill.memory: fill.used for fill in self.fill}
             emptied = False
             for memory in self._memories:
                 if used.get(memory, 1) == 0:
                     continue
                 try:
-                    stored = await self._driver.list_messages(memory)
+                    async with self._turn:
+                        stored = await self._driver.list_messages(memory)
                 except CommandFailed as error:
                     log.debug("Memory %s: %s", memory, error)
                     continue
@@ -239,7 +254,8 @@ class Receiver:
                     await self._keep(arrived[start : start + 4 * TURN])
                     emptied = True
             if emptied:
-                await self._measure()
+                async with self._turn:
+                    await self._measure()
 
     async def _measure(self) -> None:
         try:
@@ -253,12 +269,20 @@ class Receiver:
         if not stored:
             return
         await self._store([RawPdu(pdu.hex, pdu.memory, pdu.index) for pdu in stored])
-        for pdu in stored:
-            try:
-                await self._driver.delete_message(pdu.memory, pdu.index)
-            except CommandFailed as error:
-                # it is known: the next sweep finds a copy and deletes it then
-                log.warning("Message %s %d was kept but not deleted: %s", pdu.memory, pdu.index, error)
+        rest = deque(stored)
+        while rest:
+            async with self._turn:
+                deleted = 0
+                while rest and (deleted < SHARE or not self._turn.wanted):
+                    await self._delete(rest.popleft())
+                    deleted += 1
+
+    async def _delete(self, pdu: StoredPdu) -> None:
+        try:
+            await self._driver.delete_message(pdu.memory, pdu.index)
+        except CommandFailed as error:
+            # it is known: the next sweep finds a copy and deletes it then
+            log.warning("Message %s %d was kept but not deleted: %s", pdu.memory, pdu.index, error)
 
     async def _store(self, pdus: list[RawPdu]) -> None:
         assert self._line is not None

@@ -24,6 +24,7 @@ from modemgw.line.ladder import Rung
 from modemgw.line.radio import DriverRadio
 from modemgw.line.receiver import Receiver
 from modemgw.line.settings import LAST_SEND_S, Climb, Vitals, WorkerPorts, WorkerSettings
+from modemgw.line.turn import Turn
 from modemgw.line.ussd_dialogue import Conversation
 from modemgw.modem.dialogue.acknowledge import AcknowledgementFailed
 from modemgw.modem.dialogue.channel import CommandTimeout, ModemSilent
@@ -97,7 +98,7 @@ class Session:
         self._ladder = vitals.ladder
         self._switch = vitals.switch
         self._set_state = set_state
-        self._turn = asyncio.Lock()
+        self._turn = Turn()
         self._trouble: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._registered = asyncio.Event()
         self._halted = asyncio.Event()  # no network, or paused by hand: nothing more is to be sent

@@ -23,6 +23,8 @@ SETTINGS_S = 3.0
 #: A peer that went without a word is noticed after about KEEP_IDLE_S + KEEP_COUNT * KEEP_EVERY_S.
 KEEP_IDLE_S, KEEP_EVERY_S, KEEP_COUNT = 20, 5, 3
 
+EARLY_MOST = 65536  # octets that the modem may say before the port is agreed on
+
 
 async def open_socket(url: str, limit_s: float) -> Transport:
     """Connect. Raises PortError for what is no address, PortMissing where nobody answers."""
@@ -80,7 +82,7 @@ async def _agree(
                 if not data:
                     raise PortLost(url, f"The server at {url} closed the connection at once. Is the port in use?")
                 early += com.decode(data)
-                del early[:-READ_SIZE]
+                del early[:-EARLY_MOST]
     except TimeoutError:
         log.debug("%s: no answer within %g s", url, limit_s)
 

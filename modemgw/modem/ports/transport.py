@@ -29,7 +29,8 @@ from modemgw.modem.ports.telnet import DTR_OFF, DTR_ON, SET_CONTROL, ComPort
 log = logging.getLogger(__name__)
 
 OPEN_LIMIT_S = 10.0  # opening a dead tty may block in the kernel for ever
-READ_SIZE = 65536
+READ_SIZE = 4096  # octets at a time: a port that says much holds nobody up
+LAST_READS = 16  # of a port that is gone
 WRITE_LIMIT = 65536  # bytes that a modem may leave unread before the port counts as stuck
 
 LOCK_FOLDERS = ("/var/lock", "/run/lock")
@@ -185,8 +186,9 @@ class Transport:
 
     def drop(self) -> None:
         """The device is gone, whether or not its port has noticed: take what it said last, then tell the loss."""
-        if self._open and self._reading:
-            self._readable()
+        for _ in range(LAST_READS):
+            if self._open and self._reading:
+                self._readable()
         self._lose(OSError(errno.ENODEV, os.strerror(errno.ENODEV)))
 
     def _readable(self) -> None:

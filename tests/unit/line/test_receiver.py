@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
 from typing import Any, cast
 
 import pytest
@@ -10,7 +12,10 @@ import pytest
 from modemgw.domain.job import LineRecord
 from modemgw.line import receiver as receiver_module
 from modemgw.line.receiver import Receiver
-from modemgw.modem.dialogue.driver import Driver, MessageStored, ReportStored, StorageFill, StoredPdu
+from modemgw.line.turn import Turn
+from modemgw.modem.dialogue.acknowledge import AcknowledgementFailed
+from modemgw.modem.dialogue.channel import CommandTimeout
+from modemgw.modem.dialogue.driver import DirectMessage, Driver, MessageStored, ReportStored, StorageFill, StoredPdu
 from modemgw.rules.incoming import RawPdu
 from modemgw.service.ports import Repository
 from modemgw.service.receiving import Taken
@@ -37,7 +42,7 @@ async def test_a_modem_that_has_announced_nothing_yet_is_looked_through_more_oft
     modem = Empty()
     fills: list[tuple[Any, ...]] = []
     receiver = Receiver(
-        cast(Driver, modem), cast(Repository, None), asyncio.Lock(), lambda: None, lambda fill: fills.append(fill)
+        cast(Driver, modem), cast(Repository, None), Turn(), lambda: None, lambda fill: fills.append(fill)
     )
     running = asyncio.create_task(receiver.run(sweep_interval_s=3600))
     try:
@@ -87,7 +92,7 @@ async def test_a_report_that_is_announced_for_the_place_of_a_message_is_found_at
 
     monkeypatch.setattr(receiver_module, "take_in", take_in)
     modem = Kept()
-    receiver = Receiver(cast(Driver, modem), cast(Repository, None), asyncio.Lock(), lambda: None, lambda fill: None)
+    receiver = Receiver(cast(Driver, modem), cast(Repository, None), Turn(), lambda: None, lambda fill: None)
     receiver._memories = ("SM", "SR")
     receiver._line = cast(LineRecord, object())
     receiver._sweep_wanted = False
@@ -102,3 +107,141 @@ async def test_a_report_that_is_announced_for_the_place_of_a_message_is_found_at
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
+
+
+class Busy(Kept):
+    """A modem that keeps many messages, and notes what is asked of it."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__()
+        self.lies = {("SM", n): MESSAGE for n in range(count)}
+        self.asked: list[str] = []
+
+    async def read_message(self, memory: str, index: int) -> StoredPdu | None:
+        self.asked.append("read")
+        await asyncio.sleep(0)
+        return await super().read_message(memory, index)
+
+    async def delete_message(self, memory: str, index: int) -> None:
+        self.asked.append("delete")
+        await asyncio.sleep(0)
+        await super().delete_message(memory, index)
+
+
+@pytest.mark.parametrize("announced", [True, False])
+async def test_sending_keeps_its_share_however_much_comes_in(monkeypatch: pytest.MonkeyPatch, announced: bool) -> None:
+    async def take_in(repository: object, line: object, pdus: list[RawPdu]) -> Taken:
+        await asyncio.sleep(0)
+        return Taken(len(pdus), len(pdus))
+
+    async def send() -> None:
+        while True:
+            async with turn:
+                modem.asked.append("send")
+                await asyncio.sleep(0)
+
+    monkeypatch.setattr(receiver_module, "take_in", take_in)
+    modem, turn = Busy(100), Turn()
+    receiver = Receiver(cast(Driver, modem), cast(Repository, None), turn, lambda: None, lambda fill: None)
+    receiver._line, receiver._memories = LineRecord(1, "m0", None, None, None), ("SM",)
+    for place in modem.lies if announced else ():
+        receiver.on_event(MessageStored(*place))
+    running = [asyncio.create_task(receiver.run(3600.0)), asyncio.create_task(send())]
+    try:
+        async with asyncio.timeout(10):
+            while modem.lies:
+                await asyncio.sleep(0)
+    finally:
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+    between = "".join(what[0] for what in modem.asked).split("s")
+    assert max(len(some) for some in between) <= receiver_module.SHARE
+
+
+class HandsOver(Empty):
+    """A modem that hands over, and takes acknowledgements as it is told."""
+
+    def __init__(self, *ends: Exception | None) -> None:
+        super().__init__()
+        self.ends = list(ends)
+        self.asked: list[str] = []
+
+    async def _end(self, what: str) -> None:
+        self.asked.append(what)
+        error = self.ends.pop(0) if self.ends else None
+        if error is not None:
+            raise error
+
+    async def acknowledge(self) -> None:
+        await self._end("acknowledge")
+
+    async def refuse(self) -> None:
+        await self._end("refuse")
+
+
+@contextlib.asynccontextmanager
+async def handed(
+    monkeypatch: pytest.MonkeyPatch, modem: HandsOver, *events: DirectMessage
+) -> AsyncIterator[tuple[Receiver, asyncio.Task[None], list[str]]]:
+    kept: list[str] = []
+
+    async def take_in(repository: object, line: object, pdus: list[RawPdu]) -> Taken:
+        kept.extend(pdu.hex for pdu in pdus)
+        return Taken(len(pdus), len(pdus))
+
+    monkeypatch.setattr(receiver_module, "take_in", take_in)
+    monkeypatch.setattr(receiver_module, "ACKNOWLEDGE_AGAIN_S", (0.01, 0.01, 0.01))
+    receiver = Receiver(cast(Driver, modem), cast(Repository, None), Turn(), lambda: None, lambda fill: None)
+    receiver._line, receiver._needs_ack = LineRecord(1, "m0", None, None, None), True
+    for event in events:
+        receiver.on_event(event)
+    running = asyncio.create_task(receiver.run(3600.0))
+    try:
+        yield receiver, running, kept
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+async def until(ready: Callable[[], object]) -> None:
+    async with asyncio.timeout(10):
+        while not ready():
+            await asyncio.sleep(0.001)
+
+
+FAILED = AcknowledgementFailed("no")
+
+
+async def test_an_acknowledgement_that_failed_is_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    modem = HandsOver(FAILED, FAILED, None)
+    async with handed(monkeypatch, modem, DirectMessage(MESSAGE, None)) as (receiver, _, kept):
+        await until(lambda: len(modem.asked) == 3 and not receiver._owed)
+        assert kept == [MESSAGE]
+
+
+async def test_an_acknowledgement_that_hung_is_made_again_by_the_next_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    modem = HandsOver(CommandTimeout("AT+CNMA", 10))
+    async with handed(monkeypatch, modem, DirectMessage(MESSAGE, None)) as (receiver, running, _):
+        with pytest.raises(CommandTimeout):
+            await running
+        again = asyncio.create_task(receiver.run(3600.0))
+        await until(lambda: modem.asked == ["acknowledge"] * 2 and not receiver._owed)
+        again.cancel()
+
+
+async def test_acknowledgements_that_go_on_failing_end_the_session(monkeypatch: pytest.MonkeyPatch) -> None:
+    modem = HandsOver(*[FAILED] * 10)
+    async with handed(monkeypatch, modem, DirectMessage(MESSAGE, None)) as (_, running, _):
+        with pytest.raises(AcknowledgementFailed):
+            await running
+        assert modem.asked == ["acknowledge"] * 4
+
+
+async def test_what_came_damaged_is_kept_and_refused_but_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    modem = HandsOver()
+    damaged = DirectMessage("0004_Z00", 4, whole=False)
+    async with handed(monkeypatch, modem, damaged, damaged, damaged) as (receiver, _, kept):
+        await until(lambda: len(modem.asked) == 3 and not receiver._owed)
+        assert modem.asked == ["refuse", "refuse", "acknowledge"]
+        assert kept == ["0004_Z00"] * 3

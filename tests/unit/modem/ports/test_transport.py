@@ -260,3 +260,31 @@ async def test_dtr_of_a_pty_is_nothing() -> None:
         assert port.is_open
         port.close()
         assert not await port.toggle_dtr(0)
+
+
+async def test_a_port_that_says_much_is_heard_a_little_at_a_time() -> None:
+    here, there = socket.socketpair()
+    here.setblocking(False)
+    sizes: list[int] = []
+    port = Transport("socket://pair", here.fileno(), here.close, None)
+    port.start(lambda data: sizes.append(len(data)), lambda _: None)
+    there.sendall(b"x" * 60_000)
+    async with asyncio.timeout(5):
+        while sum(sizes) < 60_000:
+            await asyncio.sleep(0)
+    assert max(sizes) <= transport_module.READ_SIZE
+    port.close()
+    there.close()
+
+
+async def test_what_a_port_said_last_is_heard_whole() -> None:
+    here, there = socket.socketpair()
+    here.setblocking(False)
+    heard, losses = bytearray(), list[Exception | None]()
+    port = Transport("socket://pair", here.fileno(), here.close, None)
+    port.start(heard.extend, losses.append)
+    there.sendall(b"x" * 20_000)
+    port.drop()
+    assert len(heard) == 20_000
+    assert len(losses) == 1
+    there.close()

@@ -175,7 +175,8 @@ class AtParser:
         events: list[AtEvent] = []
         pending = self._pending
         self._release_pending(events)
-        self._late = pending if pending is not None and pending.announced is not None and not pending.pdu else None
+        if pending is not None and pending.announced is not None and not pending.pdu:
+            self._late = pending
         return events
 
     # ------------------------------------------------------------ bytes

@@ -31,6 +31,7 @@ from modemgw.modem.ports.transport import (
     PortLost,
     PortMissing,
     Transport,
+    holders,
     open_transport,
 )
 
@@ -277,10 +278,17 @@ class Worker:
                 self._set(LineState.STARTING, str(ending))
                 await self._pause(min(self._next_pause(), PATIENT_PAUSE_S))
             else:
-                await self._climb(Climb(Rung.REOPEN, str(ending)))
+                await self._climb(Climb(Rung.REOPEN, f"{ending}{await self._who_else()}"))
         elif ending is not None:
             self._set(LineState.RECOVERING, str(ending))
             await self._pause(self._next_pause())
+
+    async def _who_else(self) -> str:
+        """Programs that have the port open too, as a sentence: what the modem answers may go to them."""
+        if self._node is None:
+            return ""
+        others = await asyncio.to_thread(holders, self._node)
+        return f" {', '.join(others)} has the port open too and may read its answers; stop it." if others else ""
 
     # -- one spell ----------------------------------------------------------------------------------------
 

@@ -190,7 +190,7 @@ class SimModem(Reactions, RadioSide, FaultPoints):
 
     def stall(self, port: int, seconds: float) -> None:
         """Say nothing more on a port for a while; then all that came meanwhile."""
-        self._stalled[port] = b""
+        self._stalled.setdefault(port, b"")
         self._later(seconds, self._unstall, port)
 
     def _unstall(self, port: int) -> None:

@@ -164,13 +164,19 @@ class Reactions:
                 self._say(text)
             split = self.faults.take("urc_split", text) if "\r\n" in text else None
             if split:
-                first, _, rest = text.partition("\r\n")
-                for port in self.urc_ports():
-                    self.emit(port.index, f"\r\n{first}\r\n".encode("latin-1", "replace"))
-                    self.stall(port.index, split["seconds"])
-                    self.emit(port.index, f"{rest}\r\n".encode("latin-1", "replace"))
+                self._say_split(text, split["seconds"])
                 return
-        self._say(text)
+        if self.personality.urc.split_s and "\r\n" in text:
+            self._say_split(text, self.personality.urc.split_s)
+        else:
+            self._say(text)
+
+    def _say_split(self, text: str, seconds: float) -> None:
+        first, _, rest = text.partition("\r\n")
+        for port in self.urc_ports():
+            self.emit(port.index, f"\r\n{first}\r\n".encode("latin-1", "replace"))
+            self.stall(port.index, seconds)
+            self.emit(port.index, f"{rest}\r\n".encode("latin-1", "replace"))
 
     def _say(self, text: str) -> None:
         for port in self.urc_ports():

@@ -183,7 +183,7 @@ class Simulation:
                 self._open(host)
                 if config.tcp:
                     host.tcp = TcpWire(
-                        baud=config.baud,
+                        baud=host.modem.personality.form.baud or config.baud,
                         on_data=self._feeder(host.modem, host.modem.personality.at_port),
                         on_close=self._closer(host.modem, host.modem.personality.at_port),
                     )
@@ -228,7 +228,7 @@ class Simulation:
             host.wires[p] = PtyWire(
                 link,
                 self._watch,
-                baud=self.config.baud,
+                baud=host.modem.personality.form.baud or self.config.baud,
                 on_data=self._feeder(host.modem, p),
                 on_close=self._closer(host.modem, p),
                 on_open=self._opener(host.modem, p),

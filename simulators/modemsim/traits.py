@@ -130,6 +130,7 @@ class Form:
     sends_after: str = ""  # a command, such as "&F", without which since power-on a send fails with CMS 500
     hex_blocks_cmgs: bool = False  # under AT+CSCS="HEX" a send fails with CMS 304
     bauds: tuple[int, ...] = ()  # the only line speeds it understands; at another both sides see garbage
+    baud: int = 0  # the speed of its lines whatever the terminal sets, an octet at a time; 0: that of the simulation
     max_line: int = 1024
 
 
@@ -161,6 +162,7 @@ class Urc:
     # a command (as it is said, in capitals) to a role, or "here": the port on which it was given
     moves: Mapping[str, str] = field(default_factory=dict)
     kept: bool = False  # a move outlives a restart
+    split_s: float = 0.0  # a pause between the two lines of +CMT and +CDS
 
 
 @dataclass(frozen=True, slots=True)

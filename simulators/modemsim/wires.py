@@ -25,6 +25,9 @@ OUT_LIMIT = 65_536  # a UART that nobody reads loses bytes; so does this, past i
 _OPEN, _CLOSE = 0x20, 0x08 | 0x10  # IN_OPEN; IN_CLOSE_WRITE | IN_CLOSE_NOWRITE
 
 
+SLOW = 9_600  # bits a second, up to which a terminal reads octet by octet
+
+
 SPEEDS = {getattr(termios, name): int(name[1:]) for name in dir(termios) if name.startswith("B") and name[1:].isdigit()}
 
 
@@ -115,7 +118,7 @@ class Pacer:
         self._timer = None
         if not self._waiting:
             return
-        piece = bytes(self._waiting[: max(1, int(self._rate * 0.005))])
+        piece = bytes(self._waiting[: 1 if self._rate <= SLOW / 10 else int(self._rate * 0.005)])
         del self._waiting[: len(piece)]
         self._timer = self._loop.call_later(len(piece) / self._rate, self._send)
         self._out(piece)

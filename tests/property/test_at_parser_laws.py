@@ -171,3 +171,33 @@ def test_a_urc_at_any_byte_of_a_list_loses_no_message() -> None:
                 continue
             assert not entry.whole or entry.pdu in ("0004000000", "000400000001"), f"cut at byte {at}: {events}"
         assert [e for e in events if isinstance(e, Final)] == [Final("OK")]
+
+
+HANDED_OVER = [
+    (b"+CMT: ,4\r\n0004000000\r\n", Urc("+CMT", "+CMT: ,4", "0004000000")),
+    (b"+CDS: 6\r\n00060000000000\r\n", Urc("+CDS", "+CDS: 6", "00060000000000")),
+    (b'+CMTI: "SM",3\r\n', Urc("+CMTI", '+CMTI: "SM",3')),
+    (b"RING\r\n", Urc("RING", "RING")),
+]
+
+
+@given(
+    which=st.lists(st.sampled_from(HANDED_OVER), max_size=8),
+    cuts=st.lists(st.tuples(st.integers(0, 10**6), st.booleans()), max_size=12),
+    command=st.sampled_from([None, commands.SIGNAL, commands.IMEI]),
+)
+@settings(max_examples=300, deadline=None)
+def test_any_chunking_and_any_silence_tells_all_that_was_handed_over(
+    which: list[tuple[bytes, Urc]], cuts: list[tuple[int, bool]], command: Command | None
+) -> None:
+    """However long it is silent where: a wait that was too short tells a header alone, and then the whole."""
+    data = b"\r\n".join(said for said, _ in which)
+    at = sorted({(cut % (len(data) + 1), silent) for cut, silent in cuts} | {(0, False), (len(data), True)})
+    parser = parser_for(command)
+    events: list[AtEvent] = []
+    for (start, _), (end, silent) in itertools.pairwise(at):
+        events += parser.feed(data[start:end])
+        if silent:
+            events += parser.flush()
+    told = [e for e in events if isinstance(e, Urc) and (e.pdu is not None or e.name not in ("+CMT", "+CDS"))]
+    assert told == [urc for _, urc in which]

@@ -311,3 +311,11 @@ async def test_a_modem_that_vanishes_is_told_once(tmp_path: Path, caplog: pytest
         assert [record.getMessage() for record in caplog.records if "down" in record.getMessage()] == [
             "a: down: The port is gone."
         ]
+
+
+async def test_another_program_that_reads_from_the_port_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "holders", lambda node: ["minicom (pid 7)"])
+    async with bench(tmp_path, CommandTimeout("AT", 1)) as b:
+        await b.shows(LineState.RECOVERING, "minicom (pid 7) has the port open too")

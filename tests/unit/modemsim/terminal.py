@@ -30,8 +30,14 @@ class Terminal:
             *whole, self._rest[port] = (self._rest.get(port, "") + data.decode("latin-1")).split("\r\n")
             lines = iter(line.strip("\r") for line in whole)
             for line in lines:
-                if TOLD.match(line):
-                    self.told.append(line + (" " + next(lines, "") if FOLLOWED.match(line) else ""))
+                if FOLLOWED.match(line):
+                    pdu = next(lines, None)
+                    if pdu is None:  # it is yet to come
+                        self._rest[port] = f"{line}\r\n{self._rest[port]}"
+                    else:
+                        self.told.append(f"{line} {pdu}")
+                elif TOLD.match(line):
+                    self.told.append(line)
                 elif line and port == 0:
                     self._lines.append(line)
 

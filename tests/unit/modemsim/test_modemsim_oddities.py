@@ -48,6 +48,7 @@ DESCRIBED = {
     "cnmi.default",
     "radio.act",
     "form.bauds",
+    "form.baud",
     "boot.lost_bytes_open",
 }
 
@@ -396,6 +397,16 @@ def test_a_byte_that_aborts_a_send_that_goes() -> None:
     assert made.say("A") == "\r\nERROR\r\n"
     assert made.pass_time(5) == "\r\n+CMGS: 0\r\n"
     assert made.kinds() == ["submit", "far"]
+
+
+@seen("urc.split_s")
+def test_a_pause_between_the_lines_of_a_urc() -> None:
+    t = settled(Rig(changes={"urc": {"split_s": 2.0}}), "2,2,0,1,0")
+    incoming(t)
+    t.pass_time(1.9)
+    assert t.told == []
+    t.pass_time(0.2)
+    assert [told.split()[:1] for told in t.told] == [["+CMT:"]]
 
 
 @seen("form.sends_after")

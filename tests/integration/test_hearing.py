@@ -1,0 +1,111 @@
+"""A line that is `ready` hears: on slow ports, with URCs torn in two, and whatever becomes of an acknowledgement."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from modemgw.line import receiver
+from modemgw.modem.dialogue import channel
+from tests.integration.test_surviving import adjust, event, rungs, state
+from tests.rig import Rig, running, until
+
+__all__ = ["adjust"]
+
+FAR = "+79161234567"
+DIRECT = "direct = true\n"
+SLOW: list[dict[str, Any]] = [
+    {},
+    {"baud": 2400},
+    {"personality": "odd-slow"},
+]
+
+
+async def hears(rig: Rig, count: int = 3, limit_s: float = 60.0) -> None:
+    """Reports and texts that come at the same time all arrive."""
+    sent = [await rig.submit(FAR, f"text {n}") for n in range(count)]
+    for n in range(count):
+        rig.sim.inject(f"in {n}")
+    for message in sent:
+        await rig.until_state(message["id"], "delivered", limit_s=limit_s)
+    before = {item["text"] for item in await rig.inbox(count, limit_s)}
+    assert {f"in {n}" for n in range(count)} <= before
+
+
+@pytest.mark.parametrize("modem_config", ["", DIRECT], ids=["stored", "direct"])
+@pytest.mark.parametrize("options", SLOW, ids=str)
+async def test_everything_arrives_at_any_speed(tmp_path: Path, options: dict[str, Any], modem_config: str) -> None:
+    async with running(tmp_path, modem_config=modem_config, wait=False, **options) as rig:
+        await rig.ready(60.0)
+        await hears(rig)
+
+
+@pytest.mark.parametrize("seconds", [0.5, 4.0])
+async def test_a_report_in_two_pieces_is_one(tmp_path: Path, seconds: float) -> None:
+    async with running(tmp_path) as rig:
+        rig.sim.fault("urc_split", seconds=seconds, count=0)
+        await hears(rig, 2)
+
+
+async def refused(rig: Rig, fault: str, match: str, count: int) -> None:
+    """After it has acknowledged once, the modem refuses it `count` times."""
+    await hears(rig, 1)
+    rig.sim.fault(fault, match=match, count=count)
+    await hears(rig, 3)
+
+
+@pytest.mark.parametrize("count", [1, 4])
+async def test_acknowledgements_that_are_refused_are_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int
+) -> None:
+    monkeypatch.setattr(receiver, "ACKNOWLEDGE_AGAIN_S", (0.05, 0.1, 0.2, 0.4, 0.8))
+    async with running(tmp_path, modem_config=DIRECT) as rig:
+        await refused(rig, "error", r"\+CNMA", count)
+        assert await rungs(rig) == []
+
+
+async def test_a_modem_that_refuses_the_repair_too_is_set_up_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(receiver, "ACKNOWLEDGE_AGAIN_S", (0.05, 0.1))
+    async with running(tmp_path, modem_config=DIRECT) as rig:
+        await refused(rig, "error", r"\+(CNMA|CSMS|CNMI=)", 6)
+        assert (await rungs(rig))[:1] == ["reinit"]
+
+
+async def test_an_acknowledgement_that_hangs_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    limit = channel.Channel._limit
+    monkeypatch.setattr(channel.Channel, "_limit", lambda self, seconds: limit(self, min(seconds, 1.0)))
+    async with running(tmp_path, modem_config=DIRECT) as rig:
+        await refused(rig, "no_answer", r"\+CNMA", 1)
+
+
+async def test_a_urc_that_never_came_leaves_no_line_deaf(tmp_path: Path, adjust: Callable[..., None]) -> None:
+    """The modem waits for an acknowledgement of what nobody saw; its settings are as they should be."""
+    adjust(health_interval_s=0.2)
+    async with running(tmp_path, modem_config=DIRECT) as rig:
+        await hears(rig, 1)
+        rig.sim.fault("urc_lost", count=1)
+        await hears(rig, 3)
+
+
+async def test_a_modem_that_vanishes_is_told(tmp_path: Path) -> None:
+    async with running(tmp_path) as rig:
+        rig.sim.unplug(0)
+        await state(rig, "absent")
+        assert "port" in (await event(rig, "line.down"))["data"]["reason"]
+        rig.sim.replug(0)
+        await rig.ready()
+
+        async def told() -> bool:
+            items = (await rig.get("/v1/events?limit=1000"))["items"]
+            return [e["kind"] for e in items if e["kind"] in ("line.up", "line.down")] == [
+                "line.up",
+                "line.down",
+                "line.up",
+            ]
+
+        await until(told, 5.0, lambda: "line.up, line.down, line.up")

@@ -7,10 +7,12 @@ modemgw/upstream: it makes each `WireCall` once and never repeats it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
+from urllib.parse import urlencode
 
+from modemgw.dialects.json_body import JsonError, read_json, write_json
 from modemgw.dialects.seam import WireRequest, WireResponse
 from modemgw.domain.upstream import (
     AccountTrouble,
@@ -115,12 +117,102 @@ class UpstreamCodec(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Tables:
-    """A provider's codes as data: what each means to us as its client. Codes are text."""
+class PlainCodec:
+    """What a codec does that can send and nothing else: the rest is answered with "cannot be asked"."""
 
-    send: Mapping[str, tuple[TryOutcome, str]] = field(default_factory=dict)  # (meaning, sentence)
-    trouble: Mapping[str, AccountTrouble] = field(default_factory=dict)
+    kind = ""
+    traits = Traits(unique_refs=False, proves_absence=False, asks_by_ref=False, polls=False, pushes=False)
+
+    def problems(self, account: UpstreamAccount) -> Sequence[tuple[str, str]]:
+        """None but keys that the kind does not know."""
+        return unknown_keys(account, ())
+
+    def cannot(self, message: UpstreamMessage) -> str | None:
+        """A flash text and what is longer than the provider takes."""
+        if message.flash:
+            return "It sends no flash messages."
+        if self.traits.max_text is not None and len(message.text) > self.traits.max_text:
+            return f"It takes at most {self.traits.max_text} characters."
+        return None
+
+    def find(self, account: UpstreamAccount, message: UpstreamMessage, now: int) -> WireCall | None:
+        """It cannot be asked."""
+        return None
+
+    def found(self, account: UpstreamAccount, message: UpstreamMessage, answer: WireAnswer) -> FindAnswer:
+        """Never asked."""
+        return unclear("It cannot be asked by our reference.")
+
+    def fates(self, account: UpstreamAccount, ids: Sequence[tuple[str, str]], now: int) -> WireCall | None:
+        """It cannot be asked."""
+        return None
+
+    def read_fates(
+        self, account: UpstreamAccount, ids: Sequence[tuple[str, str]], answer: WireAnswer
+    ) -> Sequence[Fate] | None:
+        """Never asked."""
+        return None
+
+    def balance(self, account: UpstreamAccount) -> WireCall | None:
+        """It cannot be asked; a breaker tries a connection."""
+        return None
+
+    def read_balance(self, account: UpstreamAccount, answer: WireAnswer) -> BalanceAnswer:
+        """Never asked."""
+        return balance_by_status(answer)
+
+    def inbox(self, account: UpstreamAccount, after: str, now: int) -> WireCall | None:
+        """It cannot be asked."""
+        return None
+
+    def read_inbox(
+        self, account: UpstreamAccount, after: str, answer: WireAnswer
+    ) -> tuple[Sequence[UpstreamInbound], str] | None:
+        """Never asked."""
+        return None
+
+    def told(self, account: UpstreamAccount, request: WireRequest, url: str) -> Told:
+        """It tells nothing."""
+        raise NotGenuine
+
+
+def unknown_keys(account: UpstreamAccount, known: Collection[str]) -> Sequence[tuple[str, str]]:
+    """(key, sentence) for the keys of `[[upstream]]` that no kind, or not this one, has."""
+    names = ", ".join(sorted(known)) or "none"
+    return [
+        (key, f"is not known to this kind; its own keys are: {names}") for key in account.options if key not in known
+    ]
+
+
+def wanted(account: UpstreamAccount, *keys: str) -> Sequence[tuple[str, str]]:
+    """(key, sentence) for the common keys that a kind cannot do without."""
+    return [(key, "is missing: this kind cannot do without it") for key in keys if not getattr(account, key)]
+
+
+def form_call(url: str, fields: Mapping[str, str], headers: Mapping[str, str] | None = None) -> WireCall:
+    """A POST of urlencoded fields in UTF-8: it is never repeated by a client or a proxy, as a GET may be."""
+    return WireCall(
+        "POST",
+        url,
+        {"Content-Type": "application/x-www-form-urlencoded; charset=utf-8", **(headers or {})},
+        urlencode(fields).encode("ascii"),
+    )
+
+
+def json_call(method: str, url: str, document: object | None, headers: Mapping[str, str] | None = None) -> WireCall:
+    """A request with a JSON document in UTF-8, or without a body."""
+    if document is None:
+        return WireCall(method, url, {"Accept": "application/json", **(headers or {})})
+    head = {"Content-Type": "application/json", "Accept": "application/json", **(headers or {})}
+    return WireCall(method, url, head, write_json(document))
+
+
+def json_of(answer: WireAnswer) -> Any:
+    """The document of an answer; None where it is none. Providers mislabel it: only the octets count."""
+    try:
+        return read_json(answer.body)
+    except JsonError:
+        return None
 
 
 #: HTTP statuses without a documented body (upstream outcomes of HTTP, docs/upstreams.md).
@@ -163,8 +255,3 @@ def balance_by_status(answer: WireAnswer) -> BalanceAnswer:
     """What a status means to somebody who asked for the balance."""
     said = by_status(answer)
     return BalanceAnswer(said.outcome, reason=said.reason, trouble=said.trouble)
-
-
-#: The kinds, by name; filled by dialects/upstreams.py so that no codec imports another.
-Codecs = Mapping[str, UpstreamCodec]
-Options = Mapping[str, Any]

@@ -36,3 +36,4 @@ class InboxView:
     complete: bool
     ports: tuple[int, int] | None  # destination, originator
     pdus: tuple[str, ...]  # hex with the SMSC prefix, as read from the modem
+    copies: int = 1  # how often it came; of a message of several parts, that part which came most often

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 
 @dataclass(slots=True)
@@ -100,3 +101,13 @@ def job_of(message: NewMessage, message_id: int, expires_at: int) -> Job:
         queued=(1,) if message.parts == 1 else tuple(range(1, message.parts + 1)),
         resend=frozenset(),
     )
+
+
+class NextTimes(NamedTuple):
+    """When the next thing is due that happens by the clock. Unix ms; None: nothing waits for that."""
+
+    due: int | None = None  # a message that waits becomes ready
+    expiry: int | None = None  # of a message in the queue
+    doubt: int | None = None  # the end of a doubt
+    partial: int | None = None  # when the first part of the oldest incomplete message came that is not shown
+    settled: int | None = None  # a message of which all parts came is whole for sure

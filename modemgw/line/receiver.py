@@ -94,6 +94,8 @@ class Receiver:
         self._sweep_wanted = True
         self._announces = False  # it has, since the set-up
         self._news = asyncio.Event()
+        self._fresh = True  # the memories have not been looked through since the set-up
+        self._undeleted: dict[tuple[str, int], str] = {}  # places whose message is taken in and is still there
         self.fill: tuple[StorageFill, ...] = ()
         self.received = 0
 
@@ -102,6 +104,8 @@ class Receiver:
         self._line = line
         self._memories = info.memories
         self._needs_ack = info.needs_ack
+        self._fresh = True
+        self._undeleted.clear()
         self.fill = info.storage
         self._on_fill(self.fill)
         self._news.set()
@@ -253,6 +257,7 @@ class Receiver:
                 for start in range(0, len(arrived), 4 * TURN):
                     await self._keep(arrived[start : start + 4 * TURN])
                     emptied = True
+            self._fresh = False
             if emptied:
                 async with self._turn:
                     await self._measure()
@@ -268,7 +273,9 @@ class Receiver:
         """COMMIT, then delete."""
         if not stored:
             return
-        await self._store([RawPdu(pdu.hex, pdu.memory, pdu.index) for pdu in stored])
+        new = [pdu for pdu in stored if self._undeleted.get((pdu.memory, pdu.index)) != pdu.hex]
+        if new:
+            await self._store([RawPdu(pdu.hex, pdu.memory, pdu.index, self._fresh) for pdu in new])
         rest = deque(stored)
         while rest:
             async with self._turn:
@@ -278,11 +285,17 @@ class Receiver:
                     deleted += 1
 
     async def _delete(self, pdu: StoredPdu) -> None:
+        place = (pdu.memory, pdu.index)
         try:
-            await self._driver.delete_message(pdu.memory, pdu.index)
+            await self._driver.delete_message(*place)
         except CommandFailed as error:
-            # it is known: the next sweep finds a copy and deletes it then
-            log.warning("Message %s %d was kept but not deleted: %s", pdu.memory, pdu.index, error)
+            # it is known: the next sweep finds it and deletes it then
+            if len(self._undeleted) >= DIRECT_LIMIT:
+                self._undeleted.clear()
+            self._undeleted[place] = pdu.hex
+            log.warning("Message %s %d was kept but not deleted: %s", *place, error)
+        else:
+            self._undeleted.pop(place, None)
 
     async def _store(self, pdus: list[RawPdu]) -> None:
         assert self._line is not None

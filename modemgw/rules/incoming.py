@@ -36,6 +36,7 @@ class RawPdu:
     hex: str
     memory: str | None = None
     index: int | None = None
+    lay_there: bool = False  # when the line came up: it may be one that was taken in before and not deleted
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from modemgw.at.errors import CommandFailed
 from modemgw.domain.inbox import InboxView
-from modemgw.domain.job import Job, LineRecord, NewMessage
+from modemgw.domain.job import Job, LineRecord, NewMessage, NextTimes
 from modemgw.domain.message import Accepted, EventView, MessageView
 from modemgw.domain.refusal import Refusal
 from modemgw.domain.requests import ListInbox, ListMessages, Record
@@ -128,7 +128,7 @@ class Repository(RecordRepository, Protocol):
 
     async def job(self, message_id: int) -> Job | None: ...
 
-    async def next_times(self) -> tuple[int | None, int | None, int | None, int | None]: ...
+    async def next_times(self) -> NextTimes: ...
 
     async def message(self, account_id: int, message_id: int) -> MessageView | None: ...
 

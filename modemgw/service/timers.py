@@ -58,7 +58,7 @@ class Timers:
     async def tick(self) -> None:
         """Do all that is due now."""
         now = self._clock()
-        due, expiry, doubt, partial = await self._repository.next_times()
+        due, expiry, doubt, partial, settled = await self._repository.next_times()
         while expiry is not None and expiry <= now and len(await self._repository.expire()) == 500:
             pass
         if due is not None and due <= now:
@@ -67,7 +67,8 @@ class Timers:
                     self._dispatcher.offer(message_id, priority, line)
         if doubt is not None and doubt <= now and await self._repository.settle_doubt():
             self._dispatcher.refresh()
-        if partial is not None and partial + self._partial_after_ms <= now:
+        overdue = partial is not None and partial + self._partial_after_ms <= now
+        if overdue or (settled is not None and settled <= now):
             await self._repository.show_partials(now - self._partial_after_ms)
         if abs(now - self._purged) >= PURGE_EVERY_MS:
             self._purged = now
@@ -76,8 +77,8 @@ class Timers:
 
     async def _next(self) -> int:
         now = self._clock()
-        due, expiry, doubt, partial = await self._repository.next_times()
-        times = [t for t in (due, expiry, doubt) if t is not None]
+        due, expiry, doubt, partial, settled = await self._repository.next_times()
+        times = [t for t in (due, expiry, doubt, settled) if t is not None]
         if partial is not None:
             times.append(partial + self._partial_after_ms)
         return min([now + LONGEST_SLEEP_MS, *(max(t, now + 20) for t in times)])

@@ -13,7 +13,15 @@ from dataclasses import dataclass, replace
 
 from modemgw.domain.inbox import InboxKind
 from modemgw.rules.canary_text import CANARY_LOGIN, token_of
-from modemgw.rules.concat_grouping import OpenGroup, choose_group
+from modemgw.rules.concat_grouping import (
+    OPEN_MS,
+    SETTLE_MS,
+    WHOLE_MS,
+    Part,
+    homes,
+    is_sure,
+    regroup,
+)
 from modemgw.rules.incoming import (
     Incoming,
     RawPdu,
@@ -64,7 +72,9 @@ class TakeIn:
         return new
 
     def _take(self, tx: Transaction, pdu: Incoming) -> bool:
-        if self._is_copy(tx, pdu):
+        known = self._known(tx, pdu)
+        if known is not None:
+            self._copy(tx, pdu, *known)
             return False
         kind = "deliver" if pdu.deliver is not None else "report" if pdu.report is not None else "undecodable"
         pdu_id = tx.execute(
@@ -83,15 +93,27 @@ class TakeIn:
             self._whole(tx, pdu_id, pdu.deliver)
         return True
 
-    def _is_copy(self, tx: Transaction, pdu: Incoming) -> bool:
+    def _known(self, tx: Transaction, pdu: Incoming) -> tuple[int, int | None, str | None, int | None] | None:
+        """The same message that came before: its PDU, its row in the inbox, and where that PDU lay."""
         since = 0 if pdu.timed else tx.now - COPY_WINDOW_MS
-        return (
-            tx.execute(
-                "SELECT 1 FROM pdus WHERE line_id = ? AND digest = ? AND received_at >= ? LIMIT 1",
-                (self.line_id, pdu.digest, since),
-            ).fetchone()
-            is not None
-        )
+        row: tuple[int, int | None, str | None, int | None] | None = tx.execute(
+            "SELECT id, inbox_id, memory, idx FROM pdus WHERE line_id = ? AND digest = ? AND received_at >= ? "
+            "ORDER BY id DESC LIMIT 1",
+            (self.line_id, pdu.digest, since),
+        ).fetchone()
+        return row
+
+    def _copy(
+        self, tx: Transaction, pdu: Incoming, pdu_id: int, inbox_id: int | None, memory: str | None, index: int | None
+    ) -> None:
+        """Counted, unless it is what was taken in before, and not deleted then."""
+        if pdu.raw.lay_there and (pdu.raw.memory, pdu.raw.index) == (memory, index):
+            return
+        (copies,) = tx.execute(
+            "UPDATE pdus SET copies = copies + 1 WHERE id = ? RETURNING copies", (pdu_id,)
+        ).fetchone()
+        if pdu.report is None:
+            tx.event("inbox.copy", line=self.line_id, inbox=inbox_id, data={"copies": copies})
 
     def _undecodable(self, tx: Transaction, pdu_id: int, pdu: Incoming) -> None:
         inbox_id = tx.execute(
@@ -135,35 +157,103 @@ class TakeIn:
         tx.event("inbox.received", line=self.line_id, inbox=inbox_id)
 
     def _part(self, tx: Transaction, pdu_id: int, deliver: SmsDeliver, concat: Concat) -> None:
-        sender, scts = sender_of(deliver), time_ms(deliver.scts.time)
-        rows = tx.execute(
-            "SELECT g.id, g.first_at, g.last_at, g.scts, (SELECT json_group_array(p.seq) FROM pdus p "
-            "WHERE p.group_id = g.id) FROM groups g WHERE complete = 0 AND line_id = ? AND sender = ? "
-            "AND reference = ? AND total = ? AND wide = ?",
-            (self.line_id, sender, concat.reference, concat.total, concat.is_16bit),
-        ).fetchall()
-        groups = [OpenGroup(row[0], row[1], row[2], row[3], frozenset(json.loads(row[4]))) for row in rows]
-        group_id = choose_group(groups, concat.sequence, scts, tx.now)
-        if group_id is None:
-            group_id = tx.execute(
-                "INSERT INTO groups (line_id, sender, reference, total, wide, first_at, last_at, scts, complete) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0)",
-                (self.line_id, sender, concat.reference, concat.total, concat.is_16bit, tx.now, tx.now, scts),
-            ).lastrowid
-            assert group_id is not None
-        else:
-            tx.execute("UPDATE groups SET last_at = ? WHERE id = ?", (tx.now, group_id))
-        tx.execute("UPDATE pdus SET group_id = ?, seq = ? WHERE id = ?", (group_id, concat.sequence, pdu_id))
-        have = tx.execute("SELECT count(*) FROM pdus WHERE group_id = ?", (group_id,)).fetchone()[0]
-        shown = tx.execute("SELECT inbox_id FROM groups WHERE id = ?", (group_id,)).fetchone()[0]
-        if have >= concat.total or shown is not None:
-            show_group(tx, group_id)
+        key = (self.line_id, sender_of(deliver), concat.reference, concat.total, concat.is_16bit)
+        known = _known_parts(tx, key)
+        new = Part(pdu_id, concat.sequence, time_ms(deliver.scts.time), tx.now)
+        groups = {part.group for part in known if part.group is not None}
+        shown = frozenset(group for group in groups if _inbox_id(tx, group) is not None)
+        messages = regroup(known, new)
+        found = homes(messages, shown, concat.total)
+        if found is None:  # rather than take a row from the inbox
+            messages, found = [[new]], [None]
+        tx.execute("UPDATE pdus SET seq = ?, scts = ? WHERE id = ?", (new.seq, new.scts, pdu_id))
+        _regroup(tx, key, messages, found)
 
 
-def show_group(tx: Transaction, group_id: int) -> int:
+_Key = tuple[int, str, int, int, bool]
+
+#: Parts that a new one is compared with at the most, and messages that they are of.
+KNOWN_PARTS, KNOWN_GROUPS = 300, 64
+
+_GROUPS = (
+    "SELECT last_at, id, complete FROM groups WHERE complete = {} AND line_id = ? AND sender = ? AND reference = ? "
+    "AND total = ? AND wide = ? AND last_at >= ? ORDER BY last_at DESC LIMIT ?"
+)
+_INCOMPLETE, _WHOLE = _GROUPS.format(0), _GROUPS.format(1)
+
+
+def _known_parts(tx: Transaction, key: _Key) -> list[Part]:
+    """The parts of messages that a new one may belong to: incomplete ones, and those that became whole just now."""
+    groups = [
+        *tx.execute(_INCOMPLETE, (*key, tx.now - OPEN_MS, KNOWN_GROUPS)).fetchall(),
+        *tx.execute(_WHOLE, (*key, tx.now - WHOLE_MS, KNOWN_GROUPS)).fetchall(),
+    ]
+    known: list[Part] = []
+    for _, group, whole in sorted(groups, reverse=True):
+        rows = tx.execute("SELECT id, seq, scts, received_at, hex FROM pdus WHERE group_id = ?", (group,)).fetchall()
+        if known and len(known) + len(rows) > KNOWN_PARTS:
+            break
+        known += [Part(pdu, seq, _scts_of(scts, text), at, group, bool(whole)) for pdu, seq, scts, at, text in rows]
+    return known
+
+
+def _scts_of(scts: int | None, text: str) -> int | None:
+    """A PDU taken in by an earlier version has its time in the PDU alone."""
+    deliver = understand(RawPdu(text)).deliver if scts is None else None
+    return scts if deliver is None else time_ms(deliver.scts.time)
+
+
+def _regroup(tx: Transaction, key: _Key, messages: list[list[Part]], groups: list[int | None]) -> None:
+    """Let the groups have these parts, and show what that changes. A group that is left without a part is gone."""
+    changed: list[tuple[int, list[Part]]] = []
+    lost = {part.group for parts, group in zip(messages, groups, strict=True) for part in parts if part.group != group}
+    for parts, group in zip(messages, groups, strict=True):
+        if group is None:
+            group = _open_group(tx, key, parts)
+        moved = [part.id for part in parts if part.group != group]
+        for pdu_id in moved:
+            tx.execute("UPDATE pdus SET group_id = ?, inbox_id = NULL WHERE id = ?", (group, pdu_id))
+        if moved or group in lost:
+            changed.append((group, parts))
+    for group in lost - {None, *groups}:
+        tx.execute("DELETE FROM groups WHERE id = ?", (group,))
+    for group, parts in changed:
+        _refresh(tx, group, parts, key[3], regrouped=group in lost)
+
+
+def _open_group(tx: Transaction, key: _Key, parts: list[Part]) -> int:
+    first = parts[0]
+    group_id = tx.execute(
+        "INSERT INTO groups (line_id, sender, reference, total, wide, first_at, last_at, scts, complete) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0)",
+        (*key, min(part.at for part in parts), first.at, first.scts),
+    ).lastrowid
+    assert group_id is not None
+    return group_id
+
+
+def _inbox_id(tx: Transaction, group_id: int) -> int | None:
+    """The row in which a message is shown, if it is."""
+    inbox_id: int | None = tx.execute("SELECT inbox_id FROM groups WHERE id = ?", (group_id,)).fetchone()[0]
+    return inbox_id
+
+
+def _refresh(tx: Transaction, group_id: int, parts: list[Part], total: int, *, regrouped: bool) -> None:
+    """A group has other parts than before: shown if it is whole for sure, or was shown already."""
+    whole = len(parts) == total
+    sure = whole and is_sure(parts)
+    tx.execute(
+        "UPDATE groups SET last_at = ?, settle_at = ? WHERE id = ?",
+        (max(part.at for part in parts), tx.now + SETTLE_MS if whole and not sure else None, group_id),
+    )
+    if sure or _inbox_id(tx, group_id) is not None:
+        show_group(tx, group_id, regrouped=regrouped)
+
+
+def show_group(tx: Transaction, group_id: int, *, regrouped: bool = False) -> int:
     """Put a concatenated message into the inbox, or bring its row up to date; the inbox id."""
-    line_id, total, inbox_id, first_at = tx.execute(
-        "SELECT line_id, total, inbox_id, first_at FROM groups WHERE id = ?", (group_id,)
+    line_id, total, inbox_id, first_at, settle_at = tx.execute(
+        "SELECT line_id, total, inbox_id, first_at, settle_at FROM groups WHERE id = ?", (group_id,)
     ).fetchone()
     parts: dict[int, SmsDeliver] = {}
     for seq, text in tx.execute("SELECT seq, hex FROM pdus WHERE group_id = ? ORDER BY seq", (group_id,)):
@@ -171,35 +261,24 @@ def show_group(tx: Transaction, group_id: int) -> int:
         if deliver is not None:
             parts[seq] = deliver
     whole = assemble(parts, total)
+    complete = whole.complete and settle_at is None
     first = parts[min(parts)]
-    recipient = tx.execute("SELECT number FROM lines WHERE id = ?", (line_id,)).fetchone()[0]
+    data = whole.data if whole.text is None else None
     if inbox_id is None:
+        recipient = tx.execute("SELECT number FROM lines WHERE id = ?", (line_id,)).fetchone()[0]
         inbox_id = insert_inbox(
-            tx,
-            line_id,
-            recipient,
-            first,
-            kind_of(first),
-            whole.text,
-            whole.data if whole.text is None else None,
-            first_at,
-            total,
-            whole.missing,
+            tx, line_id, recipient, first, kind_of(first), whole.text, data, first_at, total, whole.missing, complete
         )
-        tx.event("inbox.received" if whole.complete else "inbox.partial", line=line_id, inbox=inbox_id)
+        tx.event("inbox.received" if complete else "inbox.partial", line=line_id, inbox=inbox_id)
     else:
+        time = first.scts.time
         tx.execute(
-            "UPDATE inbox SET text = ?, data = ?, missing = ?, complete = ? WHERE id = ?",
-            (
-                whole.text,
-                whole.data if whole.text is None else None,
-                json.dumps(whole.missing),
-                whole.complete,
-                inbox_id,
-            ),
+            "UPDATE inbox SET text = ?, data = ?, missing = ?, complete = ?, scts = ?, scts_offset_s = ? WHERE id = ?",
+            (whole.text, data, json.dumps(whole.missing), complete, time_ms(time), offset_s(time), inbox_id),
         )
-        tx.event("inbox.completed" if whole.complete else "inbox.part_added", line=line_id, inbox=inbox_id)
-    tx.execute("UPDATE groups SET inbox_id = ?, complete = ? WHERE id = ?", (inbox_id, whole.complete, group_id))
+        change = "completed" if complete else "regrouped" if regrouped else "part_added"
+        tx.event(f"inbox.{change}", line=line_id, inbox=inbox_id)
+    tx.execute("UPDATE groups SET inbox_id = ?, complete = ? WHERE id = ?", (inbox_id, complete, group_id))
     tx.execute("UPDATE pdus SET inbox_id = ? WHERE group_id = ?", (inbox_id, group_id))
     return int(inbox_id)
 
@@ -215,6 +294,7 @@ def insert_inbox(
     received_at: int,
     parts: int,
     missing: Sequence[int],
+    complete: bool = True,
 ) -> int:
     """A new row of the inbox; its id."""
     ports = deliver.udh.ports
@@ -233,7 +313,7 @@ def insert_inbox(
             offset_s(deliver.scts.time),
             parts,
             json.dumps(list(missing)),
-            not missing,
+            complete,
             ports[0] if ports else None,
             ports[1] if ports else None,
         ),
@@ -244,17 +324,22 @@ def insert_inbox(
 
 @dataclass(frozen=True, slots=True)
 class ShowPartials:
-    """-> ids of inbox rows made of messages whose missing parts have been waited for long enough."""
+    """-> ids of inbox rows of messages that have been waited for long enough: for missing parts, or for better ones."""
 
     before: int  # Unix ms: the first part came earlier than this
     limit: int = 200
 
     def __call__(self, tx: Transaction) -> list[int]:
-        rows = tx.execute(
+        settled = tx.execute(
+            "UPDATE groups SET settle_at = NULL WHERE id IN "
+            "(SELECT id FROM groups WHERE settle_at <= ? ORDER BY settle_at LIMIT ?) RETURNING id",
+            (tx.now, self.limit),
+        ).fetchall()
+        overdue = tx.execute(
             "SELECT id FROM groups WHERE complete = 0 AND inbox_id IS NULL AND first_at <= ? LIMIT ?",
             (self.before, self.limit),
         ).fetchall()
-        return [show_group(tx, row[0]) for row in rows]
+        return [show_group(tx, group_id) for (group_id,) in sorted({*settled, *overdue})]
 
 
 def _report(report: SmsStatusReport) -> receipts.Report:

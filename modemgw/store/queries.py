@@ -10,7 +10,7 @@ from typing import Any
 
 from modemgw.domain.call import CallView
 from modemgw.domain.inbox import InboxKind, InboxView
-from modemgw.domain.job import Job
+from modemgw.domain.job import Job, NextTimes
 from modemgw.domain.message import (
     AttemptView,
     EventView,
@@ -106,15 +106,16 @@ def _open_parts(con: sqlite3.Connection, message_id: int) -> tuple[tuple[int, ..
     return tuple(seq for seq, _ in parts), resend
 
 
-def next_times(con: sqlite3.Connection) -> tuple[int | None, int | None, int | None, int | None]:
-    """When the next of these is due: a waiting message, an expiry, the end of a doubt, the first open group."""
+def next_times(con: sqlite3.Connection) -> NextTimes:
+    """When the next of these is due."""
     row = con.execute(
         "SELECT (SELECT min(due_at) FROM messages WHERE queue = 2), "
         "(SELECT min(expires_at) FROM messages WHERE queue > 0), "
         "(SELECT min(doubt_at) FROM messages WHERE doubt_at IS NOT NULL), "
-        "(SELECT min(first_at) FROM groups WHERE complete = 0 AND inbox_id IS NULL)"
+        "(SELECT min(first_at) FROM groups WHERE complete = 0 AND inbox_id IS NULL), "
+        "(SELECT min(settle_at) FROM groups WHERE settle_at IS NOT NULL)"
     ).fetchone()
-    return row[0], row[1], row[2], row[3]
+    return NextTimes(*row)
 
 
 def message_view(row: Sequence[Any], parts: tuple[PartView, ...] = ()) -> MessageView:
@@ -318,7 +319,7 @@ def inbox_item(con: sqlite3.Connection, inbox_id: int) -> InboxView | None:
 
 def inbox_view(con: sqlite3.Connection, row: Sequence[Any]) -> InboxView:
     """A row of INBOX."""
-    pdus = con.execute("SELECT hex FROM pdus WHERE inbox_id = ? ORDER BY seq, id", (row[0],))
+    pdus = con.execute("SELECT hex, copies FROM pdus WHERE inbox_id = ? ORDER BY seq, id", (row[0],)).fetchall()
     return InboxView(
         id=row[0],
         line=row[1],
@@ -334,7 +335,8 @@ def inbox_view(con: sqlite3.Connection, row: Sequence[Any]) -> InboxView:
         missing=tuple(json.loads(row[11])),
         complete=bool(row[12]),
         ports=(row[13], row[14]) if row[13] is not None else None,
-        pdus=tuple(text for (text,) in pdus),
+        pdus=tuple(text for text, _ in pdus),
+        copies=max((copies for _, copies in pdus), default=1),
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any
 
 from modemgw.domain.inbox import InboxView
-from modemgw.domain.job import Job, LineRecord, NewMessage
+from modemgw.domain.job import Job, LineRecord, NewMessage, NextTimes
 from modemgw.domain.message import Accepted, EventView, MessageView
 from modemgw.domain.refusal import Refusal
 from modemgw.domain.requests import ListInbox, ListMessages, Record
@@ -127,7 +127,7 @@ class SqliteRepository:
     async def job(self, message_id: int) -> Job | None:
         return await self._read(lambda con: queries.job(con, message_id))
 
-    async def next_times(self) -> tuple[int | None, int | None, int | None, int | None]:
+    async def next_times(self) -> NextTimes:
         return await self._read(queries.next_times)
 
     async def message(self, account_id: int, message_id: int) -> MessageView | None:

@@ -287,6 +287,28 @@ def m004_smpp(db: Database) -> None:
             db.execute(statement)
 
 
+_INCOMING = """
+ALTER TABLE pdus ADD COLUMN scts INTEGER;       -- of a part: by it parts are joined
+ALTER TABLE pdus ADD COLUMN copies INTEGER NOT NULL DEFAULT 1; -- how often it came
+ALTER TABLE groups ADD COLUMN settle_at INTEGER; -- it has all parts, and is whole then if no other part fits better
+CREATE INDEX groups_settling ON groups (settle_at) WHERE settle_at IS NOT NULL;
+DROP INDEX groups_key;
+CREATE INDEX groups_key ON groups (line_id, sender, reference, total, wide, last_at) WHERE complete = 0;
+CREATE INDEX groups_whole ON groups (line_id, sender, reference, total, wide, last_at) WHERE complete = 1;
+"""
+
+
+@migrations()
+def m_incoming(db: Database) -> None:
+    """What tells parts and copies of incoming messages apart."""
+    statement = ""
+    for line in _INCOMING.splitlines():
+        statement += line.partition("--")[0] + "\n"
+        if sqlite3.complete_statement(statement):
+            db.execute(statement)
+            statement = ""
+
+
 def check(db: Database) -> None:
     """Raises StoreError for a database of a later modemgw, StoreCorrupt for one of another program."""
     applied = {migration.name for migration in migrations.applied(db)}

@@ -276,6 +276,7 @@ class InboxBody(_Body):
     complete: bool
     ports: PortsBody | None
     pdus: list[str] = Field(description="As read from the modem: hex, or what it showed instead.")
+    copies: int = Field(description="How often it came: the same text with the same time stamp is one message.")
 
 
 class StorageBody(_Body):

@@ -156,6 +156,7 @@ def inbox_item(view: InboxView) -> dict[str, Any]:
         "complete": view.complete,
         "ports": ports,
         "pdus": list(view.pdus),
+        "copies": view.copies,
     }
 
 

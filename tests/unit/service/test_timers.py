@@ -8,21 +8,20 @@ from typing import cast
 
 import pytest
 
+from modemgw.domain.job import NextTimes
 from modemgw.domain.refusal import StoreUnavailable
 from modemgw.service import timers as timers_module
 from modemgw.service.dispatch import Dispatcher
 from modemgw.service.ports import Repository
 from modemgw.service.timers import Timers
 
-Times = tuple[int | None, int | None, int | None, int | None]
-
 
 class Store:
-    """Records what it is asked to do; `at` has the next times of: due, expiry, doubt, partial."""
+    """Records what it is asked to do; `at` has the next times of: due, expiry, doubt, partial, settled."""
 
     def __init__(self) -> None:
         self.now = 1_000_000
-        self.at: list[int | None] = [None, None, None, None]
+        self.at: list[int | None] = [None] * 5
         self.did: list[str] = []
         self.expired = [3]
         self.ready: list[list[tuple[int, int, str]]] = []
@@ -37,9 +36,9 @@ class Store:
         self.did.append(name)
         self.at[place] = None
 
-    async def next_times(self) -> Times:
+    async def next_times(self) -> NextTimes:
         self.looks += 1
-        return cast(Times, tuple(self.at))
+        return NextTimes(*self.at)
 
     async def expire(self) -> list[int]:
         self._do("expire", 1)

@@ -9,7 +9,7 @@ import pytest
 
 from modemgw.domain.inbox import InboxKind, InboxView
 from modemgw.rules.incoming import Incoming, RawPdu, understand
-from modemgw.sms import Address, SmsDeliver, Udh, encode_pdu
+from modemgw.sms import Address, SmsDeliver, Udh, encode_pdu, plan, segment
 from modemgw.sms.dcs import Dcs
 from modemgw.sms.udh import InformationElement
 from modemgw.store import intake, queries
@@ -220,6 +220,104 @@ def test_one_sender_may_use_one_reference_for_two_messages(desk: Desk) -> None:
     one, two = parts("a" * 200), parts("b" * 200, seconds=600)
     desk.take([one[0], two[0], two[1], one[1]])
     assert sorted(view.text or "" for view in inbox(desk)) == ["a" * 200, "b" * 200]
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+@pytest.mark.parametrize("order", [(0, 1, 2), (0, 2, 1), (1, 0, 2), (1, 2, 0), (2, 0, 1), (2, 1, 0)])
+@pytest.mark.parametrize("apart", [600, 60, 10])
+def test_a_lost_part_is_not_made_up_of_another_message(
+    desk: Desk, bits: int, order: tuple[int, ...], apart: int
+) -> None:
+    """Of a only the second part comes, and later b, which has the same reference."""
+    a, b = parts("a" * 200, reference_bits=bits), parts("b" * 200, seconds=apart, reference_bits=bits)
+    for number in order:
+        desk.take([(a[1], *b)[number]])
+        if apart > 300:
+            assert not [view for view in inbox(desk) if view.complete and view.text != "b" * 200]
+        desk.now += 1000
+    desk.now += 10 * MINUTE
+    desk.do(ShowPartials(desk.now))
+    found = {view.complete: view for view in inbox(desk)}
+    assert len(inbox(desk)) == 2
+    assert (found[True].text, found[True].pdus) == ("b" * 200, tuple(b))
+    assert (found[False].missing, found[False].pdus) == ((1,), (a[1],))
+
+
+def untimed(text: str) -> list[str]:
+    """Parts whose time stamp is no time."""
+    outline = plan(text)
+    return [
+        encode_pdu(SmsDeliver(oa=Address.parse(SENDER), ud=part.ud, udh=part.udh, dcs=outline.dcs())).hex
+        for part in segment(text, outline, reference=7)
+    ]
+
+
+def test_without_a_time_the_arrival_tells_parts_apart(desk: Desk) -> None:
+    a, b = untimed("a" * 200), untimed("b" * 200)
+    desk.take([a[1]])
+    desk.now += 10 * MINUTE
+    desk.take(b)
+    desk.do(ShowPartials(desk.now))
+    assert sorted((view.complete, view.pdus) for view in inbox(desk)) == [(False, (a[1],)), (True, tuple(b))]
+
+
+def test_parts_minutes_apart_are_whole_when_nothing_fits_better(desk: Desk) -> None:
+    first, second = parts("a" * 200), parts("a" * 200, seconds=240)
+    desk.take([first[0], second[1]])
+    assert inbox(desk) == []
+    assert queries.next_times(desk.con).settled == desk.now + 2 * MINUTE
+    desk.now += 2 * MINUTE
+    assert len(desk.do(ShowPartials(0))) == 1
+    assert [(view.text, view.complete) for view in inbox(desk)] == [("a" * 200, True)]
+    assert queries.next_times(desk.con).settled is None
+
+
+def test_what_was_shown_wrongly_is_put_right_in_its_row(desk: Desk) -> None:
+    a, b = parts("a" * 200), parts("b" * 200, seconds=20)
+    desk.take([a[0], b[1]])
+    (shown,) = inbox(desk)
+    assert shown.complete  # nothing told against it
+    desk.take([b[0]])
+    desk.do(ShowPartials(desk.now))
+    one, other = inbox(desk)
+    assert (one.id, one.text, one.complete, one.scts) == (shown.id, "b" * 200, True, (shown.scts or 0) + 20_000)
+    assert (other.missing, other.pdus, other.complete) == ((2,), (a[0],), False)
+    assert kinds(desk) == ["inbox.received", "inbox.completed", "inbox.partial"]
+
+
+def test_a_row_that_loses_a_part_says_so(desk: Desk) -> None:
+    a, b = parts("a" * 400), parts("b" * 400, seconds=60)
+    desk.take([a[0], b[2]])
+    desk.do(ShowPartials(desk.now))
+    assert [view.pdus for view in inbox(desk)] == [(a[0], b[2])]
+    desk.take([b[0]])
+    assert kinds(desk) == ["inbox.partial", "inbox.regrouped"]
+    desk.do(ShowPartials(desk.now))
+    assert sorted(view.pdus for view in inbox(desk)) == sorted([(a[0],), (b[0], b[2])])
+    desk.take([b[1]])
+    assert [view.pdus for view in inbox(desk) if view.complete] == [tuple(b)]
+
+
+def test_copies_are_counted_and_told(desk: Desk) -> None:
+    pdu, long = deliver("once"), parts("a" * 200)
+    untimed_one = encode_pdu(SmsDeliver(oa=Address.parse(SENDER), ud=b"\x4f\x4b")).hex
+    desk.take([pdu, untimed_one, untimed_one, untimed_one, long[0], long[0], long[1], pdu])
+    assert [(view.text, view.copies) for view in inbox(desk)] == [("once", 2), ("OK", 3), ("a" * 200, 2)]
+    told = desk.rows("SELECT inbox_id, data FROM events WHERE kind = 'inbox.copy' ORDER BY id")
+    assert told == [(2, '{"copies":2}'), (2, '{"copies":3}'), (None, '{"copies":2}'), (1, '{"copies":2}')]
+    desk.take([report(1), report(1)])
+    assert len(desk.rows("SELECT id FROM events WHERE kind = 'inbox.copy'")) == 4
+
+
+def test_what_lay_there_before_is_no_copy(desk: Desk) -> None:
+    """Taken in and not deleted, because the service or the modem died in between."""
+
+    def lies(index: int, lay_there: bool) -> Incoming:
+        return understand(RawPdu(deliver("hi"), "SM", index, lay_there))
+
+    for index, lay_there, copies in ((1, True, 1), (1, True, 1), (2, True, 2), (1, False, 3)):
+        desk.do(TakeIn(line_id("a"), None, [lies(index, lay_there)]))
+        assert inbox(desk)[0].copies == copies
 
 
 def test_a_part_is_not_made_to_fit_a_message_of_yesterday(desk: Desk) -> None:

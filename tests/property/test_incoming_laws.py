@@ -1,0 +1,86 @@
+"""Long messages taken in by the store: any order, copies, references that are used again, restarts in between."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from modemgw.rules.concat_grouping import JOIN_MS
+from modemgw.store import queries
+from modemgw.store.intake import ShowPartials
+from tests.unit.store.desk import HOUR, MINUTE, Desk
+from tests.unit.store.pdus import parts
+
+messages = st.lists(
+    st.tuples(st.integers(2, 4), st.frozensets(st.integers(1, 4), min_size=1), st.sampled_from([8, 16])),
+    min_size=1,
+    max_size=4,
+)
+
+
+def text_of(number: int, total: int) -> str:
+    return "".join(f"{chr(97 + number)}{seq}" * 60 for seq in range(total))
+
+
+def pdus_of(number: int, total: int, bits: int, seconds: float) -> list[str]:
+    text = text_of(number, total)
+    pdus = parts(text + "x" * (153 * total - len(text) - 5), seconds=seconds, reference_bits=bits)
+    return pdus[:total]
+
+
+def run(
+    sent: list[tuple[int, frozenset[int], int]],
+    apart_s: float,
+    shuffle: st.DataObject,
+    *,
+    always: bool,
+) -> None:
+    """Take in what was sent `apart_s` after one another, and compare with what was sent."""
+    whole, halves, stream = set(), [], []
+    for number, (total, have, bits) in enumerate(sent):
+        pdus = pdus_of(number, total, bits, number * apart_s)
+        come = [pdus[seq - 1] for seq in have if seq <= len(pdus)]
+        (whole.add(tuple(pdus)) if len(come) == len(pdus) else halves.append(tuple(come)))
+        stream += come
+    stream += shuffle.draw(st.lists(st.sampled_from(stream), max_size=4)) if stream else []
+    order = shuffle.draw(st.permutations(stream))
+    restarts = shuffle.draw(st.frozensets(st.integers(0, len(order))))
+    with tempfile.TemporaryDirectory() as folder:
+        desk = Desk(str(Path(folder) / "m.db"))
+        for number, pdu in enumerate(order):
+            desk.take([pdu])
+            desk.now += shuffle.draw(st.sampled_from([0, 1000, 20 * MINUTE]))
+            if number in restarts:
+                desk.close()
+                now, desk = desk.now, Desk(str(Path(folder) / "m.db"))
+                desk.now = now
+            if always:
+                if number in restarts:
+                    desk.do(ShowPartials(desk.now))  # what is shown early is completed in place
+                assert {view.pdus for view in queries.inbox(desk.con, 0, 99) if view.complete} <= whole
+        desk.now += HOUR
+        desk.do(ShowPartials(desk.now))
+        shown = queries.inbox(desk.con, 0, 99)
+        assert {view.pdus for view in shown if view.complete} == whole
+        assert sorted(view.pdus for view in shown if not view.complete) == sorted(half for half in halves if half)
+        assert all(view.copies >= 1 for view in shown)
+        desk.close()
+
+
+@given(messages, st.data())
+@settings(max_examples=60, deadline=None)
+def test_messages_far_apart_are_never_mixed(sent: list[tuple[int, frozenset[int], int]], data: st.DataObject) -> None:
+    """Whatever has come so far: what is shown as complete was sent like that."""
+    run(sent, JOIN_MS / 1000 + 10, data, always=True)
+
+
+@given(messages, st.data())
+@settings(max_examples=60, deadline=None)
+def test_messages_near_each_other_are_told_apart_at_last(
+    sent: list[tuple[int, frozenset[int], int]], data: st.DataObject
+) -> None:
+    """The same reference again within seconds: when all has come, each part is where it belongs."""
+    run([(2, have, bits) for _, have, bits in sent], 20, data, always=False)

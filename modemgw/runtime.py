@@ -140,9 +140,9 @@ class Runtime:
         """At WARNING, for whoever asked wants to see it at any verbosity."""
         health = await core.health()
         log.warning(
-            "%s; %d messages wait; store: %s; callbacks: %s",
+            "%s; %s messages wait; store: %s; callbacks: %s",
             "Ready" if health.ready else "Not ready",
-            health.queued,
+            "no one knows how many" if health.queued is None else health.queued,
             health.store,
             ", ".join(f"{count} {state}" for state, count in health.callbacks.items()) or "none",
         )

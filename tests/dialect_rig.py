@@ -17,7 +17,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -129,6 +129,20 @@ class DialectRig:
     async def tick(self) -> None:
         """What the timers would do now: promote, expire, settle."""
         await self.timers.tick()
+
+    # -- the disk
+
+    @contextlib.contextmanager
+    def full_disk(self, *, pages: int = 0) -> Iterator[None]:
+        """The database can grow by so many pages and no more, as on a disk that is full."""
+        connection = self.store._connection
+        (used,) = connection.execute("PRAGMA page_count").fetchone()
+        (most,) = connection.execute("PRAGMA max_page_count").fetchone()
+        connection.execute(f"PRAGMA max_page_count = {used + pages}")
+        try:
+            yield
+        finally:
+            connection.execute(f"PRAGMA max_page_count = {most}")
 
     # -- looking
 

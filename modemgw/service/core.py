@@ -13,7 +13,7 @@ from modemgw.domain.inbox import InboxView
 from modemgw.domain.job import NewMessage, job_of
 from modemgw.domain.line import ModemView
 from modemgw.domain.message import Accepted, EventView, MessageView, Submission
-from modemgw.domain.refusal import OF_THE_WHOLE, Refusal, RefusalKind
+from modemgw.domain.refusal import OF_THE_WHOLE, Refusal, RefusalKind, StoreUnavailable
 from modemgw.domain.requests import Balance, ListInbox, ListMessages, Quoted
 from modemgw.domain.states import State
 from modemgw.domain.trace import TraceView
@@ -388,10 +388,17 @@ class GatewayCore:
 
     async def health(self) -> Health:
         problem = self._repository.problem
+        queued: int | None = None
+        callbacks: Mapping[str, int] = {}
+        try:
+            queued = await self._repository.queued_count()
+            callbacks = {} if self._callbacks is None else await self._callbacks.counts()
+        except StoreUnavailable as error:
+            problem = problem or str(error)
         return Health(
             ready=problem is None and not self.closing,
             store=problem or "ok",
             lines=tuple((modem.name, str(modem.state)) for modem in self._modems()),
-            queued=await self._repository.queued_count(),
-            callbacks={} if self._callbacks is None else await self._callbacks.counts(),
+            queued=queued,
+            callbacks=callbacks,
         )

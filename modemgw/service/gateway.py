@@ -24,9 +24,9 @@ class Health:
     """Readiness in words. `ready` means: the API serves and the store is writable."""
 
     ready: bool
-    store: str  # "ok", or the reason it cannot be written
+    store: str  # "ok", or the reason it cannot be written or read
     lines: tuple[tuple[str, str], ...]  # name, state
-    queued: int
+    queued: int | None  # None: the store cannot be read
     callbacks: Mapping[str, int] = field(default_factory=dict)  # waiting, failed
 
 

@@ -16,6 +16,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 from modemgw.dialects.seam import Handler, WireRequest, WireResponse
+from modemgw.dialects.smsc import tables
+from modemgw.domain.refusal import RefusalKind
 from modemgw.domain.requests import Command
 
 DEFAULT_CHARSET = "koi8-r"
@@ -35,6 +37,9 @@ FORMATS = {
     "11": "soc=1",
     "13": "tg=1",
 }
+
+#: Errors of send.php as SMTP statuses; any other is 550.
+_STATUSES = {"2": "535 5.7.8", "9": "450 4.7.1", "4": "450 4.7.1"}
 
 _WRAPPED = re.compile(r"\[text\](.*?)\[/text\]", re.DOTALL | re.IGNORECASE)
 _TAG = re.compile(r"<[^>]{0,500}>")
@@ -80,8 +85,9 @@ def answer_mail(raw: bytes, send: Handler, remote: str, now: int) -> Generator[C
     text = " ".join(response.body.decode("utf-8", "replace").split())
     if text.startswith("ERROR"):
         code = text.removeprefix("ERROR = ").split(" ", 1)[0]
-        status = {"2": "535 5.7.8", "9": "450 4.7.1", "4": "450 4.7.1"}.get(code, "550 5.6.0").split()
-        return MailReply(int(status[0]), f"{status[1]} {text}")
+        later = tables.TRUER[RefusalKind.UNAVAILABLE] in text
+        status, _, more = ("451 4.3.0" if later else _STATUSES.get(code, "550 5.6.0")).partition(" ")
+        return MailReply(int(status), f"{more} {text}")
     return MailReply(250, f"2.0.0 {text}")
 
 

@@ -93,9 +93,10 @@ class _Snapshot:
         yield GaugeMetricFamily(
             "modemgw_ready", "1 while the API serves and the store is writable.", value=int(self._health.ready)
         )
-        yield GaugeMetricFamily(
-            "modemgw_queued_messages", "Messages that wait for their turn.", value=self._health.queued
-        )
+        if self._health.queued is not None:
+            yield GaugeMetricFamily(
+                "modemgw_queued_messages", "Messages that wait for their turn.", value=self._health.queued
+            )
         callbacks = GaugeMetricFamily(
             "modemgw_callbacks", "Callbacks that wait to be made, and those that were given up.", labels=["state"]
         )

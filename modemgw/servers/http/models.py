@@ -362,9 +362,9 @@ class ReadyBody(_Body):
     """Readiness: the API serves and the store is writable."""
 
     ready: bool
-    store: str = Field(description="ok, or why it cannot be written.")
+    store: str = Field(description="ok, or why it cannot be written or read.")
     lines: list[LineHealth]
-    queued: int
+    queued: int | None = Field(description="Messages that wait; null while the store cannot be read.")
 
 
 class FieldProblem(_Body):

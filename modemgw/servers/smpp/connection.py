@@ -328,6 +328,10 @@ class Connection(asyncio.Protocol):
             self._transport.close()
 
 
+#: What is no answer to a request that submits nothing: it has a command_status of its own.
+_OF_A_SUBMIT = frozenset({Status.ESME_RSUBMITFAIL, Status.ESME_RMSGQFUL})
+
+
 class _answering:  # noqa: N801 (reads like a statement)
     """Answers a request however the block ends: ESME_ROK, or what the refusal says."""
 
@@ -350,8 +354,8 @@ class _answering:  # noqa: N801 (reads like a statement)
             status, body = error.status, b""
         elif isinstance(error, Refusal):
             status = status_of(error.kind)
-            if status is Status.ESME_RSUBMITFAIL:
-                status = self._failed
+            if status in _OF_A_SUBMIT:
+                status = self._failed if self._failed is not Status.ESME_RSUBMITFAIL else status
             body = b""
         else:
             status, body = Status.ESME_RSYSERR, b""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -126,7 +125,7 @@ async def test_of_many_that_the_disk_does_not_hold_none_is_stored(
     sent = await adapter.bulk(rig, way, MANY[:1], TEXT)  # the first of everything has its pages now
     assert (sent.error, list(sent.refused)) == (None, [])
     (first,) = await rig.messages()
-    with full_disk(rig, pages=3):
+    with rig.full_disk(pages=3):
         refused = await adapter.bulk(rig, way, MANY, LONG)
         assert refused.error == adapter.unavailable
         assert await rig.messages() == [first]
@@ -159,16 +158,3 @@ async def test_of_many_the_one_that_is_no_number_is_told_or_refuses_all(
         assert (told.error, stored) == (adapter.bad_number, [])
     else:
         assert (list(told.refused), stored) == (["12ab"], [f"+{MANY[0]}", f"+{MANY[1]}"])
-
-
-@contextlib.contextmanager
-def full_disk(rig: DialectRig, *, pages: int) -> Iterator[None]:
-    """The database can grow by so many pages and no more, as on a disk that is full."""
-    connection = rig.store._connection
-    (used,) = connection.execute("PRAGMA page_count").fetchone()
-    (most,) = connection.execute("PRAGMA max_page_count").fetchone()
-    connection.execute(f"PRAGMA max_page_count = {used + pages}")
-    try:
-        yield
-    finally:
-        connection.execute(f"PRAGMA max_page_count = {most}")

@@ -165,6 +165,14 @@ def test_a_disk_that_is_full_is_a_queue_that_is_full() -> None:
         assert tables.operation_of(refusal) is status
 
 
+async def test_a_disk_that_is_full(rig: DialectRig) -> None:
+    await send(rig)
+    with rig.full_disk():
+        told = {(await send(rig, messageData="x" * 600))[0] for _ in range(20)}  # the pages that are there take some
+    assert told - {Operation.OK.value} == {"Error_Message_Queue_Full"}
+    assert (await send(rig))[0] == Operation.OK.value
+
+
 @pytest.mark.parametrize("state", State)
 async def test_every_state(rig: DialectRig, state: State) -> None:
     await send(rig)

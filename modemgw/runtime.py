@@ -10,7 +10,7 @@ import re
 import secrets
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from decimal import Decimal
@@ -174,6 +174,7 @@ class Runtime:
             )
         own = [CANARY_LOGIN] if any(modem.canary_interval_s for modem in config.modems) else []
         ids = await repository.ensure_accounts([*(account.login for account in accounts), *own])
+        await self._warn_of_orphans(repository, [*(account.login for account in accounts), *own], ids)
         dispatcher = Dispatcher(repository)
         timers = Timers(repository, dispatcher, now_ms, partial_after_ms=config.receiving.partial_after_s * 1000)
         worker_ports = WorkerPorts(repository, dispatcher, timers, now_ms, self._make_driver, ids.get(CANARY_LOGIN))
@@ -226,6 +227,30 @@ class Runtime:
         if config.smtp is not None:
             self._smtp = await start_smtp(config.smtp.listen, self._answer_mail, max_bytes=config.smtp.max_bytes)
         self._supervisor.start()
+
+    async def _warn_of_orphans(
+        self, repository: SqliteRepository, logins: Sequence[str], ids: Mapping[str, int]
+    ) -> None:
+        """Hold what waits of accounts that are gone; say so, and what waits for lines that are gone."""
+        held = await repository.hold_accounts([ids[login] for login in logins])
+        for login, count in held.items():
+            log.warning(
+                "%d messages of the account %r, which is not configured any more, are held. `modemgw cancel --account "
+                "%s` cancels them; with the account back they go on.",
+                count,
+                login,
+                login,
+            )
+        if self.config.modems:
+            names = [modem.name for modem in self.config.modems]
+            for line, count in (await repository.waiting_elsewhere(names)).items():
+                log.warning(
+                    "%d messages wait for the line %r, which is not configured any more. `modemgw cancel --line %s` "
+                    "cancels those of an account.",
+                    count,
+                    line,
+                    line,
+                )
 
     async def stop(self) -> None:
         """Accept nothing new, finish what is in the air, leave a clean database."""
@@ -347,7 +372,7 @@ class Runtime:
     async def _look_after(store: Store) -> None:
         """Say within seconds that a file of the database is gone, though nobody writes."""
         while True:
-            store.inspect()
+            await store.inspect()
             await asyncio.sleep(INSPECT_S)
 
     @staticmethod

@@ -1,4 +1,6 @@
-"""`modemgw db check | backup | restore`: the database as a file. Check and backup work beside a running service."""
+"""`modemgw db check | backup | restore | release`: the database as a file, and what follows when a copy comes back.
+
+Check and backup work beside a running service, restore needs it stopped, release talks to it."""
 
 from __future__ import annotations
 
@@ -10,7 +12,9 @@ from typing import TypeVar
 
 import click
 
+from modemgw.cli.client import Client, connected
 from modemgw.cli.exits import Exit, fail
+from modemgw.cli.table import print_json
 from modemgw.places import DEFAULT_STORE, find_config, resolve_store
 
 T = TypeVar("T")
@@ -75,9 +79,28 @@ def restore(copy: Path, database: Path | None, config: Path | None) -> None:
     from modemgw.store import backup
 
     path = database or _path(config)
-    kept = _run(lambda: backup.restore(copy, path))
+    kept = _run(lambda: backup.restore(copy, path, time.time_ns() // 1_000_000))
     moved = f" The old one is {kept}." if kept else ""
     click.echo(f"{path} is now the copy {copy}.{moved}")
+    click.echo("What waits in it may have been sent since; at the next start it is held until `modemgw db release`.")
+
+
+@db.command()
+@click.argument("ids", metavar="[ID]...", nargs=-1, type=click.IntRange(min=1))
+@click.option("--drop", is_flag=True, help="Leave them as they are, unknown, instead of sending them.")
+@connected
+def release(*, client: Client, as_json: bool, ids: tuple[int, ...], drop: bool) -> None:
+    """Send what is held after a copy was brought back, or only the messages with these IDs.
+
+    After `restore` everything that waited in the copy is held, for it may have been sent since the copy was made.
+    """
+    answer = client.call("POST", "/v1/held/release", {"ids": list(ids) or None, "drop": drop})
+    if as_json:
+        print_json(answer)
+        return
+    count = answer["released"]
+    then = "stay as they are" if drop else "are sent"
+    click.echo(f"{count} messages {then}." if count != 1 else f"1 message {'stays as it is' if drop else 'is sent'}.")
 
 
 def _path(config: Path | None) -> Path:

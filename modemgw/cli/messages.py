@@ -14,7 +14,7 @@ from urllib.parse import quote
 import click
 
 from modemgw.cli.client import Client, connected
-from modemgw.cli.exits import Exit
+from modemgw.cli.exits import Exit, fail
 from modemgw.cli.story import headline, summary, timeline
 from modemgw.cli.table import local_time, print_json, print_table, say
 
@@ -151,10 +151,22 @@ show = click.Command(
 
 
 @click.command()
-@click.argument("message_id", metavar="ID", type=click.IntRange(min=0))
+@click.argument("message_id", metavar="[ID]", required=False, type=click.IntRange(min=0))
+@click.option("--account", help="Instead all that wait of this account, yours or one that is not configured any more.")
+@click.option("--line", help="Instead all that wait for this line.")
 @connected
-def cancel(*, client: Client, as_json: bool, message_id: int) -> None:
-    """Cancel a message of which nothing has been sent."""
+def cancel(*, client: Client, as_json: bool, message_id: int | None, account: str | None, line: str | None) -> None:
+    """Cancel a message of which nothing has been sent, or all of an account or for a line."""
+    if (message_id is not None) == (account is not None or line is not None):
+        fail(Exit.USAGE, "give either an ID, or --account, --line or both")
+    if message_id is None:
+        answer = client.call("POST", "/v1/messages/cancel", {"account": account, "line": line})
+        if as_json:
+            print_json(answer)
+        else:
+            count = answer["cancelled"]
+            click.echo(f"{count} message{' is' if count == 1 else 's are'} cancelled.")
+        return
     message = client.call("DELETE", f"/v1/messages/{message_id}")
     if as_json:
         print_json(message)

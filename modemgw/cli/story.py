@@ -20,6 +20,14 @@ STATES = {
     "unknown": "It may or may not have gone out; nobody can tell yet.",
 }
 
+#: Why it waits for a person, and what he may do.
+_HELD = {
+    "restored": " It is held: the database was brought back from a copy. `modemgw db release {id}` sends it, "
+    "`modemgw db release --drop {id}` leaves it as it is.",
+    "account": " It is held: its account {account} is not configured any more. Put the account back, or cancel its "
+    "messages with `modemgw cancel --account {account}`.",
+}
+
 _ENCODINGS = {"gsm7": "GSM 7-bit", "ucs2": "UCS-2", "data8": "8-bit data"}
 
 #: Of a message in one part these only repeat what the part's own event said.
@@ -43,6 +51,8 @@ def summary(message: dict[str, Any], modems: Sequence[dict[str, Any]] | None = N
     sentence = STATES.get(state, f"It is {state}.")
     if message["error"]:
         sentence += f" The reason: {message['error'].rstrip('.')}."
+    if held := message.get("held"):
+        return sentence + _HELD[held].format(**message)
     if state == "queued":
         sentence += _queued(message, modems)
     if state in {"queued", "sent", "sending"} and message["expires_at"]:
@@ -59,7 +69,8 @@ def summary(message: dict[str, Any], modems: Sequence[dict[str, Any]] | None = N
 def _queued(message: dict[str, Any], modems: Sequence[dict[str, Any]] | None) -> str:
     due, send_at = message["due_at"], message["send_at"]
     if due and due != send_at:
-        return f" The next try is due at {local_time(due)}."
+        tried = f" The next try is due at {local_time(due)}."
+        return tried if modems is None else tried + _lines(message, modems)
     if send_at and (due or message.get("ahead") is None):
         return f" It is not sent before {local_time(send_at)}."
     before = message.get("ahead")
@@ -111,6 +122,8 @@ def timeline(message: dict[str, Any]) -> list[tuple[str, str]]:
     many = message["part_count"] > 1
     events = message["events"] if many else [event for event in message["events"] if event["kind"] not in _ECHOES]
     sims = _sims(message)
+    accepted = next((event for event in events if event["kind"] == "message.queued"), None)
+    events = [event for event in events if event["kind"] != "message.queued" or event is accepted]
     return [(local_time(event["at"]), _sentence(event, message, many=many, sims=sims)) for event in events]
 
 
@@ -160,6 +173,9 @@ def _sentence(event: dict[str, Any], message: dict[str, Any], *, many: bool, sim
             return f"A status report came that fits {part.lower()} and others as well; it settles nothing."
         case "message.held":
             return "Nobody could tell whether it went out; it is held and not sent again."
+        case "message.released":
+            then = "and it is left as it is" if data.get("dropped") else "and it is sent"
+            return f"Somebody decided on it after the database was brought back, {then}."
         case "message.resend":
             return "Nobody could tell whether it went out; it is queued to be sent again."
     if kind.startswith("message."):

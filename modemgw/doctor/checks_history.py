@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from modemgw.doctor.checks_store import StoreFacts, span
 from modemgw.doctor.findings import Area, Finding, Verdict, ok
@@ -40,6 +40,36 @@ def check_waiting(facts: StoreFacts, now_ms: int, lines: str | None, *, running:
             f"{facts.waiting_callbacks} tried again and again): {facts.callback_error.rstrip('.')}.",
             "see to the receiver (modemgw callbacks --state waiting), then modemgw callbacks replay --all-failed",
         )
+
+
+def check_held(facts: StoreFacts, lines: Collection[str]) -> Iterator[Finding]:
+    """Messages that wait for a person, or for a line that is none of `lines` (empty: whatever is found)."""
+    if facts.held:
+        yield Finding(
+            "queue.held",
+            Area.MESSAGES,
+            Verdict.WARNING,
+            f"{_messages(facts.held)} for your decision: the database was brought back from a copy, and they may have "
+            "been sent since.",
+            "modemgw db release sends them, modemgw db release --drop leaves them as they are",
+        )
+    for login, count in facts.gone:
+        yield Finding(
+            "queue.account_gone",
+            Area.MESSAGES,
+            Verdict.WARNING,
+            f"{_messages(count)} of the account {login}, which is not configured any more.",
+            f"put the account back, or modemgw cancel --account {login}",
+        )
+    for line, count in facts.elsewhere:
+        if lines and line not in lines:
+            yield Finding(
+                "queue.line_gone",
+                Area.MESSAGES,
+                Verdict.WARNING,
+                f"{_messages(count)} for the line {line}, which is not configured any more.",
+                f"put a [[modem]] of that name back, or modemgw cancel --line {line}",
+            )
 
 
 def check_history(facts: StoreFacts) -> Iterator[Finding]:

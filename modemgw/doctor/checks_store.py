@@ -64,6 +64,9 @@ class StoreFacts:
     callback_error: str | None = None
     callback_url: str | None = None
     happened: tuple[Happened, ...] = ()  # to the lines, since yesterday
+    held: int = 0  # messages that may have been sent before the database was brought back
+    gone: tuple[tuple[str, int], ...] = ()  # accounts that left the configuration, and their messages that are held
+    elsewhere: tuple[tuple[str, int], ...] = ()  # lines that messages wait for, and how many
 
 
 def look_at_store(path: Path, host: Host, now_ms: int) -> tuple[list[Finding], StoreFacts]:
@@ -353,10 +356,16 @@ def _facts(db: sqlite3.Connection, path: Path, holder: int | None, now_ms: int) 
         except sqlite3.OperationalError:  # an older schema
             return ()
 
-    waiting = one("SELECT count(*) FROM messages WHERE queue > 0 AND (send_at IS NULL OR send_at <= ?)", now_ms)
+    def counted(sql: str) -> tuple[tuple[str, int], ...]:
+        try:
+            return tuple((str(name), int(count)) for name, count in db.execute(sql))
+        except sqlite3.OperationalError:  # an older schema
+            return ()
+
+    waiting = one("SELECT count(*) FROM messages WHERE queue IN (1, 2) AND (send_at IS NULL OR send_at <= ?)", now_ms)
     oldest = one(
         "SELECT id, coalesce(send_at, created_at), line, error FROM messages"
-        " WHERE queue > 0 AND (send_at IS NULL OR send_at <= ?) ORDER BY id LIMIT 1",
+        " WHERE queue IN (1, 2) AND (send_at IS NULL OR send_at <= ?) ORDER BY id LIMIT 1",
         now_ms,
     )
     queue = Queue(_int(waiting) or 0)
@@ -387,6 +396,12 @@ def _facts(db: sqlite3.Connection, path: Path, holder: int | None, now_ms: int) 
         str(last[0]) if last else None,
         str(last[1]) if last else None,
         tuple(Happened(str(row[0]), row[1], int(row[2]), str(row[3])) for row in happened),
+        _int(one("SELECT count(*) FROM messages WHERE held = 'restored'")) or 0,
+        counted(
+            "SELECT a.login, count(*) FROM messages m JOIN accounts a ON a.id = m.account_id WHERE m.held = 'account' "
+            "GROUP BY a.id"
+        ),
+        counted("SELECT line, count(*) FROM messages WHERE queue > 0 AND line <> '' GROUP BY line"),
     )
 
 

@@ -17,7 +17,7 @@ from urllib.parse import quote, urlsplit
 from modemgw import __version__
 from modemgw.config.modem import ModemSettings
 from modemgw.doctor.asking import Answers, Heard, Probe, examine
-from modemgw.doctor.checks_history import check_history, check_waiting
+from modemgw.doctor.checks_history import check_held, check_history, check_waiting
 from modemgw.doctor.checks_host import (
     UNIT,
     UnitProblem,
@@ -117,6 +117,7 @@ async def diagnose(request: Request) -> Report:
             findings.append(more)
     running = service.running or store.holder is not None
     findings += check_waiting(store, now_ms, lines_in_words(service.modems), running=running)
+    findings += check_held(store, [modem.name for modem in setup.modems])
     findings += check_history(store)
     findings = [finding if finding.fix is None else replace(finding, fix=to_paste(finding.fix)) for finding in findings]
     return Report(now, settle(findings), service, store, setup, answers)

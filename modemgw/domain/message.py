@@ -15,6 +15,13 @@ class OnDoubt(StrEnum):
     RESEND = "resend"  # is sent again, and says so
 
 
+class Hold(StrEnum):
+    """Why a message waits for a person."""
+
+    RESTORED = "restored"  # the database was brought back from a copy, and it may have gone out since
+    ACCOUNT = "account"  # its account is not in the configuration any more
+
+
 class Encoding(StrEnum):
     """How a client may ask for its text to be encoded."""
 
@@ -139,6 +146,7 @@ class MessageView:
     cost: str = "0.00"  # decimal text, for all parts, as it was at acceptance
     doubt_at: int | None = None  # when the doubt window of an unknown part ends and on_doubt decides
     ahead: int | None = None  # of one that is ready and waits: how many go before it
+    held: Hold | None = None  # it waits for a person
 
 
 @dataclass(frozen=True, slots=True)

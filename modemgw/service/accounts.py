@@ -24,6 +24,11 @@ class Accounts:
         """Every account."""
         return list(self._by_login.values())
 
+    @property
+    def ids(self) -> list[int]:
+        """Their keys in the store."""
+        return list(self._by_id)
+
     def of_id(self, account_id: int) -> Account | None:
         """An account by its key in the store; None if it is not configured (any more)."""
         return self._by_id.get(account_id)

@@ -245,6 +245,16 @@ class GatewayCore:
         await self._repository.cancel(account.id, message_id)
         return await self.message(account, message_id)
 
+    async def cancel_many(self, account: Account, login: str | None, line: str | None) -> int:
+        whose: int | None = account.id
+        if login is not None and login != account.login:
+            whose = await self._repository.account_id(login)
+            if whose is None:
+                raise Refusal(RefusalKind.NOT_FOUND, f"There never was an account {login!r}.", field="account")
+            if self._accounts.of_id(whose) is not None:
+                raise Refusal(RefusalKind.FORBIDDEN, f"The messages of {login!r} are its own.", field="account")
+        return await self._repository.cancel_many(whose, line)
+
     async def message(self, account: Account, message_id: int) -> MessageView:
         view = await self._repository.message(account.id, message_id)
         if view is None:
@@ -269,6 +279,13 @@ class GatewayCore:
         self, account: Account, *, state: State | None = None, after: int = 0, limit: int = 100
     ) -> list[MessageView]:
         return await self._repository.messages(account.id, state, after, limit)
+
+    async def release(self, account: Account, ids: Sequence[int] | None, drop: bool) -> int:
+        count = await self._repository.release(ids, drop, self._accounts.ids)
+        self._dispatcher.refresh()
+        if self._callbacks is not None:
+            self._callbacks.notify()
+        return count
 
     # -- in -----------------------------------------------------------------------------------------------
 
@@ -390,8 +407,10 @@ class GatewayCore:
         problem = self._repository.problem
         queued: int | None = None
         callbacks: Mapping[str, int] = {}
+        held: Mapping[str, int] = {}
         try:
             queued = await self._repository.queued_count()
+            held = {str(hold): count for hold, count in (await self._repository.holds()).items()}
             callbacks = {} if self._callbacks is None else await self._callbacks.counts()
         except StoreUnavailable as error:
             problem = problem or str(error)
@@ -401,4 +420,5 @@ class GatewayCore:
             lines=tuple((modem.name, str(modem.state)) for modem in self._modems()),
             queued=queued,
             callbacks=callbacks,
+            held=held,
         )

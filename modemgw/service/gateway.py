@@ -28,6 +28,7 @@ class Health:
     lines: tuple[tuple[str, str], ...]  # name, state
     queued: int | None  # None: the store cannot be read
     callbacks: Mapping[str, int] = field(default_factory=dict)  # waiting, failed
+    held: Mapping[str, int] = field(default_factory=dict)  # messages that wait for a person, by Hold
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +136,13 @@ class Gateway(Protocol):
         """Withdraw a message of which nothing has been sent; Refusal(CONFLICT) when it is too late."""
         ...
 
+    async def cancel_many(self, account: Account, login: str | None, line: str | None) -> int:
+        """Withdraw all that waits of an account, or of it for a line; how many. None: the asking account.
+
+        Refusal(NOT_FOUND) where there never was such a login, Refusal(FORBIDDEN) for another that is configured.
+        """
+        ...
+
     async def inbox(self, account: Account, *, after: int = 0, limit: int = 100) -> list[InboxView]:
         """Incoming messages after the cursor, oldest first."""
         ...
@@ -145,6 +153,11 @@ class Gateway(Protocol):
 
     async def inbox_item(self, account: Account, inbox_id: int) -> InboxView:
         """One incoming message; Refusal(NOT_FOUND)."""
+        ...
+
+    async def release(self, account: Account, ids: Sequence[int] | None, drop: bool) -> int:
+        """Send messages that are held because the database was brought back, or (`drop`) leave them unknown; None:
+        all there are. How many."""
         ...
 
     def modems(self) -> list[ModemView]:

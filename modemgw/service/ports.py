@@ -5,14 +5,14 @@ Implemented by store/repository and modem/worker; nothing here knows SQLite or a
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from modemgw.at.errors import CommandFailed
 from modemgw.domain.inbox import InboxView
 from modemgw.domain.job import Job, LineRecord, NewMessage, NextTimes
-from modemgw.domain.message import Accepted, EventView, MessageView
+from modemgw.domain.message import Accepted, EventView, Hold, MessageView
 from modemgw.domain.refusal import Refusal
 from modemgw.domain.requests import ListInbox, ListMessages, Record
 from modemgw.domain.states import State
@@ -88,6 +88,14 @@ class Repository(RecordRepository, Protocol):
 
     def cancel(self, account_id: int, message_id: int) -> Awaitable[None]: ...
 
+    async def cancel_many(self, account_id: int | None, line: str | None) -> int:
+        """Withdraw what waits, of an account, for a line, or both; how many."""
+        ...
+
+    async def account_id(self, login: str) -> int | None:
+        """The key of an account that is or was configured."""
+        ...
+
     def reject(self, message_id: int, reason: str) -> Awaitable[None]:
         """What waits of a message cannot be sent, for a reason that is ours."""
         ...
@@ -111,6 +119,11 @@ class Repository(RecordRepository, Protocol):
     def note(self, kind: str, line_id: int | None, **data: object) -> Awaitable[None]: ...
 
     def mark(self, account_id: int, message_id: int, extra: Mapping[str, object]) -> Awaitable[None]: ...
+
+    def release(self, ids: Sequence[int] | None, drop: bool, configured: Collection[int]) -> Awaitable[int]:
+        """Messages that are held after the database was brought back are sent after all, or (`drop`) left unknown.
+        None: all of them. How many; those of accounts that are not `configured` stay held."""
+        ...
 
     def purge_records(self) -> Awaitable[int]:
         """Remove some that have expired; how many."""
@@ -164,6 +177,10 @@ class Repository(RecordRepository, Protocol):
 
     async def report_latencies(self) -> dict[str, int]:
         """Milliseconds between a part's sending and its report, the last one of each line."""
+        ...
+
+    async def holds(self) -> dict[Hold, int]:
+        """How many messages wait for a person, by reason."""
         ...
 
     async def queued_count(self) -> int: ...

@@ -26,7 +26,10 @@ _MESSAGE_COLUMNS = (
 _INSERT_MESSAGE = f"INSERT INTO messages ({_MESSAGE_COLUMNS}) VALUES "
 
 #: Ids of messages ascend; pieces of long messages over SMPP have theirs of the same sequence.
-NEXT_ID = "SELECT 1 + max(coalesce((SELECT max(id) FROM messages), 0), coalesce((SELECT max(id) FROM smpp_pieces), 0))"
+NEXT_ID = (
+    "SELECT 1 + max(coalesce((SELECT max(id) FROM messages), 0), coalesce((SELECT max(id) FROM smpp_pieces), 0), "
+    "(SELECT id FROM id_floors WHERE name = 'messages'))"
+)
 
 _INSERT_PART = "INSERT INTO parts (message_id, seq, state) VALUES "
 

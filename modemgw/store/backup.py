@@ -7,11 +7,13 @@ import errno
 import os
 import sqlite3
 import stat
+import time
 from collections.abc import Callable
 from pathlib import Path
 
+from modemgw.store import lineage
 from modemgw.store.errors import StoreCorrupt, StoreError
-from modemgw.store.files import settle
+from modemgw.store.files import free_name, real, settle, sync_directory
 from modemgw.store.lock import LockFile
 
 #: Pages copied between two reports of progress.
@@ -50,10 +52,12 @@ def backup(path: Path, target: Path, progress: Progress | None = None) -> int:
             os.close(os.open(draft, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600))
             with contextlib.closing(sqlite3.connect(draft)) as copy:
                 source.isolation_level = None
+                at = time.time_ns() // 1_000_000
                 source.execute("BEGIN")
                 source.execute("SELECT count(*) FROM sqlite_master")  # from here on it sees one moment
                 source.backup(copy, pages=STEP_PAGES, progress=_told(progress))
                 copy.execute("PRAGMA journal_mode = DELETE")
+                _date(copy, at)
         problems = check(draft)
         if problems:
             raise StoreCorrupt(f"The copy of {path} is not in order: {problems[0]}. Check the original.")
@@ -67,39 +71,62 @@ def backup(path: Path, target: Path, progress: Progress | None = None) -> int:
     return target.stat().st_size
 
 
-def restore(copy: Path, path: Path) -> Path | None:
+def restore(copy: Path, path: Path, now: int) -> Path | None:
     """Put a copy in the place of the database; where the old one was moved to, or None if there was none.
 
-    Needs the service stopped. The copy is checked first, the old file is kept. Raises StoreError, StoreCorrupt,
-    StoreLocked.
+    Needs the service stopped. The copy is checked first, the old file is kept. The new one says of itself that it was
+    brought back at `now` (Unix ms), so that the next start holds what may have been sent since (store.lineage). Until
+    the copy stands beside the database as `….restoring`, nothing has changed; from then on the next start, or another
+    `restore`, finishes what was begun. Raises StoreError, StoreCorrupt, StoreLocked.
     """
     problems = check(copy)
     if problems:
         raise StoreCorrupt(f"{copy} is not in order: {problems[0]}. Nothing was changed.")
+    path = real(path)
+    lock = LockFile(path)
+    draft = path.with_name(path.name + ".restoring.part")
     try:
-        lock = LockFile(path)
-    except OSError as error:
-        raise StoreError(f"{copy} cannot be put in the place of {path}: {error.strerror}.") from error
-    kept: Path | None = None
-    draft = path.with_name(path.name + ".restoring")
-    try:
+        draft.unlink(missing_ok=True)
         with contextlib.closing(_open(copy)) as source, contextlib.closing(sqlite3.connect(draft)) as target:
             os.chmod(draft, 0o600)
             source.backup(target)
-        if path.exists():
-            number = 1
-            while (kept := path.with_name(f"{path.name}.old-{number}")).exists():
-                number += 1
-            for suffix in ("", "-wal", "-shm"):
-                if Path(f"{path}{suffix}").exists():
-                    os.rename(f"{path}{suffix}", f"{kept}{suffix}")
-        settle(draft, path)
+            target.execute("PRAGMA journal_mode = DELETE")
+            lineage.stamp(target, now, free_name(path, "old").name)
+            target.commit()
+        settle(draft, _restoring(path))
+        return finish_restore(path)
     except (sqlite3.Error, OSError) as error:
         raise StoreError(f"{copy} cannot be put in the place of {path}: {error}.") from error
     finally:
-        _remove(draft)
+        draft.unlink(missing_ok=True)
         lock.release()
-    return kept
+
+
+def finish_restore(path: Path) -> Path | None:
+    """Do what is left of a `restore`, if one was begun; where the old database was moved to. The lock is ours."""
+    restoring = _restoring(path)
+    if not restoring.exists():
+        return None
+    with contextlib.closing(_open(restoring)) as copy:
+        kept = path.with_name(lineage.stamped(copy))
+    for suffix in ("", "-wal", "-shm"):  # the database before its log: a log alone is a state that is understood
+        file, aside = Path(f"{path}{suffix}"), Path(f"{kept}{suffix}")
+        if file.exists() and not aside.exists():
+            os.rename(file, aside)
+    os.replace(restoring, path)
+    sync_directory(path.parent)
+    return kept if kept.exists() else None
+
+
+def _restoring(path: Path) -> Path:
+    return path.with_name(path.name + ".restoring")
+
+
+def _date(copy: sqlite3.Connection, at: int) -> None:
+    """Have the copy say when it was made, unless it has no place for it: `check` will tell."""
+    with contextlib.suppress(sqlite3.OperationalError):
+        lineage.set_meta(copy, lineage.COPIED_AT, str(at))
+        copy.commit()
 
 
 def _open(path: Path) -> sqlite3.Connection:

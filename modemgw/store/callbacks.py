@@ -10,7 +10,7 @@ import json
 import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from modemgw.domain.callback import (
     CallbackRequest,
@@ -28,8 +28,10 @@ from modemgw.domain.callback import (
 )
 from modemgw.domain.states import State
 from modemgw.store import queries
-from modemgw.store.database import Store
 from modemgw.store.writer import Transaction
+
+if TYPE_CHECKING:
+    from modemgw.store.database import Store  # which looks after what is held here
 
 CURSOR, SINCE = "callbacks.cursor", "callbacks.since"
 
@@ -405,6 +407,30 @@ class Purge:
                 (state, before, BATCH - count),
             ).rowcount
         return count
+
+
+#: The reason of callbacks that wait for a person after a copy was brought back.
+MAY_HAVE_GONE = "Held: the database was brought back from an earlier copy, and it may have been made since."
+
+
+def hold_all(tx: Transaction) -> int:
+    """Whatever waits may have been made in the life of the database that is missing; how many. They count as given
+    up: a receiver may answer with a message, and would answer twice."""
+    return tx.execute(
+        "UPDATE callbacks SET state = 'failed', due_at = NULL, ended_at = ?, error = ? WHERE state = 'waiting'",
+        (tx.now, MAY_HAVE_GONE),
+    ).rowcount
+
+
+def release_all(tx: Transaction) -> int:
+    """Have those made that `hold_all` held and nobody has replayed; how many."""
+    count = tx.execute(
+        "UPDATE callbacks SET state = 'waiting', since = ?, ended_at = NULL, error = NULL "
+        "WHERE state = 'failed' AND error = ?",
+        (tx.now, MAY_HAVE_GONE),
+    ).rowcount
+    _order(tx, "1")
+    return count
 
 
 def _order(tx: Transaction, where: str, *values: object) -> None:

@@ -7,13 +7,15 @@ import contextlib
 import logging
 import os
 import sqlite3
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
 from sqlite_utils import Database
 
-from modemgw.store import schema
+from modemgw.store import lineage, schema
+from modemgw.store.backup import finish_restore
 from modemgw.store.errors import StoreCorrupt, StoreError
 from modemgw.store.files import DatabaseFiles, check_fit, free_name, real, settle
 from modemgw.store.lock import LockFile
@@ -33,6 +35,9 @@ WAL_BYTES = 16 << 20
 #: A write that waits for longer says that the disk hangs.
 BEHIND_S = 5.0
 
+#: How often the mark beside the database is brought up to date, see store.lineage.
+MARK_S = 30.0
+
 #: A database smaller than this is checked at every start; a larger one would take seconds.
 QUICK_CHECK_BYTES = 64 << 20
 
@@ -45,6 +50,8 @@ class Store:
         self.clock = clock
         self._problem: str | None = None
         self._files = DatabaseFiles(path)
+        self._marked = 0  # commits that the mark knows of
+        self._mark_at = time.monotonic() + MARK_S
         self._lock = lock
         self._connection = connection
         self._readers = Readers(path)
@@ -71,19 +78,23 @@ class Store:
         except OSError as error:
             raise StoreError(f"Cannot write in {path.parent}: {error.strerror}. Check owner and mount.") from error
         try:
-            connection = await asyncio.to_thread(cls._prepare, path, lock)
+            connection = await asyncio.to_thread(cls._prepare, path, lock, clock)
         except BaseException:
             lock.release()
             raise
         return cls(path, lock, connection, clock)
 
     @staticmethod
-    def _prepare(path: Path, lock: LockFile) -> sqlite3.Connection:
-        """The writer's connection to a database that is sound and up to date."""
+    def _prepare(path: Path, lock: LockFile, clock: Callable[[], int]) -> sqlite3.Connection:
+        """The writer's connection to a database that is sound and up to date, and knows whether it came back."""
         connection: sqlite3.Connection | None = None
         try:
+            if finish_restore(path) is not None:
+                log.warning("`modemgw db restore` had not come to its end with %s; it has now.", path)
             existed = check_fit(path)
-            if not existed:
+            if existed:
+                lineage.check_pair(path)
+            else:
                 # texts and numbers: nobody else's business
                 os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
                 log.warning("There was no database %s: a new, empty one was made.", path)
@@ -98,6 +109,8 @@ class Store:
             connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
             connection.execute(f"PRAGMA journal_size_limit = {WAL_BYTES}")
             schema.apply(Database(connection))
+            if (comeback := lineage.begin(connection, path, clock)) is not None:
+                log.warning("%s", comeback)
         except BaseException as error:
             if connection is not None:
                 connection.close()
@@ -128,13 +141,17 @@ class Store:
             return self._problem or f"The disk does not answer: a write has waited for {behind_s:.0f} s."
         return self._problem
 
-    def inspect(self) -> str | None:
-        """Look after the files, once in a while: `problem`, said in the log; a lock file that is gone is made again."""
+    async def inspect(self) -> str | None:
+        """Look after the files, once in a while: `problem`, said in the log; a lock file that is gone is made again,
+        and the mark is brought up to date."""
         if self._files.lost() is None:
             try:
                 self._lock.renew()
+                if self._writer.commits != self._marked and time.monotonic() >= self._mark_at:
+                    self._marked, self._mark_at = self._writer.commits, time.monotonic() + MARK_S
+                    await self.read(lambda con: lineage.mark(con, self.path))
             except (StoreError, OSError) as error:
-                self._on_problem(f"The lock of the database cannot be held: {error}")
+                self._on_problem(f"The database cannot be held: {error}")
         return self.problem
 
     @property
@@ -166,6 +183,8 @@ class Store:
         await self._writer.close()
         if self._files.lost() is not None:
             await asyncio.to_thread(self._rescue)
+        else:
+            lineage.mark(self._connection, self.path)
         with contextlib.suppress(sqlite3.Error):
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         self._connection.close()

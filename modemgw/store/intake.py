@@ -34,6 +34,7 @@ from modemgw.rules.incoming import (
 )
 from modemgw.sms import Concat, SmsDeliver, SmsStatusReport, assemble
 from modemgw.store import receipts
+from modemgw.store.ids import next_id
 from modemgw.store.writer import Transaction
 
 log = logging.getLogger(__name__)
@@ -117,8 +118,8 @@ class TakeIn:
 
     def _undecodable(self, tx: Transaction, pdu_id: int, pdu: Incoming) -> None:
         inbox_id = tx.execute(
-            "INSERT INTO inbox (line_id, sender, recipient, text, kind, received_at, parts, missing, complete) "
-            "VALUES (?, '', ?, NULL, ?, ?, 1, '[]', 1)",
+            "INSERT INTO inbox (id, line_id, sender, recipient, text, kind, received_at, parts, missing, complete) "
+            f"VALUES ({next_id('inbox')}, ?, '', ?, NULL, ?, ?, 1, '[]', 1)",
             (self.line_id, self.recipient, InboxKind.UNDECODABLE, tx.now),
         ).lastrowid
         tx.execute("UPDATE pdus SET inbox_id = ? WHERE id = ?", (inbox_id, pdu_id))
@@ -299,8 +300,9 @@ def insert_inbox(
     """A new row of the inbox; its id."""
     ports = deliver.udh.ports
     inbox_id = tx.execute(
-        "INSERT INTO inbox (line_id, sender, recipient, text, kind, data, received_at, scts, scts_offset_s, "
-        "parts, missing, complete, port_to, port_from) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO inbox (id, line_id, sender, recipient, text, kind, data, received_at, scts, scts_offset_s, "
+        "parts, missing, complete, port_to, port_from) "
+        f"VALUES ({next_id('inbox')}, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             line_id,
             sender_of(deliver),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -18,6 +20,22 @@ class EnsureAccounts:
         for login in self.logins:
             tx.execute("INSERT INTO accounts (login) VALUES (?) ON CONFLICT DO NOTHING", (login,))
         return dict(tx.execute("SELECT login, id FROM accounts").fetchall())
+
+
+def account_id(con: sqlite3.Connection, login: str) -> int | None:
+    """The key of an account that is or was configured."""
+    row = con.execute("SELECT id FROM accounts WHERE login = ?", (login,)).fetchone()
+    return None if row is None else int(row[0])
+
+
+def waiting_elsewhere(con: sqlite3.Connection, names: Sequence[str]) -> dict[str, int]:
+    """Messages that wait for lines of other names than these, by name."""
+    rows = con.execute(
+        "SELECT line, count(*) FROM messages WHERE queue > 0 AND line <> '' "
+        "AND line NOT IN (SELECT value FROM json_each(?)) GROUP BY line",
+        (json.dumps(list(names)),),
+    )
+    return dict(rows.fetchall())
 
 
 @dataclass(frozen=True, slots=True)

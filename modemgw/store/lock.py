@@ -6,6 +6,7 @@ SQLite does not use), so that a second name of the same file leads to the same l
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import logging
@@ -27,7 +28,7 @@ class LockFile:
         self.path = database.with_name(database.name + ".lock")
         self._fd = self._take()
         try:
-            if database.exists():
+            with contextlib.suppress(FileNotFoundError, PermissionError):  # one may be replaced, unread
                 self.hold_database()
         except BaseException:
             self.release()

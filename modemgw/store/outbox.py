@@ -36,7 +36,7 @@ class BeginAttempt:
         row = execute(
             "SELECT state, queue, expires_at, account_id, line FROM messages WHERE id = ?", (self.message_id,)
         ).fetchone()
-        if row is None or row[0] not in ("queued", "sending") or row[1] == 2 or row[4] not in ("", self.line):
+        if row is None or row[0] not in ("queued", "sending") or row[1] > 1 or row[4] not in ("", self.line):
             return None
         if row[2] <= now:
             expire_one(tx, self.message_id)
@@ -263,6 +263,32 @@ class Cancel:
             (self.message_id,),
         )
         settle(tx, self.message_id)
+
+
+@dataclass(frozen=True, slots=True)
+class CancelMany:
+    """-> how many. Withdraw messages that wait and of which nothing has been sent, at most `limit` at a time: those of
+    an account, or those that must go through a line, or both."""
+
+    account_id: int | None
+    line: str | None
+    limit: int = 500
+
+    def __call__(self, tx: Transaction) -> int:
+        where = ["state = 'queued'", "queue > 0"]
+        values: list[object] = []
+        if self.account_id is not None:
+            where.append("account_id = ?")
+            values.append(self.account_id)
+        if self.line is not None:
+            where.append("line = ?")
+            values.append(self.line)
+        rows = tx.execute(
+            f"SELECT id, account_id FROM messages WHERE {' AND '.join(where)} LIMIT ?", (*values, self.limit)
+        ).fetchall()
+        for message_id, account_id in rows:
+            Cancel(account_id, message_id)(tx)
+        return len(rows)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from modemgw.domain.job import Job, NextTimes
 from modemgw.domain.message import (
     AttemptView,
     EventView,
+    Hold,
     MessageView,
     OnDoubt,
     PartView,
@@ -26,7 +27,7 @@ from modemgw.sms import describe_status, status_meaning
 MESSAGE = (
     "SELECT m.id, a.login, m.state, m.recipient, m.text, m.data, m.encoding, m.parts, m.flash, m.priority, "
     "m.client_ref, m.line, m.report, m.on_doubt, m.dialect, m.extra, m.created_at, m.updated_at, m.send_at, "
-    "m.expires_at, m.due_at, m.error, m.error_code, m.st, m.cost, m.doubt_at, m.queue FROM messages m "
+    "m.expires_at, m.due_at, m.error, m.error_code, m.st, m.cost, m.doubt_at, m.queue, m.held FROM messages m "
     "JOIN accounts a ON a.id = m.account_id "
 )
 _EVENT = (
@@ -148,6 +149,7 @@ def message_view(row: Sequence[Any], parts: tuple[PartView, ...] = ()) -> Messag
         parts=parts,
         cost=money(row[24]),
         doubt_at=row[25],
+        held=None if row[27] is None else Hold(row[27]),
     )
 
 

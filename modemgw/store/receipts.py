@@ -11,6 +11,7 @@ from modemgw.domain.states import State, may_become
 from modemgw.rules.report_matching import Candidate, choose
 from modemgw.sms import StatusMeaning, status_meaning
 from modemgw.store import outbox
+from modemgw.store.ids import next_id
 from modemgw.store.writer import Transaction
 
 #: What a part becomes by a report.
@@ -40,8 +41,8 @@ class Report:
 def keep(tx: Transaction, line_id: int, pdu_id: int, report: Report) -> int:
     """Store a report and match it; the receipt's id."""
     receipt_id = tx.execute(
-        "INSERT INTO receipts (line_id, pdu_id, mr, recipient, tail, st, scts, done_at, received_at, matched) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0)",
+        "INSERT INTO receipts (id, line_id, pdu_id, mr, recipient, tail, st, scts, done_at, received_at, matched) "
+        f"VALUES ({next_id('receipts')}, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)",
         (
             line_id,
             pdu_id,

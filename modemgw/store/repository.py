@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Collection, Mapping, Sequence
 from typing import Any
 
 from modemgw.domain.inbox import InboxView
 from modemgw.domain.job import Job, LineRecord, NewMessage, NextTimes
-from modemgw.domain.message import Accepted, EventView, MessageView
+from modemgw.domain.message import Accepted, EventView, Hold, MessageView
 from modemgw.domain.refusal import Refusal
 from modemgw.domain.requests import ListInbox, ListMessages, Record
 from modemgw.domain.states import State
 from modemgw.rules.incoming import Incoming
-from modemgw.store import acceptance, intake, lines, lists, outbox, queries, records
+from modemgw.store import acceptance, holds, intake, lines, lists, outbox, queries, records
 from modemgw.store.database import Store
 
 
@@ -65,6 +65,15 @@ class SqliteRepository:
     def cancel(self, account_id: int, message_id: int) -> Awaitable[None]:
         return self._write(outbox.Cancel(account_id, message_id))
 
+    async def cancel_many(self, account_id: int | None, line: str | None) -> int:
+        total = 0
+        while (count := await self._write(outbox.CancelMany(account_id, line))) > 0:
+            total += count
+        return total
+
+    async def account_id(self, login: str) -> int | None:
+        return await self._read(lambda con: lines.account_id(con, login))
+
     def reject(self, message_id: int, reason: str) -> Awaitable[None]:
         return self._write(functools.partial(outbox.reject, message_id=message_id, reason=reason))
 
@@ -114,6 +123,20 @@ class SqliteRepository:
     def ensure_accounts(self, logins: Sequence[str]) -> Awaitable[dict[str, int]]:
         """Ids of all accounts that ever were, by login."""
         return self._write(lines.EnsureAccounts(logins))
+
+    def hold_accounts(self, configured: Collection[int]) -> Awaitable[dict[str, int]]:
+        """See holds.hold_accounts; at the start, and whenever accounts come or go."""
+        return self._write(functools.partial(holds.hold_accounts, configured=configured))
+
+    def release(self, ids: Sequence[int] | None, drop: bool, configured: Collection[int]) -> Awaitable[int]:
+        return self._write(holds.Release(ids, drop, configured))
+
+    async def holds(self) -> dict[Hold, int]:
+        return await self._read(holds.counts)
+
+    async def waiting_elsewhere(self, names: Sequence[str]) -> dict[str, int]:
+        """See lines.waiting_elsewhere."""
+        return await self._read(lambda con: lines.waiting_elsewhere(con, names))
 
     def recover(self, doubt_window_ms: int) -> Awaitable[tuple[int, int]]:
         """See outbox.recover; once, before anything is sent."""

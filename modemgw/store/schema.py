@@ -1,6 +1,6 @@
 """The schema, as migrations of sqlite-utils. Owns tables and indexes; queries live beside their use.
 
-Times are Unix milliseconds. `messages.queue`: 0 not waiting, 1 ready to be claimed, 2 waits until `due_at`.
+Times are Unix milliseconds. `messages.queue`: 0 not waiting, 1 ready to be claimed, 2 waits until `due_at`, 3 held.
 The partial indexes on it are what keeps a claim as fast with a million rows queued as with none.
 """
 
@@ -160,9 +160,7 @@ CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT RO
 @migrations()
 def m001_first(db: Database) -> None:
     """The schema of the first release."""
-    for statement in _FIRST.split(";\n"):
-        if statement.strip():
-            db.execute(statement)
+    _run(db, _FIRST)
 
 
 _SECOND = """
@@ -206,12 +204,7 @@ CREATE TRIGGER records_gone AFTER DELETE ON records BEGIN
 @migrations()
 def m002_dialects(db: Database) -> None:
     """Costs, what was spent, records of the dialects, and indexes for their lists."""
-    statement = ""
-    for line in _SECOND.splitlines():
-        statement += line.partition("--")[0] + "\n"
-        if sqlite3.complete_statement(statement):
-            db.execute(statement)
-            statement = ""
+    _run(db, _SECOND)
 
 
 _THIRD = """
@@ -243,9 +236,7 @@ CREATE INDEX callbacks_list ON callbacks (account_id, state);
 @migrations()
 def m003_callbacks(db: Database) -> None:
     """The queue of callbacks."""
-    for statement in _THIRD.split(";\n"):
-        if statement.strip():
-            db.execute(statement)
+    _run(db, _THIRD)
 
 
 _SMPP = """
@@ -282,9 +273,47 @@ CREATE TABLE smpp_receivers (account_id INTEGER PRIMARY KEY, since INTEGER NOT N
 @migrations()
 def m004_smpp(db: Database) -> None:
     """Pieces of long messages and the queue of deliveries of SMPP clients."""
-    for statement in _SMPP.split(";\n"):
-        if statement.strip():
+    _run(db, _SMPP)
+
+
+_LIVES = """
+ALTER TABLE messages ADD COLUMN held TEXT; -- why it waits for a person (domain.message.Hold); queue is 3 then, or 0
+CREATE INDEX messages_held ON messages (held, account_id) WHERE held IS NOT NULL;
+CREATE TRIGGER messages_stay_held AFTER UPDATE OF queue, held ON messages
+WHEN new.held IS NOT NULL AND new.queue IN (1, 2) BEGIN
+    UPDATE messages SET queue = 3 WHERE id = new.id; END;
+
+CREATE TABLE id_floors (               -- ids up to these were given, perhaps in a life of the database that is gone
+    name TEXT PRIMARY KEY, id INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+INSERT INTO id_floors VALUES ('messages', 0), ('inbox', 0), ('receipts', 0);
+CREATE TRIGGER messages_ids AFTER DELETE ON messages BEGIN
+    UPDATE id_floors SET id = max(id, old.id) WHERE name = 'messages'; END;
+CREATE TRIGGER smpp_pieces_ids AFTER DELETE ON smpp_pieces BEGIN
+    UPDATE id_floors SET id = max(id, old.id) WHERE name = 'messages'; END;
+CREATE TRIGGER inbox_ids AFTER DELETE ON inbox BEGIN
+    UPDATE id_floors SET id = max(id, old.id) WHERE name = 'inbox'; END;
+CREATE TRIGGER receipts_ids AFTER DELETE ON receipts BEGIN
+    UPDATE id_floors SET id = max(id, old.id) WHERE name = 'receipts'; END;
+CREATE TRIGGER events_ids BEFORE DELETE ON events WHEN old.id = (SELECT max(id) FROM events) BEGIN
+    SELECT raise(IGNORE); END;         -- the newest stays: ids go on from it
+"""
+
+
+@migrations()
+def m_lives(db: Database) -> None:
+    """Messages that wait for a person, and ids that are never given twice, whatever is deleted or brought back."""
+    _run(db, _LIVES)
+
+
+def _run(db: Database, script: str) -> None:
+    """Its statements one by one, inside the transaction of the migration (`executescript` would end that)."""
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
             db.execute(statement)
+            statement = ""
 
 
 _INCOMING = """

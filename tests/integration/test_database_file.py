@@ -24,9 +24,9 @@ async def test_a_copy_of_a_running_database_comes_back(tmp_path: Path) -> None:
         assert backup.check(path) == []
         assert backup.backup(path, copy) > 0
         with pytest.raises(StoreLocked, match="in use by another modemgw"):
-            backup.restore(copy, path)
+            backup.restore(copy, path, 0)
         await rig.submit("+79161234567", "not in the copy")
-    kept = backup.restore(copy, path)
+    kept = backup.restore(copy, path, 0)
     assert kept is not None
     async with running(tmp_path) as rig:
         items = (await rig.get("/v1/messages"))["items"]
@@ -47,7 +47,7 @@ def test_what_is_no_database_is_said_to_be_none(tmp_path: Path, content: bytes) 
     assert result.exit_code == 1
     assert "modemgw" in result.output
     with pytest.raises(StoreCorrupt):
-        backup.restore(path, tmp_path / "other.db")
+        backup.restore(path, tmp_path / "other.db", 0)
     assert not (tmp_path / "other.db").exists()
 
 

@@ -25,6 +25,7 @@ from modemgw.servers.http.doorstep import Doorstep
 from modemgw.servers.http.events import EventsApi
 from modemgw.servers.http.examine_api import ExamineApi
 from modemgw.servers.http.health import HealthApi
+from modemgw.servers.http.holds_api import HoldsApi
 from modemgw.servers.http.modems_api import ModemsApi
 from modemgw.servers.http.native import NativeApi, Operation
 from modemgw.servers.http.openapi import DocsApi
@@ -61,6 +62,7 @@ def make_app(
         *NativeApi(gateway, settings, keyring).operations(),
         *events.operations(),
         *CallbacksApi(gateway, settings, keyring).operations(),
+        *HoldsApi(gateway, settings, keyring).operations(),
         *TraceApi(gateway, keyring).operations(),
         *ExamineApi(gateway, keyring).operations(),
         *ModemsApi(gateway, settings, keyring).operations(),

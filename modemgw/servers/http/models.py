@@ -13,7 +13,7 @@ from pydantic_core import PydanticCustomError
 
 from modemgw.domain.inbox import InboxKind
 from modemgw.domain.line import LineState
-from modemgw.domain.message import Encoding, OnDoubt, Submission
+from modemgw.domain.message import Encoding, Hold, OnDoubt, Submission
 from modemgw.domain.states import State
 
 #: Seconds; the last moment that RFC 3339 can write (9999-12-31T23:59:59Z).
@@ -234,6 +234,10 @@ class MessageSummary(_Body):
     updated_at: Time
     send_at: Time | None
     expires_at: Time | None
+    held: Hold | None = Field(
+        description="Why it waits for a person: restored, the database came back from a copy and it may have been sent "
+        "since; account, its account is not configured any more."
+    )
     due_at: Time | None = Field(description="When the next try is due, while it waits.")
     error: str | None
     error_code: int | None
@@ -365,6 +369,7 @@ class ReadyBody(_Body):
     store: str = Field(description="ok, or why it cannot be written or read.")
     lines: list[LineHealth]
     queued: int | None = Field(description="Messages that wait; null while the store cannot be read.")
+    held: dict[str, int] = Field(description="Messages that wait for a person, by reason.")
 
 
 class FieldProblem(_Body):

@@ -64,6 +64,7 @@ def message_summary(view: MessageView) -> dict[str, Any]:
         "updated_at": rfc3339(view.updated_at),
         "send_at": _time(view.send_at),
         "expires_at": _time(view.expires_at),
+        "held": view.held,
         "due_at": _time(view.due_at),
         "error": view.error,
         "error_code": view.error_code,
@@ -200,4 +201,4 @@ def modem(view: ModemView) -> dict[str, Any]:
 def health(view: Health) -> dict[str, Any]:
     """ReadyBody."""
     lines = [{"name": name, "state": state} for name, state in view.lines]
-    return {"ready": view.ready, "store": view.store, "lines": lines, "queued": view.queued}
+    return {"ready": view.ready, "store": view.store, "lines": lines, "queued": view.queued, "held": dict(view.held)}

@@ -44,6 +44,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "db check": (),
     "db backup": (),
     "db restore": ("copy.db",),
+    "db release": (),
     "stand-in": ("smsc.ru", "--dir", "closed/standin", "--files-only"),
     "doctor": (),
     "trace": ("a",),

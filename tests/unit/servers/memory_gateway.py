@@ -384,6 +384,15 @@ class MemoryGateway(Gateway):
         await self.become(message_id, State.CANCELLED)
         return self.stored[message_id]
 
+    async def cancel_many(self, account: Account, login: str | None, line: str | None) -> int:
+        waiting = [view.id for view in self.stored.values() if view.state is State.QUEUED and line in (None, view.line)]
+        for message_id in waiting:
+            await self.become(message_id, State.CANCELLED)
+        return len(waiting)
+
+    async def release(self, account: Account, ids: Sequence[int] | None, drop: bool) -> int:
+        return len(ids or ())
+
     async def inbox(self, account: Account, *, after: int = 0, limit: int = 100) -> list[InboxView]:
         return [item for item in self.incoming if item.id > after][:limit]
 

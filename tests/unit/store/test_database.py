@@ -54,7 +54,7 @@ async def test_a_new_database_is_made_durable_and_private(tmp_path: Path) -> Non
     synchronous = await store.write(lambda tx: tx.execute("PRAGMA synchronous").fetchone()[0])
     assert synchronous == 2  # FULL
     await store.close()
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["m.db", "m.db.lock"]  # no WAL is left
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["m.db", "m.db.lock", "m.db.mark"]  # no WAL is left
 
 
 async def test_what_was_accepted_is_there_after_closing_and_opening(tmp_path: Path) -> None:
@@ -328,7 +328,7 @@ async def test_a_lock_file_that_is_removed_is_made_again(tmp_path: Path) -> None
     path, lock = tmp_path / "m.db", tmp_path / "m.db.lock"
     store = await opened(path)
     lock.unlink()
-    assert store.inspect() is None
+    assert await store.inspect() is None
     assert lock.read_text() == f"{os.getpid()}\n"
     with pytest.raises(StoreLocked):
         await Store.open(path, clock)

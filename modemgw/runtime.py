@@ -54,6 +54,7 @@ from modemgw.servers.http.app import HttpServer, make_app, start_http
 from modemgw.servers.http.caller import HttpCaller
 from modemgw.servers.smpp import SmppServer
 from modemgw.servers.smtp import SmtpServer, start_smtp
+from modemgw.service import sending
 from modemgw.service.accounts import Accounts
 from modemgw.service.balances import Balances, BalanceSettings
 from modemgw.service.callbacks import CallbackLimits, Callbacks
@@ -167,7 +168,7 @@ class Runtime:
         self._store = store = await Store.open(config.store_path, now_ms)
         repository = SqliteRepository(store)
         doubt_window_ms = config.sending.doubt_window_s * 1000
-        doubtful, resumed = await repository.recover(doubt_window_ms)
+        doubtful, resumed = await repository.recover(doubt_window_ms, int(sending.REPORT_WAIT_S * 1000))
         if doubtful or resumed:
             log.warning(
                 "After the last stop: %d parts may or may not have been sent; %d messages go on.", doubtful, resumed

@@ -180,7 +180,7 @@ class DialectRig:
             await self.repository.cancel(account, message_id)
             return
         if state is State.EXPIRED and st is None:
-            await self._do(functools.partial(outbox.expire_one, message_id=message_id))
+            await self._do(functools.partial(parts.expire_one, message_id=message_id))
             return
         for seq, recipient in parts:
             if not await self._one(message_id, seq, recipient, state, cms, st, line):

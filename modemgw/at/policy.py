@@ -179,8 +179,28 @@ def policy_for(error: CommandFailed) -> ErrorPolicy:
 
 
 def policy_for_silent_ok() -> ErrorPolicy:
-    """OK without `+CMGS:` is a failed send (Siemens, `AT^SM20=1`), and setting up anew is what ends it."""
+    """OK without `+CMGS:`. Where that is a failed send (Siemens, `AT^SM20=1`), setting up anew is what ends it."""
     return _policy(_CONFUSED, "the modem said OK without a message reference")
+
+
+#: An error so long after the payload may be a timer's: TR1M is 35-45 s (TS 24.011 10).
+LATE_S = 30.0
+
+_NOBODY_KNOWS = frozenset({332})  # network timeout: whether the centre has the message is what it did not learn
+_MADE_BY_MODEMS = frozenset({None, 41, 47, 300, 500, 513})  # RP causes or words that modems also say of themselves
+
+
+def is_unclear(error: CommandFailed) -> bool:
+    """The error does not say who refused the message, so that its word is worth little: a bare ERROR, any
+    `+CME ERROR`, and the `+CMS ERROR` codes that modems say for want of a better one."""
+    return error.code in _MADE_BY_MODEMS | _NOBODY_KNOWS if isinstance(error, CmsError) else True
+
+
+def leaves_doubt(error: CommandFailed, took_s: float) -> bool:
+    """The error, `took_s` after the payload, says nothing of what became of the message: it is not called refused."""
+    if isinstance(error, CmsError) and error.code in _NOBODY_KNOWS:
+        return True
+    return took_s > LATE_S and is_unclear(error)
 
 
 def _row(code: int, table: Mapping[int, _Row], ranges: tuple[tuple[range, _Row], ...]) -> _Row:

@@ -23,6 +23,7 @@ class State(StrEnum):
     UNKNOWN = "unknown"  # it may or may not have gone out; nobody knows yet
 
 
+#: Nothing follows by itself. A report of a copy that the modem called refused may still say otherwise.
 FINAL = frozenset({State.DELIVERED, State.UNDELIVERABLE, State.EXPIRED, State.REJECTED, State.CANCELLED})
 
 TRANSITIONS: dict[State, frozenset[State]] = {
@@ -32,18 +33,24 @@ TRANSITIONS: dict[State, frozenset[State]] = {
         {State.SENDING, State.EXPIRED, State.REJECTED, State.CANCELLED}
         | {State.SENT, State.DELIVERED, State.UNDELIVERABLE, State.UNKNOWN}
     ),
-    # back to queued: the modem certainly did not send it (no payload written, or a temporary refusal)
-    State.SENDING: frozenset({State.SENT, State.QUEUED, State.REJECTED, State.EXPIRED, State.UNKNOWN}),
-    State.SENT: frozenset({State.DELIVERED, State.UNDELIVERABLE, State.EXPIRED}),
+    # back to queued: no payload was written, or the modem refused it for now; delivered: so says the report of an
+    # earlier copy
+    State.SENDING: frozenset(
+        {State.SENT, State.QUEUED, State.REJECTED, State.EXPIRED, State.UNKNOWN} | {State.DELIVERED}
+    ),
+    # unknown: the modem said another result after the result
+    State.SENT: frozenset({State.DELIVERED, State.UNDELIVERABLE, State.EXPIRED, State.UNKNOWN}),
     # a late +CMGS, a report that fits, or the rule on_doubt = resend
     State.UNKNOWN: frozenset(
         {State.SENT, State.DELIVERED, State.UNDELIVERABLE, State.EXPIRED, State.QUEUED, State.CANCELLED}
     ),
+    # by the report of another copy
+    State.UNDELIVERABLE: frozenset({State.DELIVERED}),
+    # by the report, or the late +CMGS, of a copy that the modem had called refused
+    State.EXPIRED: frozenset({State.SENT, State.DELIVERED, State.UNDELIVERABLE}),
+    State.REJECTED: frozenset({State.SENT, State.DELIVERED, State.UNDELIVERABLE, State.EXPIRED}),
+    State.CANCELLED: frozenset({State.SENT, State.DELIVERED, State.UNDELIVERABLE, State.EXPIRED}),
     State.DELIVERED: frozenset(),
-    State.UNDELIVERABLE: frozenset(),
-    State.EXPIRED: frozenset(),
-    State.REJECTED: frozenset(),
-    State.CANCELLED: frozenset(),
 }
 
 

@@ -38,7 +38,7 @@ class DriverRadio:
             except SendAborted as error:
                 return NotSent(str(error), trouble=not withdrawn)
             except SendInDoubt as error:
-                return InDoubt(str(error))
+                return InDoubt(str(error), error.error, error.silent_ok)
             except (PortLost, CommandTimeout, CommandFailed) as error:
                 # before the payload: the driver reports everything after it as SendInDoubt
                 return NotSent(str(error), trouble=True)

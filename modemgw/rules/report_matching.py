@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from modemgw.sms import StatusMeaning, status_meaning
+
 #: Digits of a number that are compared: national and international forms of one number share them.
 TAIL_DIGITS = 8
 
@@ -30,22 +32,24 @@ def tail(number: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A part that a report may be about. Times in Unix ms."""
+    """A copy of a part that a report may be about: one attempt whose payload went out. Times in Unix ms."""
 
     message_id: int
     seq: int
-    state: str
-    mr: int | None  # None: unknown, no answer was read
-    sent_at: int
+    state: str  # of the part
+    mr: int | None  # None: unknown, no answer was read, or the modem called it refused
+    started_at: int
+    sent_at: int  # when its result came, or was given up
     validity_ms: int
-    st: int | None  # of a report that was matched before
-    attempt: int  # id of its last attempt; ids grow by one with every attempt of any line
-    earlier: bool = False  # an earlier copy that was in doubt is meant; its reference is unknown
+    st: int | None  # of a report about this copy that was matched before
+    attempt: int  # ids grow by one with every attempt of any line
+    last: bool  # no later attempt of the part was made
+    doubtful: bool = False  # its result was no `+CMGS`: the payload may have left long after that
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The parts a report fits: none, one, or several and then ambiguous."""
+    """The copies a report fits: none, one, or several and then ambiguous."""
 
     candidates: tuple[Candidate, ...]
 
@@ -55,15 +59,25 @@ class Verdict:
 
 
 def choose(candidates: Sequence[Candidate], mr: int, at: int) -> Verdict:
-    """Of the parts of one line to one recipient, those a report with `mr`, read at `at`, fits.
+    """Of the copies that went out through one line to one recipient, those a report with `mr`, read at `at`, fits.
 
-    A part that was sent with `mr` and waits for its last word comes first. One whose reference nobody read (its
-    attempt is in doubt) may have any but those given out around it. A part that has had its last word gets another
-    report only if no other waits: it is a repeated one, or, where a part is in doubt besides, nobody can tell.
+    A copy that was sent with `mr` and waits for its last word comes first. One whose reference nobody read (its
+    attempt is in doubt, or the modem called it refused) may have any but those given out around it. A copy that has
+    had its last word gets another report only if no other waits: it is a repeated one, or, where a copy is in doubt
+    besides, nobody can tell.
     """
-    # no lower bound: a part is here because it was sent before, whatever the clock has been set to since
+    # no lower bound: a copy is here because it was sent before, whatever the clock has been set to since
     timely = [c for c in candidates if at <= c.sent_at + c.validity_ms + REPORT_SLACK_MS]
     known = [c for c in timely if c.mr == mr]
     doubtful = [c for c in timely if c.mr is None and all(abs(c.attempt - k.attempt) >= WRAP_ATTEMPTS for k in known)]
-    waiting = [c for c in known if c.state == "sent"]
-    return Verdict(tuple((waiting or known) + doubtful))
+    waiting = [c for c in known if not had_last_word(c.st)]
+    fits = (waiting or known) + doubtful
+    if len({(c.message_id, c.seq) for c in fits}) == 1:
+        # copies of one part: that it was delivered is certain of any, that it failed first of the earliest
+        fits = [min(fits, key=lambda c: c.attempt)]
+    return Verdict(tuple(fits))
+
+
+def had_last_word(st: int | None) -> bool:
+    """A report has said what became of the copy; the centre does not go on trying."""
+    return st is not None and status_meaning(st) is not StatusMeaning.TRYING

@@ -80,8 +80,13 @@ class Repository(RecordRepository, Protocol):
         error_code: int | None = None,
         due_at: int | None = None,
         doubt_at: int | None = None,
+        went_out: bool = False,
     ) -> Awaitable[State]:
         """Kept. See store.outbox.EndAttempt for the outcomes."""
+        ...
+
+    def spare_copies(self, line: LineRecord, until: int) -> Awaitable[None]:
+        """A line is back: what it may have sent already waits until its reports had the time to come (Unix ms)."""
         ...
 
     def adopt_late_cmgs(self, line: LineRecord, mr: int) -> Awaitable[tuple[int, int] | None]: ...
@@ -202,7 +207,10 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The modem or the network said no. `error` is what it said; None: it said OK without `+CMGS: <mr>`."""
+    """The modem or the network said no. `error` is what it said; None: it said OK without `+CMGS: <mr>`.
+
+    After the payload that is no proof: the network may have the message all the same.
+    """
 
     error: CommandFailed | None
     text: str
@@ -219,9 +227,14 @@ class NotSent:
 
 @dataclass(frozen=True, slots=True)
 class InDoubt:
-    """The payload went to the modem, and no answer came that says what became of it."""
+    """The payload went to the modem, and no answer came that says what became of it.
+
+    `error` is what was said instead, if anything; `silent_ok`: an OK and nothing else.
+    """
 
     reason: str
+    error: CommandFailed | None = None
+    silent_ok: bool = False
 
 
 SendOutcome = Sent | Refused | NotSent | InDoubt

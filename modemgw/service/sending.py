@@ -13,7 +13,7 @@ import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from modemgw.at.policy import ErrorAction, ErrorScope, policy_for, policy_for_silent_ok
+from modemgw.at.policy import ErrorAction, ErrorScope, is_unclear, policy_for, policy_for_silent_ok
 from modemgw.domain.job import Job, LineRecord
 from modemgw.errors import ModemgwError
 from modemgw.rules.compose import compose, submit_pdu
@@ -26,10 +26,14 @@ from modemgw.sms import PduHex, UserData
 
 log = logging.getLogger(__name__)
 
-#: Quick tries on the same modem for a refusal that often passes at once (quirks 2.1: collisions, "unknown error").
+#: Quick tries on the same modem for a refusal that often passes at once (collisions, "unknown error"), before the
+#: payload went out; pauses of the line after one that came behind it.
 QUICK_RETRIES_S = (0.5, 3.0)
 
-#: Backoff of what is worth another try later: 15 s, 30 s, 60 s … (quirks 2.1), with jitter.
+#: After the payload an error is no proof: no other copy goes out before the report of that one could have come.
+REPORT_WAIT_S = 15.0
+
+#: Backoff of what is worth another try later: 15 s, 30 s, 60 s …, and up to a quarter more.
 BACKOFF_FIRST_S, BACKOFF_MOST_S = 15.0, 3_600.0
 
 #: Times a message goes back to its place at once when the modem is to blame, before it waits like others.
@@ -104,6 +108,7 @@ class LineSender:
         self._timers = timers
         self._clock = clock
         self._settings = settings
+        self._faults = 0  # refusals in a row that often pass at once, but came after the payload
         self._refused: dict[str, str] = {}  # recipients of a run of SIM refusals, and the reason
         self._pending: set[asyncio.Future[object]] = set()
         self.stopping = False
@@ -206,13 +211,14 @@ class LineSender:
             if isinstance(outcome, Sent):
                 self._end(attempt, job, seq, "sent", mr=outcome.mr)
                 self.sent += 1
+                self._faults = 0
                 self._refused.clear()
                 return True
             if isinstance(outcome, InDoubt):
                 doubt_at = self._clock() + self._settings.doubt_window_ms
                 await self._ended(attempt, job, seq, "unknown", error=outcome.reason, doubt_at=doubt_at)
                 self._timers.wake_by(doubt_at)
-                raise LineTrouble(ErrorScope.MODEM, ErrorAction.RETRY_BACKOFF, outcome.reason)
+                raise _trouble(outcome, job)
             if isinstance(outcome, NotSent):
                 await self._ended(attempt, job, seq, "not_sent", error=outcome.reason)
                 self._return(job)
@@ -288,36 +294,48 @@ class LineSender:
 
     async def _refusal(self, attempt: int, job: Job, seq: int, outcome: Refused, tries: int) -> float | None:
         """Keep a refusal and act on it: seconds until another try here and now, or None: no more of this message."""
+        out = not outcome.before_payload
         if outcome.error is None:
-            # OK without +CMGS: called a failure, and not tried again, for the network may have it all the same.
-            # The modem is set up anew, or it would do so with the whole queue
+            # OK without +CMGS, of a modem that says so of what failed. It is set up anew, or would do so with the
+            # whole queue
             policy = policy_for_silent_ok()
-            await self._ended(attempt, job, seq, "rejected", error=outcome.text)
+            await self._ended(attempt, job, seq, "rejected", error=outcome.text, went_out=out)
             raise LineTrouble(policy.scope, policy.action, outcome.text)
         policy = policy_for(outcome.error)
         action, text = policy.action, outcome.text
         code = getattr(outcome.error, "code", None)
         if action in (ErrorAction.FAIL, ErrorAction.FAIL_COUNT, ErrorAction.ACCEPTED_EARLIER):
-            await self._ended(attempt, job, seq, "rejected", error=text, error_code=code)
+            await self._ended(attempt, job, seq, "rejected", error=text, error_code=code, went_out=out)
             if action is ErrorAction.FAIL_COUNT:
                 self._count_refusal(job, text)
             return None
-        if action in (ErrorAction.COLLISION_RETRY, ErrorAction.WAIT_RETRY) and tries < len(QUICK_RETRIES_S):
+        quick = action in (ErrorAction.COLLISION_RETRY, ErrorAction.WAIT_RETRY)
+        if not out and quick and tries < len(QUICK_RETRIES_S):
             await self._ended(attempt, job, seq, "refused", error=text, error_code=code)
             return QUICK_RETRIES_S[tries]
-        if action in _WORKER_MENDS and job.tries < TRIES_AT_ONCE:
+        if not out and action in _WORKER_MENDS and job.tries < TRIES_AT_ONCE:
             # not the message's fault: it keeps its place, and the worker sees to the modem
             await self._ended(attempt, job, seq, "refused", error=text, error_code=code)
             self._return(job)
         else:
-            due_at = self._clock() + self._backoff_ms(job)
-            await self._ended(attempt, job, seq, "refused", error=text, error_code=code, due_at=due_at)
+            due_at = self._clock() + self._wait_ms(job, seq, outcome)
+            await self._ended(attempt, job, seq, "refused", error=text, error_code=code, due_at=due_at, went_out=out)
             self._timers.wake_by(due_at)
+            if out and quick and self._faults < len(QUICK_RETRIES_S):
+                self._faults += 1
+                await asyncio.sleep(QUICK_RETRIES_S[self._faults - 1])
+                return None  # it often passes: the next message may go
         raise LineTrouble(policy.scope, action, text, job.recipient)
 
-    def _backoff_ms(self, job: Job) -> int:
-        wait = min(BACKOFF_FIRST_S * 2 ** min(job.tries, 10), BACKOFF_MOST_S)
-        return int(wait * 1000 * random.uniform(0.9, 1.1))  # noqa: S311 (jitter)
+    def _wait_ms(self, job: Job, seq: int, outcome: Refused) -> int:
+        """How long a part waits for its next try. After the payload: until a report could have come; and when two
+        copies may be out already, for as long as a doubt lasts."""
+        wait_s = min(BACKOFF_FIRST_S * 2 ** min(job.tries, 10), BACKOFF_MOST_S)
+        if not outcome.before_payload:
+            wait_s = max(wait_s, REPORT_WAIT_S)
+            if seq in job.resend and outcome.error is not None and is_unclear(outcome.error):
+                wait_s = max(wait_s, self._settings.doubt_window_ms / 1000)
+        return int(wait_s * 1000 * random.uniform(1.02, 1.25))  # noqa: S311 (jitter)
 
     def _count_refusal(self, job: Job, reason: str) -> None:
         self._refused[job.recipient] = reason
@@ -375,6 +393,7 @@ class LineSender:
         error_code: int | None = None,
         due_at: int | None = None,
         doubt_at: int | None = None,
+        went_out: bool = False,
     ) -> None:
         """Record an outcome and wait for the COMMIT; a cancelled caller does not lose it."""
         future = self._track(
@@ -388,6 +407,7 @@ class LineSender:
                 error_code=error_code,
                 due_at=due_at,
                 doubt_at=doubt_at,
+                went_out=went_out,
             )
         )
         await asyncio.shield(future)
@@ -395,6 +415,15 @@ class LineSender:
 
 def _accepted_earlier(outcome: Refused) -> bool:
     return outcome.error is not None and policy_for(outcome.error).action is ErrorAction.ACCEPTED_EARLIER
+
+
+def _trouble(outcome: InDoubt, job: Job) -> LineTrouble:
+    """What a doubt says of the line."""
+    if outcome.silent_ok:
+        policy = policy_for_silent_ok()
+        return LineTrouble(policy.scope, policy.action, outcome.reason)
+    scope = ErrorScope.MODEM if outcome.error is None else policy_for(outcome.error).scope
+    return LineTrouble(scope, ErrorAction.RETRY_BACKOFF, outcome.reason, job.recipient)
 
 
 def _reason(outcome: SendOutcome) -> str:

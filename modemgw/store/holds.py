@@ -13,7 +13,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from modemgw.domain.message import Hold
-from modemgw.store import callbacks, outbox
+from modemgw.store import callbacks, outbox, parts
 from modemgw.store.writer import Transaction
 
 #: The reason of parts that wait for a person after a copy was brought back.
@@ -25,7 +25,7 @@ def hold_restored(tx: Transaction) -> int:
 
     What is scheduled for later than now cannot have gone out.
     """
-    outbox.recover(tx, 0)
+    outbox.recover(tx, 0, 0)
     rows = tx.execute(
         "SELECT id FROM messages WHERE held IS NOT ? AND ((queue > 0 AND NOT (queue = 2 AND due_at IS send_at "
         "AND due_at > ?)) OR doubt_at IS NOT NULL OR id IN (SELECT id FROM messages WHERE state = 'sending'))",
@@ -40,7 +40,7 @@ def hold_restored(tx: Transaction) -> int:
             "UPDATE parts SET state = 'unknown', error = ? WHERE message_id = ? AND state = 'queued'",
             (MAY_HAVE_GONE, message_id),
         )
-        outbox.settle(tx, message_id)
+        parts.settle(tx, message_id)
     return len(rows)
 
 
@@ -122,7 +122,7 @@ class Release:
                 message_id,
             ),
         )
-        outbox.settle(tx, message_id)
+        parts.settle(tx, message_id)
 
 
 def counts(con: sqlite3.Connection) -> dict[Hold, int]:

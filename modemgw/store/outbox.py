@@ -10,11 +10,13 @@ import json
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from modemgw.domain.refusal import Refusal, RefusalKind
-from modemgw.domain.states import State, derive
+from modemgw.domain.states import State, may_become
+from modemgw.rules.report_matching import had_last_word
 from modemgw.store import receipts
-from modemgw.store.purse import NEVER_LEFT, give_back_money
+from modemgw.store.parts import expire_one, pin, resume_rest, settle, stop_rest
 from modemgw.store.writer import Transaction
 
 
@@ -54,9 +56,9 @@ class BeginAttempt:
                 (now, self.message_id),
             )
         attempt = execute(
-            "INSERT INTO attempts (message_id, seq, n, line_id, started_at, outcome, rd) "
-            "SELECT ?, ?, count(*) + 1, ?, ?, 'started', ? FROM attempts WHERE message_id = ? AND seq = ?",
-            (self.message_id, self.seq, self.line_id, now, self.resend, self.message_id, self.seq),
+            "INSERT INTO attempts (message_id, seq, n, line_id, number_suffix, started_at, outcome, rd) "
+            "SELECT ?, ?, count(*) + 1, ?, ?, ?, 'started', ? FROM attempts WHERE message_id = ? AND seq = ?",
+            (self.message_id, self.seq, self.line_id, self.tail, now, self.resend, self.message_id, self.seq),
         ).lastrowid
         tx.event(
             "part.sending",
@@ -64,9 +66,18 @@ class BeginAttempt:
             message=self.message_id,
             part=self.seq,
             line=self.line_id,
-            data={"resend": True} if self.resend else None,
+            data={"resend": True, "after": self._after(tx)} if self.resend else None,
         )
         return attempt
+
+    def _after(self, tx: Transaction) -> str:
+        """Outcome of the last copy before this one: unknown, or rejected after its payload was out."""
+        outcome: str = tx.execute(
+            "SELECT outcome FROM attempts WHERE message_id = ? AND seq = ? AND outcome <> 'started' "
+            "AND (unreferenced = 1 OR outcome = 'unknown') ORDER BY id DESC LIMIT 1",
+            (self.message_id, self.seq),
+        ).fetchone()[0]
+        return outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +85,8 @@ class EndAttempt:
     """-> the message's new state. The outcome of an attempt: what the modem said, or that it said nothing.
 
     `outcome` is sent, rejected (for good), refused (temporary: the part waits again until `due_at`), not_sent
-    (nothing went out; waits again) or unknown (in doubt until `doubt_at`).
+    (nothing went out; waits again) or unknown (in doubt until `doubt_at`). `went_out`: the payload was with the modem
+    when it refused. Its word is no proof: the attempt stays a candidate for reports.
 
     A part keeps `sent_at` from its first attempt that may have gone out: what was in doubt once is never called
     rejected because its second copy was.
@@ -90,39 +102,34 @@ class EndAttempt:
     error_code: int | None = None
     due_at: int | None = None
     doubt_at: int | None = None
+    went_out: bool = False
 
     def __call__(self, tx: Transaction) -> State:
         execute, now = tx.execute, tx.now
         recorded = "rejected" if self.outcome == "refused" else self.outcome
+        unreferenced = self.mr is None and (self.went_out or self.outcome == "unknown")
         execute(
-            "UPDATE attempts SET ended_at = ?, outcome = ?, mr = ?, error = ?, error_code = ? WHERE id = ?",
-            (now, recorded, self.mr, self.error, self.error_code, self.attempt_id),
+            "UPDATE attempts SET ended_at = ?, outcome = ?, mr = ?, error = ?, error_code = ?, unreferenced = ? "
+            "WHERE id = ?",
+            (now, recorded, self.mr, self.error, self.error_code, unreferenced, self.attempt_id),
         )
         part = {"sent": "sent", "rejected": "rejected", "unknown": "unknown"}.get(self.outcome, "queued")
+        if part in ("queued", "rejected") and self._centre_has_it(tx):
+            part = "sent"  # an earlier copy; no further one is needed
         if part in ("sent", "unknown"):
-            execute(
+            changed = execute(
                 "UPDATE parts SET state = ?, mr = ?, sent_at = ?, error = ?, error_code = ? "
                 "WHERE message_id = ? AND seq = ? AND state = 'sending'",
                 (part, self.mr, now, self.error, self.error_code, self.message_id, self.seq),
-            )
+            ).rowcount
         else:
-            execute(
+            changed = execute(
                 "UPDATE parts SET "
                 "state = CASE WHEN ? AND sent_at IS NOT NULL THEN 'unknown' ELSE ? END, "
                 "error = ?, error_code = ? WHERE message_id = ? AND seq = ? AND state = 'sending'",
                 (part == "rejected", part, self.error, self.error_code, self.message_id, self.seq),
-            )
-        account, parts, line = execute(
-            "SELECT account_id, parts, line FROM messages WHERE id = ?", (self.message_id,)
-        ).fetchone()
-        if part == "rejected":
-            stop_rest(tx, self.message_id)
-        elif parts > 1 and not line and part != "queued":
-            # one part may be out: the phone puts the others to it only if they come from the same number
-            execute(
-                "UPDATE messages SET line = (SELECT name FROM lines WHERE id = ?) WHERE id = ?",
-                (self.line_id, self.message_id),
-            )
+            ).rowcount
+        (account,) = execute("SELECT account_id FROM messages WHERE id = ?", (self.message_id,)).fetchone()
         data = {"mr": self.mr, "error": self.error, "code": self.error_code, "due_at": self.due_at}
         tx.event(
             f"part.{self.outcome}",
@@ -132,79 +139,43 @@ class EndAttempt:
             line=self.line_id,
             data={key: value for key, value in data.items() if value is not None},
         )
+        if changed:  # else a report of an earlier copy has settled it meanwhile
+            self._tell_message(tx, part)
+        state = settle(tx, self.message_id)
+        if receipts.match_late(tx, self.attempt_id):
+            state = State(execute("SELECT state FROM messages WHERE id = ?", (self.message_id,)).fetchone()[0])
+        return state
+
+    def _tell_message(self, tx: Transaction, part: str) -> None:
+        """What the part's new state asks of its message: the rest of it, its line, its place in the queue."""
+        if part == "rejected":
+            stop_rest(tx, self.message_id)
+        elif part != "queued":
+            pin(tx, self.message_id, self.line_id)
         if part == "queued":
-            execute(
+            tx.execute(
                 "UPDATE messages SET queue = ?, due_at = ?, tries = tries + ?, updated_at = ?, "
                 "error = ?, error_code = ? WHERE id = ?",
                 (
                     2 if self.due_at else 1,
                     self.due_at,
                     self.outcome == "refused",
-                    now,
+                    tx.now,
                     self.error,
                     self.error_code,
                     self.message_id,
                 ),
             )
         elif part == "unknown":
-            execute("UPDATE messages SET doubt_at = ? WHERE id = ?", (self.doubt_at, self.message_id))
-        state = settle(tx, self.message_id)
-        if receipts.match_late(tx, self.line_id, self.message_id, self.seq):
-            state = State(execute("SELECT state FROM messages WHERE id = ?", (self.message_id,)).fetchone()[0])
-        return state
+            tx.execute("UPDATE messages SET doubt_at = ? WHERE id = ?", (self.doubt_at, self.message_id))
 
-
-#: What a message becomes when a part of it has failed for good: the rest of it is not sent.
-_FAILED = frozenset({State.REJECTED, State.UNDELIVERABLE, State.EXPIRED})
-
-
-def stop_rest(tx: Transaction, message_id: int) -> None:
-    """The parts that wait stay at home, and say why. One that was in doubt before is in doubt again."""
-    tx.execute(
-        "UPDATE parts SET state = CASE WHEN sent_at IS NULL THEN 'cancelled' ELSE 'unknown' END, "
-        "error = 'Not sent, for another part of the message failed or is in doubt.' "
-        "WHERE message_id = ? AND state = 'queued'",
-        (message_id,),
-    )
-
-
-def settle(tx: Transaction, message_id: int) -> State:
-    """Derive the message's state from its parts and keep it; an event tells when it changed."""
-    execute = tx.execute
-    rows = execute(
-        "SELECT state, error, error_code, st, sent_at FROM parts WHERE message_id = ? ORDER BY seq", (message_id,)
-    ).fetchall()
-    state = derive(State(row[0]) for row in rows)
-    if state in _FAILED and any(row[0] == "queued" for row in rows):
-        stop_rest(tx, message_id)
-        return settle(tx, message_id)
-    old, queue, account, cost, charged = execute(
-        "SELECT state, queue, account_id, cost, charged FROM messages WHERE id = ?", (message_id,)
-    ).fetchone()
-    if charged:
-        kept = sum(row[0] not in NEVER_LEFT or row[4] is not None for row in rows)
-        give_back_money(tx, message_id, account, charged - cost * kept // len(rows))
-    error, code = next(((row[1], row[2]) for row in rows if row[0] == state and row[1]), (None, None))
-    st = next((row[3] for row in rows if row[0] == state and row[3] is not None), None)
-    if state is State.QUEUED and queue == 0:
-        queue = 1
-    elif state not in (State.QUEUED, State.SENDING):
-        queue = 0
-    if state in (State.QUEUED, State.SENDING):
-        # the last refusal stays readable while the next try waits
-        execute(
-            "UPDATE messages SET state = ?, queue = ?, updated_at = ?, doubt_at = NULL WHERE id = ?",
-            (state, queue, tx.now, message_id),
-        )
-    else:
-        execute(
-            "UPDATE messages SET state = ?, queue = ?, updated_at = ?, st = ?, error = ?, error_code = ?, "
-            "due_at = NULL, doubt_at = CASE WHEN ? THEN doubt_at END WHERE id = ?",
-            (state, queue, tx.now, st, error, code, state is State.UNKNOWN, message_id),
-        )
-    if old != state:
-        tx.event(f"message.{state}", account=account, message=message_id)
-    return state
+    def _centre_has_it(self, tx: Transaction) -> bool:
+        """A report has said that the centre is still trying to deliver an earlier copy of the part."""
+        rows = tx.execute(
+            "SELECT st FROM attempts WHERE message_id = ? AND seq = ? AND id <> ? AND st IS NOT NULL",
+            (self.message_id, self.seq, self.attempt_id),
+        ).fetchall()
+        return any(not had_last_word(st) for (st,) in rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,16 +278,6 @@ class Expire:
         return [row[0] for row in rows]
 
 
-def expire_one(tx: Transaction, message_id: int) -> None:
-    """The parts that wait have waited too long. One that was in doubt before is in doubt again, not expired."""
-    tx.execute(
-        "UPDATE parts SET state = CASE WHEN sent_at IS NULL THEN 'expired' ELSE 'unknown' END, "
-        "error = 'Its validity ended before it could be sent.' WHERE message_id = ? AND state = 'queued'",
-        (message_id,),
-    )
-    settle(tx, message_id)
-
-
 @dataclass(frozen=True, slots=True)
 class Promote:
     """-> (id, priority, line) of messages that have become due; at most `limit` at a time."""
@@ -366,42 +327,66 @@ class SettleDoubt:
 class AdoptLateCmgs:
     """-> (message id, part) whose doubt a late `+CMGS` resolved, or None.
 
-    Only the last attempt of the line can be meant, and only if it is in doubt. A part that waits to be sent again
-    because of that doubt is spared it.
+    The last attempt of the line is meant, if nobody knows its reference: it was in doubt, or the modem had called it
+    refused. Or the one before it, when the modem was asked to send again without waiting any longer: it answers in
+    the order of the questions. A part that waits to be sent again is spared it.
     """
 
     line_id: int
     mr: int
 
     def __call__(self, tx: Transaction) -> tuple[int, int] | None:
-        row = tx.execute(
-            "SELECT id, message_id, seq FROM attempts WHERE id = "
-            "(SELECT max(id) FROM attempts WHERE line_id = ? AND outcome = 'unknown') "
-            "AND NOT EXISTS (SELECT 1 FROM attempts later WHERE later.id > attempts.id AND later.line_id = ?)",
-            (self.line_id, self.line_id),
+        rows = tx.execute(
+            "SELECT id, message_id, seq, outcome, mr, unreferenced FROM attempts WHERE line_id = ? "
+            "ORDER BY id DESC LIMIT 2",
+            (self.line_id,),
+        ).fetchall()
+        if not rows or (rows[0][4] == self.mr and not rows[0][5]):
+            return None  # nobody's; or a result that is said twice
+        if rows[0][5]:
+            return self._adopt(tx, rows[0], self.mr)
+        if len(rows) < 2 or not rows[1][5] or rows[1][3] != "unknown":
+            return None
+        newest = rows[0]
+        if newest[4] is None:
+            return self._adopt(tx, rows[1], self.mr)
+        # both went out; references count up, and tell whose is which
+        if (newest[4] + 1) % 256 == self.mr:
+            tx.execute("UPDATE attempts SET mr = ? WHERE id = ?", (self.mr, newest[0]))
+            tx.execute(
+                "UPDATE parts SET mr = ? WHERE message_id = ? AND seq = ? AND mr = ?",
+                (self.mr, newest[1], newest[2], newest[4]),
+            )
+            return self._adopt(tx, rows[1], newest[4])
+        return self._adopt(tx, rows[1], self.mr) if (self.mr + 1) % 256 == newest[4] else None
+
+    def _adopt(self, tx: Transaction, row: tuple[Any, ...], mr: int) -> tuple[int, int] | None:
+        attempt, message_id, seq = row[:3]
+        account, state = tx.execute(
+            "SELECT m.account_id, p.state FROM parts p JOIN messages m ON m.id = p.message_id "
+            "WHERE p.message_id = ? AND p.seq = ?",
+            (message_id, seq),
         ).fetchone()
-        if row is None:
+        old = State(state)
+        if old is State.SENDING or not may_become(old, State.SENT):
             return None
-        attempt, message_id, seq = row
-        changed = tx.execute(
-            "UPDATE parts SET state = 'sent', mr = ?, error = NULL "
-            "WHERE message_id = ? AND seq = ? AND state IN ('unknown', 'queued')",
-            (self.mr, message_id, seq),
-        ).rowcount
-        if changed != 1:
-            return None
-        tx.execute("UPDATE attempts SET outcome = 'sent', mr = ? WHERE id = ?", (self.mr, attempt))
-        account = tx.execute("SELECT account_id FROM messages WHERE id = ?", (message_id,)).fetchone()[0]
+        tx.execute("UPDATE attempts SET outcome = 'sent', mr = ?, unreferenced = 0 WHERE id = ?", (mr, attempt))
+        tx.execute(
+            "UPDATE parts SET state = 'sent', mr = ?, line_id = ?, sent_at = coalesce(sent_at, ?), error = NULL, "
+            "error_code = NULL WHERE message_id = ? AND seq = ?",
+            (mr, self.line_id, tx.now, message_id, seq),
+        )
         tx.event(
             "part.resolved",
             account=account,
             message=message_id,
             part=seq,
             line=self.line_id,
-            data={"by": "late +CMGS", "mr": self.mr},
+            data={"by": "late +CMGS", "mr": mr},
         )
+        pin(tx, message_id, self.line_id)
         settle(tx, message_id)
-        receipts.match_late(tx, self.line_id, message_id, seq)
+        receipts.match_late(tx, attempt)
         resume_rest(tx, message_id)
         return message_id, seq
 
@@ -416,27 +401,25 @@ def reject(tx: Transaction, message_id: int, reason: str) -> None:
     settle(tx, message_id)
 
 
-def resume_rest(tx: Transaction, message_id: int, *, promoted: bool = False) -> None:
-    """Parts that waited for a doubt to clear, or for a line that stopped between them, go on.
-
-    With `promoted` they are due now and `Promote` hands them out: for where nobody can tell the dispatcher.
-    """
-    row = tx.execute(
-        "SELECT count(*) FILTER (WHERE state IN ('unknown', 'sending')), count(*) FILTER (WHERE state = 'queued') "
-        "FROM parts WHERE message_id = ?",
-        (message_id,),
-    ).fetchone()
-    if row[0] == 0 and row[1] > 0:
-        tx.execute(
-            "UPDATE messages SET queue = ?, due_at = ?, doubt_at = NULL WHERE id = ? AND queue = 0",
-            (2 if promoted else 1, tx.now if promoted else None, message_id),
-        )
+#: Copies of a line that are looked at when it is back: the newest. Older ones are beyond the first minutes.
+SPARE_LIMIT = 1_000
 
 
-def recover(tx: Transaction, doubt_window_ms: int) -> tuple[int, int]:
+def spare_copies(tx: Transaction, line_id: int, until: int) -> None:
+    """Messages of which a copy may have gone out through this line wait until `until` at least: its reports, which
+    nobody heard while it was away, come first."""
+    tx.execute(
+        "UPDATE messages SET queue = 2, due_at = max(coalesce(due_at, 0), ?) WHERE queue IN (1, 2) AND id IN ("
+        "SELECT message_id FROM attempts WHERE line_id = ? AND unreferenced = 1 ORDER BY id DESC LIMIT ?)",
+        (until, line_id, SPARE_LIMIT),
+    )
+
+
+def recover(tx: Transaction, doubt_window_ms: int, report_wait_ms: int) -> tuple[int, int]:
     """After a start: (attempts now in doubt, messages back in the queue).
 
-    What was journalled and has no outcome may be on the air: unknown. What was between two parts goes on.
+    What was journalled and has no outcome may be on the air: unknown. What was between two parts goes on. What was
+    refused after its payload was out waits until the reports that nobody heard meanwhile could have come.
     """
     doubtful = tx.execute(
         "SELECT a.id, a.message_id, a.seq, a.line_id FROM attempts a WHERE a.outcome = 'started'"
@@ -458,4 +441,9 @@ def recover(tx: Transaction, doubt_window_ms: int) -> tuple[int, int]:
     ).fetchall()
     for (message_id,) in rows:
         tx.execute("UPDATE messages SET queue = 1 WHERE id = ?", (message_id,))
+    tx.execute(
+        "UPDATE messages SET queue = 2, due_at = max(coalesce(due_at, 0), ?) WHERE queue IN (1, 2) AND tries > 0 "
+        "AND EXISTS (SELECT 1 FROM attempts a WHERE a.message_id = messages.id AND a.unreferenced = 1)",
+        (tx.now + report_wait_ms,),
+    )
     return len(doubtful), len(rows)

@@ -48,8 +48,12 @@ class Purse:
                 self._tx.execute("UPDATE accounts SET spent = spent + ? WHERE id = ?", (paid, account_id))
 
 
-def give_back_money(tx: Transaction, message_id: int, account_id: int, amount: int) -> None:
-    """Parts of a message never left: what they cost is there again. Nothing for an amount of 0."""
-    if amount > 0:
-        tx.execute("UPDATE messages SET charged = charged - ? WHERE id = ?", (amount, message_id))
-        tx.execute("UPDATE accounts SET spent = spent - ? WHERE id = ?", (amount, account_id))
+def charge(tx: Transaction, message_id: int, account_id: int, amount: int) -> None:
+    """Move money between a message and its account's balance: below 0 it is given back, for parts that never left;
+    above 0 it is taken again, for those that did after all, whatever is left of the balance."""
+    if amount:
+        tx.execute(
+            "UPDATE messages SET charged = charged + ?, refunded = refunded - ? WHERE id = ?",
+            (amount, amount, message_id),
+        )
+        tx.execute("UPDATE accounts SET spent = spent + ? WHERE id = ?", (amount, account_id))

@@ -94,14 +94,15 @@ def _job(con: sqlite3.Connection, row: Sequence[Any]) -> Job:
 
 
 def _open_parts(con: sqlite3.Connection, message_id: int) -> tuple[tuple[int, ...], frozenset[int]]:
-    """Parts still to go, and those of them that were in doubt before."""
+    """Parts still to go, and those of them of which a copy may be out already."""
     parts = con.execute(
         "SELECT seq, line_id FROM parts WHERE message_id = ? AND state = 'queued' ORDER BY seq", (message_id,)
     ).fetchall()
     resend = _NONE
     if any(line_id is not None for _, line_id in parts):
         doubtful = con.execute(
-            "SELECT DISTINCT seq FROM attempts WHERE message_id = ? AND outcome = 'unknown'", (message_id,)
+            "SELECT DISTINCT seq FROM attempts WHERE message_id = ? AND (unreferenced = 1 OR outcome = 'unknown')",
+            (message_id,),
         )
         resend = frozenset(seq for (seq,) in doubtful)
     return tuple(seq for seq, _ in parts), resend

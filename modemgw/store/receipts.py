@@ -1,6 +1,6 @@
-"""Status reports as write operations: kept, matched to a part, or waiting for one.
+"""Status reports as write operations: kept, matched to a copy of a part, or waiting for one.
 
-Which part a report fits is decided by service/matching; what a TP-ST means by the codec.
+Which part a report fits is decided by rules/report_matching; what a TP-ST means by the codec.
 """
 
 from __future__ import annotations
@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from modemgw.domain.states import State, may_become
-from modemgw.rules.report_matching import Candidate, choose
+from modemgw.rules.report_matching import Candidate, choose, had_last_word
 from modemgw.sms import StatusMeaning, status_meaning
-from modemgw.store import outbox
+from modemgw.store import parts
 from modemgw.store.ids import next_id
 from modemgw.store.writer import Transaction
 
@@ -61,50 +61,44 @@ def keep(tx: Transaction, line_id: int, pdu_id: int, report: Report) -> int:
     return receipt_id
 
 
-def match_late(tx: Transaction, line_id: int, message_id: int, seq: int) -> bool:
+def match_late(tx: Transaction, attempt: int) -> bool:
     """An attempt has just ended: reports that came while it was under way are its own, or not. True if one fitted."""
-    tail, sent_at, started_at = tx.execute(
-        "SELECT tail, sent_at, (SELECT max(started_at) FROM attempts a "
-        "WHERE a.message_id = p.message_id AND a.seq = p.seq) FROM parts p WHERE message_id = ? AND seq = ?",
-        (message_id, seq),
+    line_id, suffix, started_at, ended_at = tx.execute(
+        "SELECT line_id, number_suffix, started_at, coalesce(ended_at, 0) FROM attempts WHERE id = ?", (attempt,)
     ).fetchone()
     waiting = tx.execute(
         "SELECT id, mr, st, received_at FROM receipts WHERE line_id = ? AND tail = ? AND matched = 0 "
         "AND received_at >= ? ORDER BY id",
-        (line_id, tail, started_at),
+        (line_id, suffix, started_at),
     ).fetchall()
     found = False
     for receipt_id, mr, st, received_at in waiting:
-        found |= _match(tx, line_id, receipt_id, tail, mr, st, max(received_at, sent_at or 0))
+        found |= _match(tx, line_id, receipt_id, suffix, mr, st, max(received_at, ended_at))
     return found
 
 
 _CANDIDATE = (
-    "SELECT p.message_id, p.seq, p.state, p.mr, p.sent_at, m.validity_s * 1000, p.st, "
-    "(SELECT max(id) FROM attempts a WHERE a.message_id = p.message_id AND a.seq = p.seq), 0 "
-    "FROM parts p JOIN messages m ON m.id = p.message_id WHERE p.line_id = ? AND p.tail = ? AND m.report "
-)
-
-#: Parts whose reference was read; those whose reference nobody knows, in doubt now or waiting to be sent again
-#: because of it; and those of which an earlier copy was in doubt and another is on its way, perhaps elsewhere.
-#: Guarded by an EXPLAIN test.
-CANDIDATES = (
-    f"{_CANDIDATE} AND p.mr = ? AND p.sent_at IS NOT NULL UNION ALL "
-    f"{_CANDIDATE} AND p.mr IS NULL AND p.sent_at IS NOT NULL AND p.state IN ('unknown', 'sent', 'queued') UNION ALL "
-    "SELECT p.message_id, p.seq, p.state, NULL, a.started_at, m.validity_s * 1000, p.st, a.id, 1 "
+    "SELECT a.message_id, a.seq, p.state, a.mr, a.started_at, coalesce(a.ended_at, a.started_at), "
+    "m.validity_s * 1000, a.st, a.id, "
+    "NOT EXISTS (SELECT 1 FROM attempts l WHERE l.message_id = a.message_id AND l.seq = a.seq AND l.id > a.id "
+    "AND (l.unreferenced = 1 OR l.mr IS NOT NULL OR l.outcome = 'started')), "
+    "a.outcome <> 'sent' "
     "FROM attempts a JOIN parts p ON p.message_id = a.message_id AND p.seq = a.seq "
-    "JOIN messages m ON m.id = p.message_id WHERE a.line_id = ? AND a.outcome = 'unknown' AND a.mr IS NULL "
-    "AND p.tail = ? AND (p.mr IS NOT NULL OR p.line_id <> a.line_id OR p.state = 'sending') AND m.report"
+    "JOIN messages m ON m.id = a.message_id WHERE a.line_id = ? AND a.number_suffix = ? AND m.report "
 )
 
+#: Copies whose reference was read, and those whose payload went out and whose reference nobody knows: in doubt, or
+#: called refused by the modem. Guarded by an EXPLAIN test.
+CANDIDATES = f"{_CANDIDATE} AND a.mr = ? UNION ALL {_CANDIDATE} AND a.unreferenced = 1"
 
-def _match(tx: Transaction, line_id: int, receipt_id: int, tail: str, mr: int, st: int, at: int) -> bool:
-    """Find the part of a report and apply it; False if there is none."""
-    rows = tx.execute(CANDIDATES, (line_id, tail, mr, line_id, tail, line_id, tail)).fetchall()
+
+def _match(tx: Transaction, line_id: int, receipt_id: int, suffix: str, mr: int, st: int, at: int) -> bool:
+    """Find the copy that a report is about and apply it; False if there is none."""
+    rows = tx.execute(CANDIDATES, (line_id, suffix, mr, line_id, suffix)).fetchall()
     verdict = choose([Candidate(*row) for row in rows], mr, at)
     if not verdict.candidates:
         return False
-    if all(part.mr is None for part in verdict.candidates) and _in_air(tx, line_id, tail):
+    if all(copy.mr is None for copy in verdict.candidates) and _in_air(tx, line_id, suffix):
         return False  # it may be that of the part whose answer is awaited: see match_late
     tx.execute("UPDATE receipts SET matched = ? WHERE id = ?", (2 if verdict.ambiguous else 1, receipt_id))
     for candidate in verdict.candidates:
@@ -127,70 +121,83 @@ def _match(tx: Transaction, line_id: int, receipt_id: int, tail: str, mr: int, s
     return True
 
 
-def _in_air(tx: Transaction, line_id: int, tail: str) -> bool:
+def _in_air(tx: Transaction, line_id: int, suffix: str) -> bool:
     """A part to that recipient is with the modem, and a report is wanted."""
     return (
         tx.execute(
-            "SELECT 1 FROM parts p JOIN messages m ON m.id = p.message_id WHERE p.line_id = ? AND p.tail = ? "
-            "AND p.mr IS NULL AND p.state = 'sending' AND m.report LIMIT 1",
-            (line_id, tail),
+            "SELECT 1 FROM attempts a JOIN messages m ON m.id = a.message_id WHERE a.outcome = 'started' "
+            "AND a.line_id = ? AND a.number_suffix = ? AND m.report LIMIT 1",
+            (line_id, suffix),
         ).fetchone()
         is not None
     )
 
 
-def _apply(tx: Transaction, line_id: int, part: Candidate, mr: int, st: int) -> None:
+#: Parts of which nothing is known to be with the centre: news of any copy says more than they do.
+_OPEN_TO_NEWS = frozenset({State.UNKNOWN, State.QUEUED, State.REJECTED, State.CANCELLED})
+
+
+def _apply(tx: Transaction, line_id: int, copy: Candidate, mr: int, st: int) -> None:
+    """What a report about one copy makes of its part."""
     meaning = status_meaning(st)
-    new = STATE_OF[meaning]
-    if new is State.UNDELIVERABLE and st in EXPIRED_ST:
-        new = State.EXPIRED
-    old = State(part.state)
-    doubtful = old in (State.UNKNOWN, State.QUEUED)
-    if part.earlier and new is not State.DELIVERED:
-        new = None  # of the earlier copy; the later one speaks for itself
-    elif new is None and doubtful:
-        new = State.SENT  # the centre is trying: so it has the message
-    account = _account(tx, part.message_id)
+    account = _account(tx, copy.message_id)
     tx.event(
         "receipt.matched",
         account=account,
-        message=part.message_id,
-        part=part.seq,
+        message=copy.message_id,
+        part=copy.seq,
         line=line_id,
         data={"mr": mr, "st": st, "meaning": meaning.name.lower()},
     )
-    if doubtful and not part.earlier:
-        tx.execute("UPDATE parts SET mr = ? WHERE message_id = ? AND seq = ?", (mr, part.message_id, part.seq))
-        tx.execute(
-            "UPDATE attempts SET mr = ? WHERE id = (SELECT max(id) FROM attempts WHERE message_id = ? AND seq = ?)",
-            (mr, part.message_id, part.seq),
-        )
+    if had_last_word(copy.st):
+        return  # repeated, or contradicting itself: the first word stands
+    tx.execute("UPDATE attempts SET mr = ?, st = ?, unreferenced = 0 WHERE id = ?", (mr, st, copy.attempt))
+    old, new = State(copy.state), _new_state(copy, meaning, st)
+    if new is None or not may_become(old, new):
+        if old is State.SENT and copy.last:
+            tx.execute("UPDATE parts SET st = ? WHERE message_id = ? AND seq = ?", (st, copy.message_id, copy.seq))
+            parts.settle(tx, copy.message_id)
+        return
+    if old is not State.SENT:
         tx.event(
             "part.resolved",
             account=account,
-            message=part.message_id,
-            part=part.seq,
+            message=copy.message_id,
+            part=copy.seq,
             line=line_id,
             data={"by": "report", "mr": mr},
         )
-    if part.earlier:
-        tx.execute("UPDATE attempts SET mr = ? WHERE id = ?", (mr, part.attempt))
-    if new is None or not may_become(old, new):
-        changed = tx.execute(
-            "UPDATE parts SET st = ? WHERE message_id = ? AND seq = ? AND state = 'sent' AND NOT ?",
-            (st, part.message_id, part.seq, part.earlier),
-        ).rowcount
-        if changed:
-            outbox.settle(tx, part.message_id)
-        return
-    done = tx.now if new is not State.SENT else None
     tx.execute(
-        "UPDATE parts SET state = ?, st = ?, done_at = ?, error = NULL WHERE message_id = ? AND seq = ?",
-        (new, st, done, part.message_id, part.seq),
+        "UPDATE parts SET state = ?, st = ?, mr = ?, line_id = ?, sent_at = coalesce(sent_at, ?), done_at = ?, "
+        "error = NULL, error_code = NULL WHERE message_id = ? AND seq = ?",
+        (
+            new,
+            st,
+            mr,
+            line_id,
+            copy.sent_at,
+            None if new is State.SENT else tx.now,
+            copy.message_id,
+            copy.seq,
+        ),
     )
-    outbox.settle(tx, part.message_id)
-    if doubtful:
-        outbox.resume_rest(tx, part.message_id, promoted=True)
+    parts.pin(tx, copy.message_id, line_id)
+    parts.settle(tx, copy.message_id)
+    if old not in (State.SENT, State.SENDING):
+        parts.resume_rest(tx, copy.message_id, promoted=True)
+
+
+def _new_state(copy: Candidate, meaning: StatusMeaning, st: int) -> State | None:
+    """What the part becomes by the report; None: nothing else than it is."""
+    new = STATE_OF[meaning]
+    if new is State.DELIVERED:
+        return new  # whichever copy it was: the recipient has it
+    old = State(copy.state)
+    if new is None:  # the centre is trying: so it has the message, and no other copy is needed
+        return State.SENT if old in _OPEN_TO_NEWS or old is State.EXPIRED else None
+    if not copy.last:
+        return None  # a later copy speaks for itself
+    return State.EXPIRED if st in EXPIRED_ST else new
 
 
 def _account(tx: Transaction, message_id: int) -> int:

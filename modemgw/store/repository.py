@@ -13,7 +13,7 @@ from modemgw.domain.refusal import Refusal
 from modemgw.domain.requests import ListInbox, ListMessages, Record
 from modemgw.domain.states import State
 from modemgw.rules.incoming import Incoming
-from modemgw.store import acceptance, holds, intake, lines, lists, outbox, queries, records
+from modemgw.store import acceptance, holds, intake, lines, lists, outbox, parts, queries, records
 from modemgw.store.database import Store
 
 
@@ -55,9 +55,15 @@ class SqliteRepository:
         error_code: int | None = None,
         due_at: int | None = None,
         doubt_at: int | None = None,
+        went_out: bool = False,
     ) -> Awaitable[State]:
-        op = outbox.EndAttempt(attempt_id, job.id, seq, line.id, outcome, mr, error, error_code, due_at, doubt_at)
+        op = outbox.EndAttempt(
+            attempt_id, job.id, seq, line.id, outcome, mr, error, error_code, due_at, doubt_at, went_out
+        )
         return self._write(op, must=True, lazy=outcome == "sent")
+
+    def spare_copies(self, line: LineRecord, until: int) -> Awaitable[None]:
+        return self._write(functools.partial(outbox.spare_copies, line_id=line.id, until=until), must=True)
 
     def adopt_late_cmgs(self, line: LineRecord, mr: int) -> Awaitable[tuple[int, int] | None]:
         return self._write(outbox.AdoptLateCmgs(line.id, mr), must=True)
@@ -78,7 +84,7 @@ class SqliteRepository:
         return self._write(functools.partial(outbox.reject, message_id=message_id, reason=reason))
 
     def give_back(self, message_id: int) -> Awaitable[None]:
-        return self._write(functools.partial(outbox.resume_rest, message_id=message_id), must=True)
+        return self._write(functools.partial(parts.resume_rest, message_id=message_id), must=True)
 
     def expire(self) -> Awaitable[list[int]]:
         return self._write(outbox.Expire())
@@ -138,9 +144,11 @@ class SqliteRepository:
         """See lines.waiting_elsewhere."""
         return await self._read(lambda con: lines.waiting_elsewhere(con, names))
 
-    def recover(self, doubt_window_ms: int) -> Awaitable[tuple[int, int]]:
+    def recover(self, doubt_window_ms: int, report_wait_ms: int) -> Awaitable[tuple[int, int]]:
         """See outbox.recover; once, before anything is sent."""
-        return self._write(functools.partial(outbox.recover, doubt_window_ms=doubt_window_ms))
+        return self._write(
+            functools.partial(outbox.recover, doubt_window_ms=doubt_window_ms, report_wait_ms=report_wait_ms)
+        )
 
     # -- reading ------------------------------------------------------------------------------------------
 

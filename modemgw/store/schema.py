@@ -338,6 +338,34 @@ def m_incoming(db: Database) -> None:
             statement = ""
 
 
+_COPIES = """
+ALTER TABLE attempts ADD COLUMN number_suffix TEXT;    -- of the recipient: what reports are matched by
+ALTER TABLE attempts ADD COLUMN unreferenced INTEGER NOT NULL DEFAULT 0; -- 1: its payload went out, mr is not known
+ALTER TABLE attempts ADD COLUMN st INTEGER;            -- of the last report about this copy
+UPDATE attempts SET number_suffix = (SELECT tail FROM parts p WHERE p.message_id = attempts.message_id
+    AND p.seq = attempts.seq), unreferenced = (mr IS NULL AND outcome = 'unknown'),
+    st = (SELECT st FROM parts p WHERE p.message_id = attempts.message_id AND p.seq = attempts.seq
+    AND p.mr = attempts.mr);
+CREATE INDEX attempts_mr ON attempts (line_id, number_suffix, mr) WHERE mr IS NOT NULL;
+CREATE INDEX attempts_unreferenced ON attempts (line_id, number_suffix) WHERE unreferenced = 1;
+DROP INDEX parts_match;
+DROP INDEX attempts_doubt;
+CREATE INDEX attempts_line ON attempts (line_id, id);
+ALTER TABLE messages ADD COLUMN refunded INTEGER NOT NULL DEFAULT 0;     -- what of charged was given back
+CREATE INDEX receipts_ambiguous ON receipts (line_id) WHERE matched = 2;
+CREATE TABLE centre_clocks (           -- how service centres' clocks differ from ours, see rules/centre_clock.py
+    line_id INTEGER NOT NULL, centre TEXT NOT NULL, data TEXT NOT NULL,
+    PRIMARY KEY (line_id, centre)
+) STRICT, WITHOUT ROWID;
+"""
+
+
+@migrations()
+def m_copies(db: Database) -> None:
+    """Every attempt whose payload went out is a copy of its own, with its own report."""
+    _run(db, _COPIES)
+
+
 def check(db: Database) -> None:
     """Raises StoreError for a database of a later modemgw, StoreCorrupt for one of another program."""
     applied = {migration.name for migration in migrations.applied(db)}

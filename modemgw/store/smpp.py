@@ -17,7 +17,7 @@ from modemgw.domain.job import NewMessage
 from modemgw.domain.refusal import Refusal, RefusalKind
 from modemgw.store import acceptance, queries
 from modemgw.store.database import Store
-from modemgw.store.purse import Purse, give_back_money
+from modemgw.store.purse import Purse, charge
 from modemgw.store.writer import Transaction
 
 _CURSOR = "smpp.events"
@@ -134,7 +134,7 @@ class Replace:
             purse.keep()
             tx.execute("UPDATE messages SET charged = ? WHERE id = ?", (m.cost, self.message_id))
         else:
-            give_back_money(tx, self.message_id, m.account_id, charged - m.cost)
+            charge(tx, self.message_id, m.account_id, m.cost - charged)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ SEND_POINTS = (
     "after_payload",
     "before_result",
 )
+RESULTS = ("cms", "cme", "error")
 POINTS = ("now", "command", *SEND_POINTS, "mid_reply", "after_result")
 
 
@@ -41,6 +42,11 @@ KINDS: dict[str, Kind] = {
         "The next sends fail with +CMS ERROR: <code>, after the payload or instead of the prompt; nothing is sent.",
         {"code": 500, "when": "after_payload", "after_s": 0.0},
     ),
+    "taken_error": Kind(
+        "The network takes the message, and the modem says after `after_s` that it failed: +CMS ERROR: <code>,"
+        " +CME ERROR: <code> with `result` = cme, or ERROR with `result` = error.",
+        {"code": 500, "result": "cms", "after_s": 0.0},
+    ),
     "cme_error": Kind("Commands that match fail with +CME ERROR: <code>.", {"code": 100, "match": "."}),
     "error": Kind("Commands that match fail with ERROR.", {"match": "."}),
     "no_answer": Kind("Commands that match are swallowed: no answer ever comes.", {"match": "."}),
@@ -50,6 +56,10 @@ KINDS: dict[str, Kind] = {
     ),
     "late_result": Kind("The network took it, and +CMGS comes `seconds` late.", {"seconds": 5.0}),
     "cmgs_lost": Kind("The network took it, and only OK comes, no +CMGS line."),
+    "result_owed": Kind(
+        "The network took it, and no result comes but in the middle of the next send, `seconds` before its own.",
+        {"seconds": 1.0},
+    ),
     "ok_lost": Kind("The network took it, +CMGS comes, and no OK."),
     "failed_ok": Kind("The send fails and the modem says OK (Siemens)."),
     "prompt_late": Kind("The prompt comes `seconds` late.", {"seconds": 5.0}),
@@ -182,6 +192,8 @@ def make(kind: str, *, count: int | None = None, probability: float = 1.0, skip:
         values[key] = _convert(kind, key, values[key], value)
     if values.get("at", "now") not in POINTS:
         raise FaultError(f"There is no point {values['at']!r}. There are: {', '.join(POINTS)}.")
+    if values.get("result", "cms") not in RESULTS:
+        raise FaultError(f"There is no result {values['result']!r}. There are: {', '.join(RESULTS)}.")
     if not 0 < probability <= 1:
         raise FaultError(f"A probability is above 0 and at most 1, not {probability}.")
     try:

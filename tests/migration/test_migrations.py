@@ -72,7 +72,7 @@ async def test_what_was_in_an_old_database_is_there_and_goes_on(tmp_path: Path) 
     store = await Store.open(dumped(tmp_path / "m.db"), lambda: START)
     repository = SqliteRepository(store)
     assert await repository.ensure_accounts(["shop"]) == {"shop": 1, "other": 2}
-    assert await repository.recover(600_000) == (1, 1)
+    assert await repository.recover(600_000, 15_000) == (1, 1)
     delivered, partly, in_air = [await repository.message(1, number) for number in (1, 2, 3)]
     assert delivered is not None
     assert partly is not None

@@ -245,7 +245,7 @@ class World(RuleBasedStateMachine):
                 if on_air:
                     self.late[line] = self._air(line, busy, False)
             self.busy[line] = None
-        self.desk.do(lambda tx: outbox.recover(tx, WINDOW))
+        self.desk.do(lambda tx: outbox.recover(tx, WINDOW, 15_000))
         assert self.desk.rows("SELECT count(*) FROM attempts WHERE outcome = 'started'") == [0]
 
     # -- the laws

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from modemgw.at.commands import AT, ECHO_OFF, PROMPT_S, RESULTS_ON, SUBMIT_OK_S, SUBMIT_S, Command, submit
-from modemgw.at.errors import AtResponseError, CmsError, CommandFailed
+from modemgw.at.errors import AtResponseError
 from modemgw.at.parser import (
     UNKNOWN,
     AtEvent,
@@ -25,6 +25,7 @@ from modemgw.at.parser import (
     Prompt,
     Urc,
 )
+from modemgw.at.policy import leaves_doubt
 from modemgw.at.responses import read_submit_reference
 from modemgw.errors import ModemgwError
 from modemgw.modem.dialogue.driver import (
@@ -50,11 +51,10 @@ STRING_S = 5.0  # of silence: then the quote of a USSD text comes no more
 BURST_S = 1.0  # of silence: then a result inside an open USSD text was a result
 ANSWERING_S = 2.0  # a modem in the middle of an answer is waited for as long as it goes on
 ANSWER_MOST = 10  # times the limit of a command that an answer may take on a slow port
-LONE_OK_S = 3.0  # a `+CMGS` may yet follow an OK
+LONE_OK_S = 3.0  # a `+CMGS` may yet follow an OK, of a modem that says OK of what failed
 STRAY_OK_S = 0.3  # an OK that may be another command's is followed by the true answer within this
 REPEAT_S = 0.2  # a result so soon after a result is the same one, said again
 SETTLE_S = 0.03  # a modem that says its results twice has said them when it is quiet for so long
-VAGUE_S = 30.0  # an error without a meaning after so long may be a timer's: TR1M is 35-45 s (TS 24.011 10)
 RESYNC_PROBE_S = (2.0, 3.0, 5.0)
 RESYNC_REFUSED_S = 0.5  # after an ERROR: was it a late one, or does the modem not know the question?
 
@@ -267,19 +267,20 @@ class Channel:
 
     # ------------------------------------------------------------ sending
 
-    async def send_tpdu(self, pdu: TpduHex, *, go_ahead: GoAhead) -> int:
+    async def send_tpdu(self, pdu: TpduHex, *, go_ahead: GoAhead, ok_is_failure: bool = False) -> int:
         """Send a TPDU (TS 27.005 4.3); the message reference of the modem.
 
         `go_ahead` is awaited while the modem makes its prompt. Not one byte of the payload is written before it was
-        true, and nothing
-        at all from the payload to the result, for up to 180 s. Raises SendAborted, SendRejected, SendInDoubt.
+        true, and nothing at all from the payload to the result, for up to 180 s. An OK without `+CMGS` is another
+        command's late answer, for all that is known: the true one is waited for as long; `ok_is_failure`: this modem
+        says so of a message that failed. Raises SendAborted, SendRejected, SendInDoubt.
         """
         await self._lock.acquire()
         release = True
         try:
             await self._until_prompt(pdu, go_ahead)
             release = False
-            reference = await self._payload(pdu)
+            reference = await self._payload(pdu, ok_is_failure)
             release = True
             return reference
         except BaseException:
@@ -341,7 +342,7 @@ class Channel:
         self.counters.timeouts += 1
         raise SendAborted(f"Nothing was sent: the modem gave no prompt within {PROMPT_S:g} s.")
 
-    async def _payload(self, pdu: TpduHex) -> int:
+    async def _payload(self, pdu: TpduHex, ok_is_failure: bool) -> int:
         self._in_air = True
         self._prompt_awaited = False
         self._parser.payload(pdu.hex)
@@ -357,14 +358,15 @@ class Channel:
         try:
             outcome = await self._wait()
             if isinstance(outcome, Final) and outcome.error is None and not self._lines:
-                outcome = await self._after_lone_ok(outcome, LONE_OK_S)
+                left_s = SUBMIT_S - (self._loop.time() - written)
+                outcome = await self._after_lone_ok(outcome, LONE_OK_S if ok_is_failure else left_s)
         except asyncio.CancelledError:
             self._abandon()
             raise
         took_s = self._loop.time() - written
         self._in_air = False
         self._end()
-        return self._judge(outcome, took_s)
+        return self._judge(outcome, took_s, ok_is_failure)
 
     async def _after_lone_ok(self, ok: Final, limit_s: float) -> _Outcome:
         """An OK without a due line may be the late result of something before: the true one follows it, or nothing."""
@@ -372,7 +374,7 @@ class Channel:
         outcome = await self._wait()
         return ok if isinstance(outcome, _Timeout) and not self._lines else outcome
 
-    def _judge(self, outcome: _Outcome, took_s: float) -> int:
+    def _judge(self, outcome: _Outcome, took_s: float, ok_is_failure: bool) -> int:
         """What a result after the payload means. A reference that was read is success, whatever silence follows."""
         answered, reference = bool(self._lines), self._reference()
         if isinstance(outcome, Final):
@@ -381,16 +383,20 @@ class Channel:
                     raise SendInDoubt(
                         f"The modem gave a reference and then {outcome.error.result}.", reference
                     ) from outcome.error
-                if took_s > VAGUE_S and _is_vague(outcome.error):
+                if leaves_doubt(outcome.error, took_s):
                     raise SendInDoubt(
-                        f"The modem said {outcome.error.result} after {took_s:.0f} s, which may mean anything."
+                        f"The modem said {outcome.error.result} after {took_s:.0f} s, which leaves open whether the "
+                        "network has the message.",
+                        error=outcome.error,
                     ) from outcome.error
                 raise SendRejected(str(outcome.error), outcome.error)
             if reference is not None:
                 return reference
             if answered or self._strays:
                 raise SendInDoubt("The modem said OK, but its answer to AT+CMGS came garbled.")
-            raise SendRejected("The modem said OK without +CMGS: the message was not sent.")
+            if ok_is_failure:
+                raise SendRejected("The modem said OK without +CMGS, which it says of a message that was not sent.")
+            raise SendInDoubt(f"The modem said OK, and no +CMGS within {SUBMIT_S:g} s.", silent_ok=True)
         self._dirty = True
         if reference is not None:
             return reference
@@ -607,11 +613,6 @@ class Channel:
         if self._lost is None:
             self._lost = lost
         self._deliver(lost)
-
-
-def _is_vague(error: CommandFailed) -> bool:
-    """The error says nothing of what became of the message."""
-    return error.code in (None, 300, 500) if isinstance(error, CmsError) else True
 
 
 def _discard(go_ahead: GoAhead) -> None:

@@ -49,7 +49,10 @@ class SendAborted(SendError):
 
 
 class SendRejected(SendError):
-    """The modem or the network said no, in time. `error` is what it said; None where it said OK without `+CMGS:`."""
+    """The modem or the network said no, in time. `error` is what it said; None where it said OK without `+CMGS:`.
+
+    After the payload it is the modem's word and no proof.
+    """
 
     def __init__(self, reason: str, error: CommandFailed | None = None, *, before_payload: bool = False) -> None:
         self.reason = reason
@@ -59,11 +62,18 @@ class SendRejected(SendError):
 
 
 class SendInDoubt(SendError):
-    """The payload, or a piece of it, went to the modem and no clear result came: it may or may not be sent."""
+    """The payload, or a piece of it, went to the modem and no clear result came: it may or may not be sent.
 
-    def __init__(self, reason: str, mr: int | None = None) -> None:
+    `error` is what the modem said, if it was an error that says nothing of the outcome; `silent_ok`: it said OK only.
+    """
+
+    def __init__(
+        self, reason: str, mr: int | None = None, error: CommandFailed | None = None, *, silent_ok: bool = False
+    ) -> None:
         self.reason = reason
         self.mr = mr
+        self.error = error
+        self.silent_ok = silent_ok
         super().__init__(reason)
 
 

@@ -32,6 +32,7 @@ from modemgw.modem.dialogue.driver import (
     Registration,
     RegistrationChanged,
     ResetKind,
+    SendInDoubt,
     SendRejected,
     Signal,
     StorageFill,
@@ -156,7 +157,11 @@ class AtDriver:
     async def send(self, pdu: TpduHex, go_ahead: GoAhead) -> int:
         """What the modem refuses it with has the meaning that its maker gives to the code."""
         try:
-            mr = await self.channel.send_tpdu(pdu, go_ahead=go_ahead)
+            mr = await self.channel.send_tpdu(pdu, go_ahead=go_ahead, ok_is_failure=self._profile.ok_is_failure)
+        except SendInDoubt as exc:
+            if exc.silent_ok:
+                self._learned.put(SILENT_OK, True)
+            raise
         except SendRejected as exc:
             if exc.error is None:
                 self._learned.put(SILENT_OK, True)  # the next set-up asks it to be honest

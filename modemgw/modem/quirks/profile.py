@@ -83,6 +83,7 @@ class Profile:
     hang_up: tuple[str, ...] = ("AT+CHUP", "ATH")
     # -- sending
     keep_link: bool = True  # AT+CMMS in a burst, where it is offered
+    ok_is_failure: bool = False  # OK without +CMGS means that the send failed, and not that nobody knows
     honest: tuple[str, ...] = ("AT^SM20=0,0",)  # once it said OK to a send that failed: the first that is taken counts
     mr_wrap_reset: bool = False  # known to refuse everything (CMS ERROR 1) after message reference 255
     errors: Mapping[int, ErrorPolicy] = field(default_factory=dict)  # CMS codes that this maker means otherwise

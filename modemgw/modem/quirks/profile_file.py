@@ -210,6 +210,7 @@ LAYOUT: Mapping[str, Mapping[str, Key]] = {
     "calls": {"hang_up": Key("hang_up", _list(_gentle, empty=False))},
     "send": {
         "keep_link": Key("keep_link", _flag),
+        "ok_is_failure": Key("ok_is_failure", _flag),
         "honest": Key("honest", _commands),
         "mr_wrap_reset": Key("mr_wrap_reset", _flag),
     },

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 
 from modemsim.commands import command
-from modemsim.errors import AtError, CmsError, OkInsteadError
+from modemsim.errors import AtError, CmeError, CmsError, OkInsteadError
 from modemsim.faults import Fault
 from modemsim.line import Command
 from modemsim.port import AtPort, Call, Payload, Sleep, UnansweredError, Work
@@ -146,9 +146,14 @@ def _transmit(port: AtPort, label: str, tpdu: bytes, sca: bytes, name: str) -> W
     faults = modem.faults
     session = modem.session
     radio = modem.personality.radio
-    late = silent = lost = None
+    late = silent = lost = taken = owed = None
     accept = True
+    if modem.owed_result:
+        modem.emit(modem.personality.at_port, modem.owed_result)
+        modem.owed_result = b""
+        yield Sleep(modem.owed_s)
     if faults:
+        owed = faults.take("result_owed")
         failing = faults.take("cms_error", where=lambda f: f["when"] == "after_payload")
         if failing:
             yield Sleep(failing["after_s"])
@@ -156,6 +161,7 @@ def _transmit(port: AtPort, label: str, tpdu: bytes, sca: bytes, name: str) -> W
         if faults.take("failed_ok"):
             return None
         modem.point("not_accepted", label)
+        taken = faults.take("taken_error")
         silent = faults.take("send_silent")
         accept = silent is None or silent["accepted"]
         late = faults.take("late_result")
@@ -181,6 +187,9 @@ def _transmit(port: AtPort, label: str, tpdu: bytes, sca: bytes, name: str) -> W
     code = yield from _wait_for_network(port, tpdu, mr, linked, f"{name}: {mr}")
     session.last_send = modem.timeline.now
     modem.open_window()
+    if taken and code is None:
+        yield Sleep(taken["after_s"])
+        raise _said_of_it(taken["result"], taken["code"])
     if code is not None:
         if radio.send_error_after_s:
             yield Sleep(radio.send_error_after_s)
@@ -188,7 +197,9 @@ def _transmit(port: AtPort, label: str, tpdu: bytes, sca: bytes, name: str) -> W
     modem.point("before_result", label)
     if late:
         yield Sleep(late["seconds"])
-    if silent:
+    if owed:
+        modem.owed_result, modem.owed_s = f"\r\n{name}: {mr}\r\n\r\nOK\r\n".encode(), owed["seconds"]
+    if silent or owed:
         raise UnansweredError
     if lost:
         return None
@@ -215,6 +226,11 @@ def _wait_for_network(port: AtPort, tpdu: bytes, mr: int, linked: bool, line: st
     except GeneratorExit:
         aborted_in.append(modem.epoch)
         raise
+
+
+def _said_of_it(result: str, code: int) -> AtError:
+    """What a fault says of a message, whatever became of it."""
+    return {"cms": CmsError(code), "cme": CmeError(code)}.get(result, AtError())
 
 
 def _failure(port: AtPort, code: int) -> AtError:

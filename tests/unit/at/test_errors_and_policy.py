@@ -6,7 +6,7 @@ import pytest
 
 from modemgw.at.errors import CmeError, CmsError, CommandFailed, cme_text, cms_text, error_from_result
 from modemgw.at.policy import ErrorAction as Action
-from modemgw.at.policy import ErrorPolicy, policy_for, policy_for_silent_ok
+from modemgw.at.policy import ErrorPolicy, leaves_doubt, policy_for, policy_for_silent_ok
 from modemgw.at.policy import ErrorScope as Scope
 from modemgw.errors import ModemgwError
 
@@ -102,6 +102,16 @@ def test_policy_of_what_has_no_code() -> None:
     assert policy_for(CommandFailed("ERROR")).action is Action.REINIT_RETRY_ONCE
     assert policy_for(CmsError(None, "so")) == ErrorPolicy(Scope.MODEM, Action.COLLISION_RETRY, "so", 3.0, 2)
     assert policy_for_silent_ok().action is Action.REINIT_RETRY_ONCE
+
+
+@pytest.mark.parametrize("took_s", [0.0, 29.0, 31.0, 170.0])
+def test_what_leaves_open_whether_the_network_has_the_message(took_s: float) -> None:
+    """332 says so itself; of the others those that modems also say of themselves, when they come late."""
+    for code in range(600):
+        doubt = code == 332 or (took_s > 30 and code in (41, 47, 300, 500, 513))
+        assert leaves_doubt(CmsError(code), took_s) is doubt, code
+    for error in (CommandFailed("ERROR"), CmsError(None, "so"), CmeError(100), CmeError(30)):
+        assert leaves_doubt(error, took_s) is (took_s > 30)
 
 
 def test_policy_is_complete_and_a_bad_number_never_counts_against_a_line() -> None:

@@ -21,14 +21,14 @@ Q, SE, T, D, U, E, R, C, X = (
 #: old: what it may become
 TABLE = {
     Q: {SE, E, R, C, T, D, U, X},  # the last four only of a part that waits to be sent again after a doubt
-    SE: {T, Q, R, E, X},
-    T: {D, U, E},
+    SE: {T, Q, R, E, X, D},  # delivered: the report of an earlier copy
+    T: {D, U, E, X},
     X: {T, D, U, E, Q, C},
     D: set(),
-    U: set(),
-    E: set(),
-    R: set(),
-    C: set(),
+    U: {D},  # another copy was delivered
+    E: {T, D, U},  # by the report of a copy that the modem had called refused
+    R: {T, D, U, E},
+    C: {T, D, U, E},
 }
 
 
@@ -38,8 +38,9 @@ def test_the_table_says_which_state_may_follow_which(old: State, new: State) -> 
     assert may_become(old, new) == (new in TABLE[old])
 
 
-def test_final_states_are_those_nothing_follows() -> None:
-    assert {state for state, following in TRANSITIONS.items() if not following} == FINAL
+def test_from_a_final_state_only_news_of_a_copy_leads_on() -> None:
+    assert {D, U, E, R, C} == FINAL
+    assert {new for state in FINAL for new in TRANSITIONS[state]} == {T, D, U, E}
 
 
 @pytest.mark.parametrize("state", State)

@@ -30,6 +30,9 @@ SENDS: list[tuple[str, dict[str, Any], str, list[str]]] = [
     ("cms_error", {"code": 500, "when": "instead_of_prompt"}, "\r\n+CMS ERROR: 500\r\n", []),
     ("failed_ok", {}, OK, []),
     ("cmgs_lost", {}, OK, SENT),
+    ("taken_error", {"code": 332}, "\r\n+CMS ERROR: 332\r\n", SENT),
+    ("taken_error", {"code": 100, "result": "cme"}, "\r\n+CME ERROR: 100\r\n", SENT),
+    ("taken_error", {"result": "error"}, "\r\nERROR\r\n", SENT),
     ("ok_lost", {}, "\r\n+CMGS: 0\r\n", SENT),
     ("send_silent", {"accepted": True}, "", SENT),
     ("send_silent", {"accepted": False}, "", []),
@@ -50,6 +53,24 @@ def test_a_send_meets_a_fault_once(rig: Rig, kind: str, params: dict[str, Any], 
     assert rig.kinds() == seen
     assert rig.send() == f"\r\n+CMGS: {1 if seen else 0}\r\n\r\nOK\r\n", "the next send is well again"
     assert not rig.modem.faults
+
+
+def test_a_result_that_is_owed_comes_before_that_of_the_next_send(rig: Rig) -> None:
+    rig.modem.fault("result_owed", seconds=1.0)
+    assert rig.send() == ""
+    rig.modem.fault("cms_error", code=1)
+    assert rig.send() == GOOD
+    assert rig.pass_time(1.0) == "\r\n+CMS ERROR: 1\r\n"
+    assert rig.kinds() == SENT
+
+
+def test_an_error_of_a_message_that_was_taken_may_come_late(rig: Rig) -> None:
+    rig.modem.fault("taken_error", after_s=40.0)
+    assert rig.send() == ""
+    assert (rig.kinds(), rig.pass_time(39.0)) == (SENT, "")
+    assert rig.pass_time(1.0) == "\r\n+CMS ERROR: 500\r\n"
+    with pytest.raises(FaultError, match="cms, cme, error"):
+        rig.modem.fault("taken_error", result="cmx")
 
 
 # point, whether the network has the message, what was said before the port went

@@ -34,7 +34,8 @@ VALIDITY = 3_600_000
 
 
 def part(name: int, mr: int | None, state: str = "sent", sent_at: int = 0, attempt: int | None = None) -> Candidate:
-    return Candidate(name, 1, state, mr, sent_at, VALIDITY, None, attempt if attempt is not None else name)
+    st = {"delivered": 0, "expired": 0x46}.get(state)
+    return Candidate(name, 1, state, mr, sent_at, sent_at, VALIDITY, st, attempt or name, last=True)
 
 
 FAR = WRAP_ATTEMPTS
@@ -88,5 +89,5 @@ def test_a_reference_that_was_read_and_differs_never_fits(parts: list[Candidate]
     verdict = choose(parts, mr, at)
     assert all(c.mr in (mr, None) for c in verdict.candidates)
     assert set(verdict.candidates) <= set(parts)
-    if any(c.mr == mr and c.state == "sent" for c in verdict.candidates):
-        assert all(c.state == "sent" or c.mr is None for c in verdict.candidates)
+    if any(c.mr == mr and c.st is None for c in verdict.candidates):
+        assert all(c.st is None or c.mr is None for c in verdict.candidates)

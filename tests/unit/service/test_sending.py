@@ -15,7 +15,7 @@ from modemgw.rules.incoming import RawPdu
 from modemgw.service.ports import InDoubt, Refused, SendOutcome, Sent
 from modemgw.service.receiving import take_in
 from tests.unit.service import air
-from tests.unit.service.air import CODES, Air, Rig, Running, cms, until_state
+from tests.unit.service.air import CODES, Air, Rig, Running, cms, until, until_state
 from tests.unit.store.desk import long, new
 from tests.unit.store.pdus import report
 
@@ -148,28 +148,30 @@ async def test_what_passes_is_tried_later_and_later_still(rig: Rig) -> None:
         waits.append((view.due_at - rig.now) / 1000)
         rig.now = view.due_at
         await rig.timers.tick()
-    assert all(0.9 * 15 * 2**n <= wait <= 1.1 * 15 * 2**n for n, wait in enumerate(waits))
+    assert all(15 * 2**n <= wait <= 1.25 * 15 * 2**n for n, wait in enumerate(waits))
     running = Running(await rig.line(Air(), "b"))  # another SIM may try
     await until_state(rig, message, "sent")
     await running.stop()
 
 
-@pytest.mark.parametrize(
-    "action",
-    [
-        ErrorAction.SWEEP_RETRY,
-        ErrorAction.REINIT_RETRY_ONCE,
-        ErrorAction.STOP_LINE,
-        ErrorAction.USE_CONFIGURED_SMSC,
-    ],
-)
+WORKER_MENDS = [
+    ErrorAction.SWEEP_RETRY,
+    ErrorAction.REINIT_RETRY_ONCE,
+    ErrorAction.STOP_LINE,
+    ErrorAction.USE_CONFIGURED_SMSC,
+]
+PASSING = [ErrorAction.WAIT_RETRY, ErrorAction.COLLISION_RETRY]
+
+
+@pytest.mark.parametrize("action", WORKER_MENDS)
 async def test_what_the_worker_mends_keeps_its_place(rig: Rig, action: ErrorAction) -> None:
     message, other = await rig.accept(new(text="first")), await rig.accept(new(text="second"))
+    refused = cms(CODES[action], before_payload=True)
     for _ in range(3):
-        trouble = await Running(await rig.line(Air(cms(CODES[action])))).trouble()
+        trouble = await Running(await rig.line(Air(refused))).trouble()
         assert trouble.action is action
         assert (await rig.view(message)).due_at is None
-    await Running(await rig.line(Air(cms(CODES[action])))).trouble()
+    await Running(await rig.line(Air(refused))).trouble()
     assert (await rig.view(message)).due_at is not None  # not for ever: then it waits like others
     air = Air()
     running = Running(await rig.line(air))
@@ -178,13 +180,13 @@ async def test_what_the_worker_mends_keeps_its_place(rig: Rig, action: ErrorActi
     assert await rig.state(message) == "queued"
 
 
-@pytest.mark.parametrize("action", [ErrorAction.WAIT_RETRY, ErrorAction.COLLISION_RETRY])
+@pytest.mark.parametrize("action", PASSING)
 @pytest.mark.parametrize("times", [1, 2, 3])
 async def test_a_collision_is_tried_again_here_and_now_but_not_for_ever(
     rig: Rig, action: ErrorAction, times: int
 ) -> None:
     message = await rig.accept(long())
-    running = Running(await rig.line(Air(Sent(1), *[cms(CODES[action])] * times)))
+    running = Running(await rig.line(Air(Sent(1), *[cms(CODES[action], before_payload=True)] * times)))
     if times < 3:
         await until_state(rig, message, "sent")
         await running.stop()
@@ -195,7 +197,99 @@ async def test_a_collision_is_tried_again_here_and_now_but_not_for_ever(
         assert (await rig.view(message)).due_at is not None
 
 
-async def test_ok_without_a_reference_fails_and_the_modem_is_set_up_anew(rig: Rig) -> None:
+@pytest.mark.parametrize("action", [*WORKER_MENDS, *PASSING, ErrorAction.RETRY_BACKOFF])
+async def test_after_the_payload_no_copy_goes_before_a_report_could_come(rig: Rig, action: ErrorAction) -> None:
+    message = await rig.accept(long())
+    air = Air(Sent(1), cms(CODES[action]))
+    running = Running(await rig.line(air))
+
+    async def refused() -> bool:
+        return (await rig.view(message)).due_at is not None
+
+    await until(refused)
+    await running.stop()
+    due_at = (await rig.view(message)).due_at
+    assert due_at is not None
+    assert 15_000 <= due_at - rig.now <= 20_000
+    assert await rig.parts(message) == ["sent", "queued", "queued"]
+    rig.now = due_at - 1
+    await rig.timers.tick()
+    assert await rig.state(message) == "sending"
+    assert len(air.went) == 1
+    rig.now = due_at
+    await rig.timers.tick()
+    air = Air()
+    running = Running(await rig.line(air))
+    await until_state(rig, message, "sent")
+    await running.stop()
+    assert [(t.udh.concat.sequence, t.rd) for t in air.went if t.udh.concat] == [(2, True), (3, False)]
+
+
+@pytest.mark.parametrize("action", PASSING)
+async def test_what_often_passes_lets_the_next_message_go_and_stops_the_line_the_third_time(
+    rig: Rig, action: ErrorAction
+) -> None:
+    ids = [await rig.accept(new(recipient=f"+7916000000{n}")) for n in range(4)]
+    running = Running(await rig.line(Air(cms(CODES[action]), cms(CODES[action]), Sent(1), cms(CODES[action]))))
+    await until_state(rig, ids[2], "sent")
+    await running.stop()
+    assert [await rig.state(message) for message in ids[:2]] == ["queued", "queued"]
+    more = [await rig.accept(new()) for _ in range(3)]
+    assert (await Running(await rig.line(Air(*[cms(CODES[action])] * 3))).trouble()).action is action
+    assert len(more) == 3
+
+
+@pytest.mark.parametrize(("code", "wait_s"), [(500, 600), (513, 600), (41, 600), (38, 30), (331, 30)])
+async def test_a_third_copy_waits_as_long_as_a_doubt(rig: Rig, code: int, wait_s: float) -> None:
+    message = await rig.accept(new())
+    for wait in (15, wait_s):
+        running = Running(await rig.line(Air(cms(code))))
+
+        async def refused() -> bool:
+            return (await rig.view(message)).due_at is not None
+
+        await until(refused)
+        await running.stop()
+        due_at = (await rig.view(message)).due_at
+        assert due_at is not None
+        assert wait * 1000 <= due_at - rig.now <= wait * 1250
+        rig.now = due_at
+        await rig.timers.tick()
+
+
+async def test_a_report_of_what_was_refused_ends_the_retry(rig: Rig) -> None:
+    message, line = await rig.accept(new()), LineRecord(1, "a", None, None)
+    await Running(await rig.line(Air(cms(38)))).trouble()
+    await take_in(rig.repository, line, [RawPdu(report(200))])
+    assert (await rig.state(message), (await rig.view(message)).due_at) == ("delivered", None)
+    rig.now += 3_600_000
+    await rig.timers.tick()
+    air = Air()
+    running = Running(await rig.line(air))
+    other = await rig.accept(new())
+    await until_state(rig, other, "sent")
+    await running.stop()
+    assert len(air.went) == 1
+
+
+@pytest.mark.parametrize("failed", [Refused(CmsError(28), "no", False), Refused(None, "OK without +CMGS.", False)])
+async def test_a_report_of_what_was_refused_for_good_is_believed(rig: Rig, failed: Refused) -> None:
+    message, line = await rig.accept(new()), LineRecord(1, "a", None, None)
+    running = Running(await rig.line(Air(failed)))
+    await until_state(rig, message, "rejected")
+    await running.stop()
+    await take_in(rig.repository, line, [RawPdu(report(200))])
+    assert await rig.state(message) == "delivered"
+
+
+async def test_ok_without_a_reference_is_a_doubt_and_the_modem_is_set_up_anew(rig: Rig) -> None:
+    message, other = await rig.accept(new()), await rig.accept(new())
+    trouble = await Running(await rig.line(Air(InDoubt("OK and no +CMGS.", silent_ok=True)))).trouble()
+    assert (trouble.scope, trouble.action) == (ErrorScope.MODEM, ErrorAction.REINIT_RETRY_ONCE)
+    assert (await rig.state(message), await rig.state(other)) == ("unknown", "queued")
+
+
+async def test_a_modem_whose_ok_means_failure(rig: Rig) -> None:
     message, other = await rig.accept(new()), await rig.accept(new())
     running = Running(await rig.line(Air(Refused(None, "OK without +CMGS.", False))))
     trouble = await running.trouble()
@@ -206,9 +300,17 @@ async def test_ok_without_a_reference_fails_and_the_modem_is_set_up_anew(rig: Ri
 @pytest.mark.parametrize("error", [CommandFailed("ERROR"), CmsError(None, "weird")])
 async def test_an_error_without_a_number(rig: Rig, error: CommandFailed) -> None:
     message = await rig.accept(new())
-    running = Running(await rig.line(Air(*[Refused(error, "weird", False)] * 3)))
+    running = Running(await rig.line(Air(*[Refused(error, "weird", True)] * 3)))
     await running.trouble()
     assert await rig.state(message) == "queued"
+
+
+async def test_a_network_that_did_not_answer_in_time_is_its_own_trouble(rig: Rig) -> None:
+    message = await rig.accept(new())
+    doubt = InDoubt("The modem said +CMS ERROR: 332.", error=CmsError(332))
+    trouble = await Running(await rig.line(Air(doubt))).trouble()
+    assert (trouble.scope, trouble.action) == (ErrorScope.NETWORK, ErrorAction.RETRY_BACKOFF)
+    assert await rig.state(message) == "unknown"
 
 
 # -- doubt ------------------------------------------------------------------------------------------------

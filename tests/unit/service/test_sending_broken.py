@@ -127,7 +127,7 @@ async def test_stopping_between_parts_leaves_the_rest_for_the_next_session(rig: 
 async def test_stopping_between_two_quick_tries_loses_nothing(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sending, "QUICK_RETRIES_S", (100.0,))
     message = await rig.accept(new())
-    air = Air(cms(512))
+    air = Air(cms(512, before_payload=True))
     running = Running(await rig.line(air))
 
     async def tried() -> bool:
@@ -143,7 +143,7 @@ async def test_stopping_between_two_quick_tries_loses_nothing(rig: Rig, monkeypa
 @pytest.mark.parametrize("turns", range(0, 60, 3))
 async def test_stopping_at_any_moment_loses_nothing_and_sends_nothing_twice(rig: Rig, turns: int) -> None:
     message, other = await rig.accept(long()), await rig.accept(new())
-    air = Air(Sent(1), cms(512))
+    air = Air(Sent(1), cms(512, before_payload=True))
     running = Running(await rig.line(air))
     for _ in range(turns):
         await asyncio.sleep(0)
@@ -244,7 +244,7 @@ async def test_a_restart_of_the_process_goes_on_where_it_was(rig: Rig) -> None:
     air = Air(Sent(1), lost_before)
     await Running(await rig.line(air)).trouble()
     rig.restart()
-    assert await rig.repository.recover(600_000) == (0, 0)
+    assert await rig.repository.recover(600_000, 15_000) == (0, 0)
     running = Running(await rig.line(air))
     await until_state(rig, message, "sent")
     await running.stop()

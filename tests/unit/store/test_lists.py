@@ -148,7 +148,7 @@ def test_a_page_is_bounded(desk: Desk, limit: int) -> None:
             "INSERT INTO messages SELECT NULL, account_id, recipient, text, data, udh, encoding, locking, single, "
             "flash, pid, dcs, priority, line, report, on_doubt, client_ref, ref, dialect, extra, parts, state, queue, "
             "due_at, expires_at, doubt_at, send_at, validity_s, tries, created_at, updated_at, error, error_code, st, "
-            "cost, charged, hidden, held FROM messages WHERE id = 1"
+            "cost, charged, hidden, held, refunded FROM messages WHERE id = 1"
         )
     assert len(ids(desk, limit=limit)) == MAX_PAGE
 

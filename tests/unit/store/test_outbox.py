@@ -455,7 +455,7 @@ def test_a_late_answer_with_the_report_already_here(desk: Desk) -> None:
 
 
 def recover(desk: Desk) -> tuple[int, int]:
-    return desk.do(lambda tx: outbox.recover(tx, 10 * MINUTE))
+    return desk.do(lambda tx: outbox.recover(tx, 10 * MINUTE, 15_000))
 
 
 def test_recovery_of_an_orderly_stop_finds_nothing(desk: Desk) -> None:

@@ -10,10 +10,11 @@ import pytest
 from modemgw.domain.message import Accepted
 from modemgw.domain.refusal import Refusal, RefusalKind
 from modemgw.rules.pricing import money, units
-from modemgw.store import outbox, queries
+from modemgw.store import outbox, parts, queries
 from modemgw.store.acceptance import Accept
 from modemgw.store.outbox import Cancel, Expire
 from tests.unit.store.desk import DAY, Desk, long, new
+from tests.unit.store.pdus import report
 
 PART = units("1.40")
 
@@ -142,7 +143,7 @@ def test_what_never_left_is_given_back(
     number = desk.do(Accept(message(cost=PART * stored.parts, funds=units("100")))).id
     happens(desk, number)
     assert spent(desk) == costs * PART
-    desk.do(lambda tx: outbox.settle(tx, number))
+    desk.do(lambda tx: parts.settle(tx, number))
     assert spent(desk) == costs * PART
     assert queries.message(desk.con, 1, number).cost == money(PART * stored.parts)  # type: ignore[union-attr]
 
@@ -151,3 +152,16 @@ def test_nothing_is_given_back_to_who_did_not_pay(desk: Desk) -> None:
     desk.do(Accept(one(funds=None)))
     desk.do(Cancel(1, 1))
     assert spent(desk) == 0
+
+
+@pytest.mark.parametrize("funds", ["100", None])
+def test_what_left_after_all_is_paid_after_all(desk: Desk, funds: str | None) -> None:
+    """Called rejected, its price given back; then its report comes. The balance may be gone meanwhile."""
+    number = desk.do(Accept(long(cost=3 * PART, funds=funds and units(funds)))).id
+    desk.send(number, 1, outcome="rejected", error="CMS ERROR: 28", error_code=28, went_out=True)
+    assert spent(desk) == 0
+    desk.take([report(5)])
+    assert desk.parts(number) == ["delivered", "cancelled", "cancelled"]
+    assert spent(desk) == (PART if funds else 0)
+    desk.take([report(5, done=99)])
+    assert spent(desk) == (PART if funds else 0)

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from modemgw.store import queries
-from modemgw.store.outbox import AdoptLateCmgs, Promote, SettleDoubt
+from modemgw.store import outbox, queries
+from modemgw.store.outbox import AdoptLateCmgs, Cancel, Expire, Promote, SettleDoubt
 from tests.unit.store.desk import DAY, HOUR, MINUTE, Desk
 from tests.unit.store.pdus import report
 
@@ -332,3 +332,187 @@ def test_a_part_known_to_be_there_without_a_reference(desk: Desk) -> None:
     assert desk.state(message) == "sent"
     desk.take([report(77)])
     assert desk.state(message) == "delivered"
+
+
+# -- a copy that the modem called refused -------------------------------------------------------------------
+
+
+def refuse(desk: Desk, message: int, seq: int = 1, line: str = "a", outcome: str = "refused") -> int:
+    """An attempt that was refused after its payload was out."""
+    due = {"due_at": desk.now + 15_000} if outcome == "refused" else {}
+    return desk.send(message, seq, outcome, line, error="+CMS ERROR: 38", error_code=38, went_out=True, **due)
+
+
+@pytest.mark.parametrize("outcome", ["refused", "rejected"])
+@pytest.mark.parametrize(
+    ("st", "state"), [(0, "delivered"), (0x22, "sent"), (0x41, "undeliverable"), (0x46, "expired")]
+)
+def test_a_report_is_believed_more_than_the_modem(desk: Desk, outcome: str, st: int, state: str) -> None:
+    message = desk.accept()
+    refuse(desk, message, outcome=outcome)
+    assert desk.state(message) == ("queued" if outcome == "refused" else "rejected")
+    desk.take([report(17, st=st)])
+    assert (desk.state(message), desk.queue(message), matched(desk)) == (state, 0, [1])
+    assert desk.rows("SELECT mr, error, sent_at FROM parts") == [(17, None, desk.now)]
+    assert "part.resolved" in desk.events(message)
+    assert desk.begin(message) is None
+    desk.take([report(17, st=0, done=90)])
+    assert desk.state(message) == ("delivered" if state in ("sent", "delivered") else state)
+
+
+def test_a_report_before_the_error(desk: Desk) -> None:
+    message = desk.accept()
+    attempt = desk.begin(message)
+    desk.take([report(17)])
+    assert matched(desk) == [0]
+    desk.now += 40_000
+    desk.end(attempt, message, outcome="refused", due_at=desk.now + 15_000, went_out=True)
+    assert (desk.state(message), desk.queue(message), matched(desk)) == ("delivered", 0, [1])
+
+
+@pytest.mark.parametrize("outcome", ["refused", "rejected", "not_sent"])
+def test_what_was_refused_before_its_payload_has_no_report(desk: Desk, outcome: str) -> None:
+    message = desk.accept()
+    desk.send(message, outcome=outcome)
+    desk.take([report(17)])
+    assert (desk.state(message), matched(desk)) == ("rejected" if outcome == "rejected" else "queued", [0])
+
+
+def test_the_next_copy_says_that_it_is_one(desk: Desk) -> None:
+    message = desk.accept_long()
+    desk.send(message, 1, mr=1)
+    refuse(desk, message, 2)
+    desk.now += 15_000
+    desk.do(Promote())
+    job = desk.job(message)
+    assert job is not None
+    assert (job.queued, job.resend) == ((2, 3), {2})
+    desk.begin(message, 2, resend=True)
+    assert desk.rows("SELECT data FROM events WHERE kind = 'part.sending' ORDER BY id DESC LIMIT 1") == [
+        '{"resend":true,"after":"rejected"}'
+    ]
+
+
+def test_the_rest_of_a_message_does_not_wait_for_a_try_that_is_not_needed(desk: Desk) -> None:
+    message = desk.accept_long()
+    desk.send(message, 1, mr=1)
+    refuse(desk, message, 2)
+    desk.take([report(2)])
+    assert desk.parts(message) == ["sent", "delivered", "queued"]
+    assert desk.do(Promote()) == [(message, 0, "a")]
+
+
+def test_the_rest_of_a_message_waits_for_the_part_that_is_tried_again(desk: Desk) -> None:
+    message = desk.accept_long()
+    desk.send(message, 1, mr=1)
+    refuse(desk, message, 2)
+    desk.take([report(1)])
+    assert desk.do(Promote()) == []
+
+
+def test_a_part_that_was_out_after_all_keeps_the_others_on_its_line(desk: Desk) -> None:
+    message = desk.accept_long()
+    refuse(desk, message, 1)
+    assert desk.rows("SELECT line FROM messages") == [""]
+    desk.take([report(2)])
+    assert desk.rows("SELECT line FROM messages") == ["a"]
+    assert desk.do(Promote()) == [(message, 0, "a")]
+
+
+@pytest.mark.parametrize("second", ["in the air", "refused", "sent", "failed"])
+def test_a_report_of_the_first_copy_with_a_second_on_its_way_through_another_line(desk: Desk, second: str) -> None:
+    message = desk.accept()
+    refuse(desk, message)
+    desk.now += 15_000
+    desk.do(Promote())
+    attempt = desk.begin(message, line="b", resend=True)
+    if second == "in the air":
+        desk.take([report(17)], "a")
+        assert desk.state(message) == "delivered"
+        desk.end(attempt, message, line="b", outcome="refused", due_at=desk.now + 15_000, went_out=True)
+    elif second == "refused":
+        desk.end(attempt, message, line="b", outcome="refused", due_at=desk.now + 15_000, went_out=True)
+        desk.take([report(17)], "a")
+    else:
+        desk.end(attempt, message, line="b", mr=50)
+        if second == "failed":
+            desk.take([report(50, st=0x41)], "b")
+            assert desk.state(message) == "undeliverable"
+        desk.take([report(17)], "a")
+    assert (desk.state(message), desk.queue(message)) == ("delivered", 0)
+    assert matched(desk)[-1] == 1
+
+
+def test_the_centre_is_trying_the_first_copy_so_that_no_third_goes(desk: Desk) -> None:
+    message = desk.accept()
+    refuse(desk, message)
+    desk.now += 15_000
+    desk.do(Promote())
+    attempt = desk.begin(message, line="b", resend=True)
+    desk.take([report(17, st=0x22)], "a")
+    assert desk.state(message) == "sending"
+    desk.end(attempt, message, line="b", outcome="refused", due_at=desk.now + 15_000)
+    assert (desk.state(message), desk.queue(message)) == ("sent", 0)
+    desk.take([report(17, done=90)], "a")
+    assert desk.state(message) == "delivered"
+
+
+def test_of_two_copies_of_one_part_a_report_needs_no_telling_apart(desk: Desk) -> None:
+    message = desk.accept()
+    for _ in range(2):
+        refuse(desk, message)
+        desk.now += 16_000
+        desk.do(Promote())
+    desk.take([report(17, st=0x41)])  # of one of them: the other may arrive
+    assert (desk.state(message), matched(desk)) == ("queued", [1])
+    desk.take([report(18)])
+    assert desk.state(message) == "delivered"
+
+
+@pytest.mark.parametrize("ending", ["expired", "cancelled"])
+def test_what_was_given_up_in_the_queue_may_have_arrived(desk: Desk, ending: str) -> None:
+    message = desk.accept(validity_s=60)
+    refuse(desk, message)
+    if ending == "expired":
+        desk.now += HOUR
+        desk.do(Expire())
+    else:
+        desk.do(Cancel(1, message))
+    assert desk.state(message) == ending
+    desk.take([report(17)])
+    assert desk.state(message) == "delivered"
+
+
+@pytest.mark.parametrize("newest", ["refused", "rejected"])
+def test_a_late_reference_of_what_was_refused(desk: Desk, newest: str) -> None:
+    message = desk.accept()
+    refuse(desk, message, outcome=newest)
+    assert desk.do(AdoptLateCmgs(1, 33)) == (message, 1)
+    assert (desk.state(message), desk.queue(message)) == ("sent", 0)
+    desk.take([report(33)])
+    assert desk.state(message) == "delivered"
+
+
+def test_a_line_that_is_back_hears_its_reports_before_it_sends_copies(desk: Desk) -> None:
+    refused, resent, fresh = desk.accept(), desk.accept(on_doubt="resend"), desk.accept()
+    refuse(desk, refused)
+    desk.doubt(resent)
+    desk.now += HOUR
+    desk.do(Promote())
+    desk.do(SettleDoubt())
+    until = desk.now + 15_000
+    desk.do(lambda tx: outbox.spare_copies(tx, 2, until))  # of another line
+    assert [desk.queue(message) for message in (refused, resent, fresh)] == [1, 1, 1]
+    desk.do(lambda tx: outbox.spare_copies(tx, 1, until))
+    assert [desk.queue(message) for message in (refused, resent, fresh)] == [2, 2, 1]
+    assert desk.rows("SELECT due_at FROM messages WHERE due_at IS NOT NULL") == [until, until]
+
+
+def test_after_a_start_copies_wait_for_reports(desk: Desk) -> None:
+    message = desk.accept()
+    refuse(desk, message)
+    desk.now += HOUR
+    desk.do(lambda tx: outbox.recover(tx, 10 * MINUTE, 15_000))
+    assert desk.do(Promote()) == []
+    desk.take([report(17)])
+    assert (desk.state(message), desk.begin(message)) == ("delivered", None)

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
-from modemgw.at import commands
+from modemgw.at import commands, policy
 from modemgw.at.commands import Command
 from modemgw.at.errors import CmsError
 from modemgw.at.parser import Urc
@@ -29,8 +29,8 @@ class Rig:
     def __init__(self, peer: Peer, channel: Channel, urcs: list[Urc], losses: list[PortLost]) -> None:
         self.peer, self.channel, self.urcs, self.losses = peer, channel, urcs, losses
 
-    async def send(self, go_ahead: object = None) -> int:
-        return await self.channel.send_tpdu(PDU, go_ahead=yes() if go_ahead is None else go_ahead)  # type: ignore[arg-type]
+    async def send(self, go_ahead: object = None, **more: bool) -> int:
+        return await self.channel.send_tpdu(PDU, go_ahead=yes() if go_ahead is None else go_ahead, **more)  # type: ignore[arg-type]
 
 
 async def yes() -> bool:
@@ -264,11 +264,56 @@ async def test_rejected(script: dict[str, Answer], before: bool, code: int | Non
         await r.channel.run(commands.AT)
 
 
-async def test_ok_without_a_reference_is_no_success() -> None:
+async def test_a_modem_that_says_ok_of_what_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(channel_module, "LONE_OK_S", 0.05)
     async with rig({SUBMIT: PROMPT, PAYLOAD: said('+CMTI: "SM",1', "OK")}) as r:
         with pytest.raises(SendRejected, match=r"OK without \+CMGS") as caught:
-            await r.send()
+            await r.send(ok_is_failure=True)
         assert caught.value.error is None
+        assert not caught.value.before_payload
+
+
+async def test_ok_without_a_reference_says_nothing() -> None:
+    async with rig({SUBMIT: PROMPT, PAYLOAD: said('+CMTI: "SM",1', "OK")}) as r:
+        with pytest.raises(SendInDoubt, match=r"no \+CMGS within") as caught:
+            await r.send()
+        assert caught.value.silent_ok
+
+
+async def test_the_true_result_may_come_long_after_an_ok(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As long as any result: the OK was that of something before."""
+    monkeypatch.setattr(channel_module, "LONE_OK_S", 0.0)
+
+    def late(peer: Peer, line: bytes) -> bytes:
+        later(peer, 0.2, said("+CMGS: 33", "OK"))
+        return OK
+
+    async with rig({SUBMIT: PROMPT, PAYLOAD: late}) as r:
+        assert await r.send() == 33
+        await r.channel.run(commands.AT)
+
+
+@pytest.mark.parametrize(
+    ("answer", "late", "doubt"),
+    [
+        ("+CMS ERROR: 332", False, True),
+        ("+CMS ERROR: 500", False, False),
+        ("+CMS ERROR: 500", True, True),
+        ("+CMS ERROR: 38", True, False),
+        ("ERROR", False, False),
+        ("ERROR", True, True),
+    ],
+)
+async def test_an_error_that_leaves_a_doubt(
+    answer: str, late: bool, doubt: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if late:
+        monkeypatch.setattr(policy, "LATE_S", 0.0)
+    async with rig({SUBMIT: PROMPT, PAYLOAD: said(answer)}) as r:
+        with pytest.raises(SendInDoubt if doubt else SendRejected) as caught:
+            await r.send()
+        assert isinstance(caught.value, SendInDoubt | SendRejected)
+        assert caught.value.error is not None
 
 
 # ---------------------------------------------------------------- sends that never went out

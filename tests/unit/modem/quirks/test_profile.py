@@ -258,6 +258,7 @@ def test_every_key_reads() -> None:
         hang_up = ["ATH"]
         [send]
         keep_link = false
+        ok_is_failure = true
         honest = []
         mr_wrap_reset = true
         [errors.cms]
@@ -273,7 +274,7 @@ def test_every_key_reads() -> None:
     assert (profile.usb, profile.memories, profile.extends) == (("12d1:*",), ("SM",), "base")
     assert profile.indications == ((1, 1), (2, 1, 0, 1, 0))
     assert profile.early == ("AT^CURC=0", ("AT+A", "AT+B"))
-    assert (profile.service, profile.direct, profile.keep_link) == (0, True, False)
+    assert (profile.service, profile.direct, profile.keep_link, profile.ok_is_failure) == (0, True, False, True)
     assert (profile.soft_reset, profile.radio_reset, profile.full_reset) == (("ATZ",), (), ("AT+CRESET",))
     assert sorted(profile.errors) == [512, 513, 514]
     assert profile.errors[513].text == "lower layer failure"
@@ -286,7 +287,7 @@ MISTAKES = [
     ("= 1", "bad.toml: is not TOML"),
     ("speed = 1", "speed: is no section"),
     ("send = 1", "send: must be a table"),
-    ("[send]\nspeed = 1", "send.speed: unknown key; known here: keep_link, honest, mr_wrap_reset"),
+    ("[send]\nspeed = 1", "send.speed: unknown key; known here: keep_link, ok_is_failure, honest, mr_wrap_reset"),
     ("[send]\nkeep_link = 1", "send.keep_link: must be true or false"),
     ("[match]\nmodel = 1", "match.model: must be a string"),
     ('[match]\nmodel = "("', "match.model: is no regular expression"),

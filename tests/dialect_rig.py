@@ -45,6 +45,7 @@ from modemgw.service.dispatch import Dispatcher
 from modemgw.service.timers import Timers
 from modemgw.sms import Address, Scts, SmsDeliver, SmsStatusReport, encode_pdu, plan, segment
 from modemgw.store import intake, lines, outbox
+from modemgw.store import parts as store_parts
 from modemgw.store.database import Store
 from modemgw.store.repository import SqliteRepository
 from modemgw.store.writer import Transaction
@@ -180,7 +181,7 @@ class DialectRig:
             await self.repository.cancel(account, message_id)
             return
         if state is State.EXPIRED and st is None:
-            await self._do(functools.partial(parts.expire_one, message_id=message_id))
+            await self._do(functools.partial(store_parts.expire_one, message_id=message_id))
             return
         for seq, recipient in parts:
             if not await self._one(message_id, seq, recipient, state, cms, st, line):

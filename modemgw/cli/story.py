@@ -28,6 +28,13 @@ _HELD = {
     "messages with `modemgw cancel --account {account}`.",
 }
 
+#: Why a part is handed over once more, by the outcome of the copy before.
+_AGAIN = {
+    None: " once more, as its on_doubt rule says",
+    "unknown": " once more, as its on_doubt rule says",
+    "rejected": " once more, though the network may have the first copy: if so, one more copy goes out",
+}
+
 _ENCODINGS = {"gsm7": "GSM 7-bit", "ucs2": "UCS-2", "data8": "8-bit data"}
 
 #: Of a message in one part these only repeat what the part's own event said.
@@ -149,7 +156,7 @@ def _sentence(event: dict[str, Any], message: dict[str, Any], *, many: bool, sim
         case "message.queued":
             return f"Accepted from {message['account']} and stored durably."
         case "part.sending":
-            again = " once more, as its on_doubt rule says" if data.get("resend") else ""
+            again = _AGAIN[data.get("after")] if data.get("resend") else ""
             left = sims.get(event["part"] or 1)
             sim = left.pop(0) if left else ""
             return f"{part} was handed to the modem{modem.replace(' by ', ' ')}{sim}{again}."

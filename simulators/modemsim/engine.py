@@ -112,8 +112,6 @@ class SimModem(Reactions, RadioSide, FaultPoints):
         self._swallow = 0
         self._silent = False
         self.collided = False
-        self.owed_result = b""  # of an earlier send, kept back by a fault,
-        self.owed_s = 0.0  # and how long before the result of the next
         self.epoch = 0
         self._out: list[tuple[int, bytes]] = []
         self._stalled: dict[int, bytes] = {}

@@ -56,10 +56,6 @@ KINDS: dict[str, Kind] = {
     ),
     "late_result": Kind("The network took it, and +CMGS comes `seconds` late.", {"seconds": 5.0}),
     "cmgs_lost": Kind("The network took it, and only OK comes, no +CMGS line."),
-    "result_owed": Kind(
-        "The network took it, and no result comes but in the middle of the next send, `seconds` before its own.",
-        {"seconds": 1.0},
-    ),
     "ok_lost": Kind("The network took it, +CMGS comes, and no OK."),
     "failed_ok": Kind("The send fails and the modem says OK (Siemens)."),
     "prompt_late": Kind("The prompt comes `seconds` late.", {"seconds": 5.0}),

@@ -31,6 +31,7 @@ SPANS: list[tuple[Any, str, Any]] = [
     (session, "REBOOTED_SEND_S", 0.3),
     (sending, "QUICK_RETRIES_S", (0.05, 0.1)),
     (sending, "BACKOFF_FIRST_S", 0.2),
+    (sending, "REPORT_WAIT_S", 0.5),
     (sending, "STORE_RETRY_S", 0.2),
     (ladder, "QUARANTINE_S", 0.5),
     (timers, "LONGEST_SLEEP_MS", 1_000),

@@ -244,11 +244,14 @@ async def test_rejected(tmp_path: Path, fault: str, options: dict[str, Any], bef
         assert isinstance(await r.send(), int)
 
 
-async def test_siemens_says_ok_to_a_failed_send(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["failed_ok", "cmgs_lost"])
+async def test_ok_alone_says_nothing(tmp_path: Path, kind: str) -> None:
     async with rig(tmp_path, DriverSettings()) as r:
-        r.sim.fault("failed_ok")
-        with pytest.raises(SendRejected, match=r"without \+CMGS"):
+        r.sim.fault(kind)
+        with pytest.raises(SendInDoubt, match=r"no \+CMGS") as caught:
             await r.send()
+        assert caught.value.silent_ok
+        assert isinstance(await r.send(), int)
 
 
 async def test_network_took_it_and_no_answer_came(tmp_path: Path) -> None:

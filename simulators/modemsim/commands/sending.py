@@ -146,14 +146,9 @@ def _transmit(port: AtPort, label: str, tpdu: bytes, sca: bytes, name: str) -> W
     faults = modem.faults
     session = modem.session
     radio = modem.personality.radio
-    late = silent = lost = taken = owed = None
+    late = silent = lost = taken = None
     accept = True
-    if modem.owed_result:
-        modem.emit(modem.personality.at_port, modem.owed_result)
-        modem.owed_result = b""
-        yield Sleep(modem.owed_s)
     if faults:
-        owed = faults.take("result_owed")
         failing = faults.take("cms_error", where=lambda f: f["when"] == "after_payload")
         if failing:
             yield Sleep(failing["after_s"])
@@ -197,9 +192,7 @@ def _transmit(port: AtPort, label: str, tpdu: bytes, sca: bytes, name: str) -> W
     modem.point("before_result", label)
     if late:
         yield Sleep(late["seconds"])
-    if owed:
-        modem.owed_result, modem.owed_s = f"\r\n{name}: {mr}\r\n\r\nOK\r\n".encode(), owed["seconds"]
-    if silent or owed:
+    if silent:
         raise UnansweredError
     if lost:
         return None

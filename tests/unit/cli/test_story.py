@@ -38,6 +38,11 @@ def message(**changes: Any) -> dict[str, Any]:
         ("message.queued", {}, "Accepted from shop and stored durably."),
         ("part.sending", {}, "It was handed to the modem a."),
         ("part.sending", {"resend": True}, "It was handed to the modem a once more, as its on_doubt rule says."),
+        (
+            "part.sending",
+            {"resend": True, "after": "rejected"},
+            "It was handed to the modem a once more, though the network may have the first copy: if so, one more copy",
+        ),
         ("part.sent", {"mr": 17}, "It was taken by the network through a: the modem said +CMGS: 17."),
         ("part.refused", {"error": "no network.", "code": 331}, "It was refused for now: no network (CMS error 331)"),
         ("part.rejected", {"error": "unknown subscriber", "code": 30}, "It was refused for good: unknown subscriber"),

@@ -55,15 +55,6 @@ def test_a_send_meets_a_fault_once(rig: Rig, kind: str, params: dict[str, Any], 
     assert not rig.modem.faults
 
 
-def test_a_result_that_is_owed_comes_before_that_of_the_next_send(rig: Rig) -> None:
-    rig.modem.fault("result_owed", seconds=1.0)
-    assert rig.send() == ""
-    rig.modem.fault("cms_error", code=1)
-    assert rig.send() == GOOD
-    assert rig.pass_time(1.0) == "\r\n+CMS ERROR: 1\r\n"
-    assert rig.kinds() == SENT
-
-
 def test_an_error_of_a_message_that_was_taken_may_come_late(rig: Rig) -> None:
     rig.modem.fault("taken_error", after_s=40.0)
     assert rig.send() == ""

@@ -225,6 +225,13 @@ class ListAccounts(Command):
     """-> list[Account], secrets and all: for a provider's own way of deriving keys. Never to be shown."""
 
 
+@dataclass(frozen=True, slots=True)
+class Warn(Command):
+    """-> None. A WARNING in the service's log: a sentence without texts, numbers and secrets."""
+
+    sentence: str
+
+
 # -- callbacks --------------------------------------------------------------------------------------------------------
 
 

@@ -7,6 +7,10 @@ from enum import StrEnum
 
 from modemgw.domain.states import State
 
+#: Seconds after which a message is no longer sent: the shortest, and what a service centre keeps at the longest
+#: (63 weeks, TS 23.040 9.2.3.12.1).
+MIN_VALIDITY_S, MAX_VALIDITY_S = 1, 63 * 7 * 86_400
+
 
 class OnDoubt(StrEnum):
     """What to do with a part that may or may not have been sent, when the doubt window has passed."""

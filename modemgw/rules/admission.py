@@ -7,7 +7,7 @@ from typing import Literal
 
 from modemgw.domain.account import Account
 from modemgw.domain.job import NewMessage
-from modemgw.domain.message import Encoding, Submission
+from modemgw.domain.message import MAX_VALIDITY_S, MIN_VALIDITY_S, Encoding, Submission
 from modemgw.domain.numbers import normalise
 from modemgw.domain.refusal import Refusal, RefusalKind
 from modemgw.rules.pricing import price_of, units
@@ -27,7 +27,6 @@ from modemgw.sms.user_data import MAX_UD_OCTETS
 #: Longest text that is looked at at all; 255 parts of UCS-2 have 17 085 characters.
 MAX_CHARACTERS = 40_000
 
-MIN_VALIDITY_S, MAX_VALIDITY_S = 60, 63 * 7 * 86_400
 MAX_AHEAD_MS = 366 * 86_400_000
 
 

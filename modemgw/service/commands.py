@@ -5,6 +5,7 @@ Owns which command is which call. Knows no provider and no wire.
 
 from __future__ import annotations
 
+import logging
 import secrets
 from collections.abc import Callable, Generator
 from contextlib import ExitStack
@@ -17,6 +18,8 @@ from modemgw.domain.requests import Command, ListInbox, ListMessages, Record
 from modemgw.service.gateway import Gateway
 
 R = TypeVar("R")
+
+log = logging.getLogger(__name__)
 
 #: Characters of one secret.
 MAX_SECRET = 4096
@@ -78,6 +81,8 @@ class CommandRunner:
                 return desk.settings(command.dialect)
             case seam.UseAccount():
                 return desk.account(command.login)
+            case seam.Warn():
+                return log.warning("%s", command.sentence)
             case seam.ListAccounts():
                 return desk.accounts()
         raise TypeError(f"there is no way to run a {type(command).__name__}")

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from modemgw.domain.message import Encoding, Submission
+from modemgw.domain.message import MAX_VALIDITY_S, MIN_VALIDITY_S, Encoding, Submission
 from modemgw.domain.numbers import visible
 from modemgw.smpp.coding import DATA8, GSM7, UCS2, Content, read_content
 from modemgw.smpp.errors import PduRefused
@@ -21,8 +21,6 @@ from modemgw.sms import Concat, Iei, InformationElement, Udh
 
 #: Names this room's dictionary in `Submission.extra`.
 KEY = "smpp"
-
-MIN_VALIDITY_S, MAX_VALIDITY_S = 60, 63 * 7 * 86_400
 
 # a client that sends ASCII with data_coding 0 writes "~" and "_" as 0x7E and 0x5F, which are "ü" and "§"
 _COMMENT: Final = re.compile(r"\r?\n(?:~~~|üüü)\r?\n(.*)\Z", re.DOTALL)

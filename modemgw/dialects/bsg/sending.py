@@ -181,7 +181,7 @@ def viber(caller: Caller, document: Any) -> Answer:
             submission = Submission(
                 to=to,
                 text=text,
-                validity_s=max(60, seconds),
+                validity_s=max(1, seconds),
                 client_ref=f"bsg:{reference}",
                 dialect="bsg",
                 line=line_named(sender, modems),

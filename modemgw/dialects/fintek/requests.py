@@ -14,7 +14,8 @@ from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
 from modemgw.dialects.fintek import tables
-from modemgw.dialects.fintek.settings import DEADLINE, REFUSE, Options
+from modemgw.dialects.fintek.settings import DEADLINE, REFUSE, SEND, Options
+from modemgw.dialects.fintek.tables import Rejected, rejected
 from modemgw.dialects.fintek.texts import Letter, letters_of
 from modemgw.dialects.json_body import JsonError, read_json, switch, whole, write_json
 from modemgw.dialects.phones import international
@@ -27,13 +28,15 @@ from modemgw.dialects.seam import (
     PutRecord,
     Quote,
     Submit,
+    Throttle,
     UseAccount,
+    Warn,
     WireRequest,
     WireResponse,
 )
 from modemgw.domain.account import Account
 from modemgw.domain.line import LineState, ModemView
-from modemgw.domain.message import MessageView, Submission
+from modemgw.domain.message import MAX_VALIDITY_S, MessageView, Submission
 from modemgw.domain.networks import within
 from modemgw.domain.refusal import Refusal, RefusalKind
 from modemgw.domain.requests import Balance, Command, ListMessages, Quoted, Record
@@ -49,6 +52,9 @@ _WRAPPED = re.compile(rb"\s*<pre[^>]*>(.*)</pre>\s*", re.DOTALL | re.IGNORECASE)
 _TIME = re.compile(r"(\d{4})-(\d{2})-(\d{2})[ T](\d{2}):(\d{2})(?::(\d{2}))?", re.ASCII)
 _PAGE = 1000
 
+#: A client in debug mode is told of in the log this often.
+_WARN_EVERY_S = 3600.0
+
 Answer = Generator[Command, Any, object]
 
 
@@ -61,20 +67,25 @@ def api(request: WireRequest) -> Generator[Command, Any, WireResponse]:
         document = _document(request.body)
         named = [name for name in _OPERATIONS if name in document]
         if len(named) != 1:
-            raise _bad("send", f"Give exactly one of {', '.join(_OPERATIONS)}.")
+            raise _bad("send", f"Нужен ровно один из ключей: {', '.join(_OPERATIONS)}")
         operation = named[0]
         route = document.get("route")
         if not isinstance(route, str) or not route.strip():
-            raise _bad("route", "route is missing: the name of a route.")
+            raise _bad("route", "Не указан route: имя маршрута")
         answer = yield from _OPERATIONS[operation](document, account, options, request.now)
     except Refusal as refusal:
-        return _json(_error(operation, refusal), tables.ERRORS[refusal.kind])
+        told = rejected(refusal)
+        return _json(_error(operation, told), tables.ERRORS[told.kind], told.reason)
     return _json(answer)
 
 
 def _enter(request: WireRequest, options: Options) -> Generator[Command, Any, Account]:
     if not options.account:
-        raise Refusal(RefusalKind.FORBIDDEN, "This API is off: [fintek] account in the configuration switches it on.")
+        raise Rejected(
+            RefusalKind.FORBIDDEN,
+            "Этот API выключен: его включает [fintek] account в конфигурации",
+            reason="This API is off: [fintek] account in the configuration switches it on.",
+        )
     try:
         listed = within(options.allow, request.remote)
     except ValueError as error:
@@ -94,9 +105,9 @@ def _document(body: bytes) -> Mapping[str, Any]:
     try:
         document = read_json(wrapped[1] if wrapped else body)
     except JsonError as error:
-        raise _bad("body", str(error)) from error
+        raise Rejected(RefusalKind.BAD_PARAMETER, "Тело запроса не JSON", "body", reason=str(error)) from error
     if not isinstance(document, dict):
-        raise _bad("body", "The body is not a JSON object.")
+        raise _bad("body", "Тело запроса не объект JSON")
     return document
 
 
@@ -108,7 +119,7 @@ def _balance(document: Mapping[str, Any], account: Account, options: Options, no
     asked = document["balance"]
     currencies = [asked] if isinstance(asked, str) else asked
     if not isinstance(currencies, list) or not currencies or not all(isinstance(item, str) for item in currencies):
-        raise _bad("balance", 'balance is a list of currencies, such as ["rub"].')
+        raise _bad("balance", 'balance: нужен список валют, например ["rub"]')
     yield from _lines(document["route"], options)
     key: str = yield MakeSecret(32, _HEX)
     yield PutRecord(account, SPACE, {"kind": "balance"}, key=key, ttl_s=KEEP_S)
@@ -120,7 +131,7 @@ def _status(document: Mapping[str, Any], account: Account, options: Options, now
     asked = document["status"]
     key = asked.get("key") if isinstance(asked, dict) else None
     key = key.strip().lower() if isinstance(key, str) else ""
-    missing = Refusal(RefusalKind.NOT_FOUND, "There is no request with this key.", field="key")
+    missing = Rejected(RefusalKind.NOT_FOUND, "Запроса с таким ключом нет", "key")
     if not _KEY.fullmatch(key):
         raise missing
     record: Record | None = yield GetRecord(account, SPACE, key)
@@ -178,14 +189,15 @@ def _clock(at: int, options: Options) -> str:
 def _send(document: Mapping[str, Any], account: Account, options: Options, now: int) -> Answer:
     """All users or none: whatever can be wrong is looked at before anything is queued."""
     if switch(document.get("voice")) and options.voice == REFUSE:
-        raise Refusal(
+        raise Rejected(
             RefusalKind.CANNOT,
-            'Voice cannot leave through a SIM; [fintek] voice = "sms" sends the text.',
-            field="voice",
+            "Голосовое сообщение нельзя отправить через SIM-карту",
+            "voice",
+            reason='Voice cannot leave through a SIM; [fintek] voice = "sms" sends the text.',
         )
     mode = document.get("mode")
     if mode not in {None, "", "debug"} if isinstance(mode, str | None) else True:
-        raise _bad("mode", 'mode is "debug" or left out.')
+        raise _bad("mode", 'mode: только "debug" или ничего')
     letters = letters_of(document["send"])
     lines = yield from _lines(document["route"], options)
     key: str = yield MakeSecret(32, _HEX)
@@ -200,9 +212,15 @@ def _send(document: Mapping[str, Any], account: Account, options: Options, now: 
     quotes: Sequence[Quoted | Refusal] = yield Quote(account, submissions)
     for letter, quote in zip(letters, quotes, strict=True):
         if isinstance(quote, Refusal):
-            raise Refusal(quote.kind, f"{letter.place}: {quote}", field=quote.field)
+            raise rejected(quote, letter.place)
     answer: dict[str, object] = {"status": "ok", "message": tables.QUEUED, "key": key}
-    if mode:
+    if mode and options.debug != SEND:
+        if (yield Throttle(f"fintek:debug:{account.login}", 1, _WARN_EVERY_S)):
+            yield Warn(
+                f"Fintek requests of {account.login!r} have mode=debug: their messages are not sent. "
+                'Leave mode out, or set debug = "send" in [fintek].'
+            )
+        answer["message"] = tables.CHECKED
         yield PutRecord(account, SPACE, {"kind": "debug", "users": len(letters)}, key=key, ttl_s=KEEP_S)
         return [{"send": answer | {"mode": "debug"}}]
     yield Submit(account, submissions)
@@ -213,7 +231,7 @@ def _to(letter: Letter, template: Submission, account: Account) -> Submission:
     try:
         return replace(template, to=international(letter.phone, account.country))
     except Refusal as refusal:
-        raise Refusal(refusal.kind, f"{letter.place}: {refusal}", field="phone") from refusal
+        raise rejected(refusal, letter.place) from refusal
 
 
 def _template(document: Mapping[str, Any], options: Options, now: int, key: str) -> Submission:
@@ -223,7 +241,8 @@ def _template(document: Mapping[str, Any], options: Options, now: int, key: str)
     if ttl is not None:
         validity = whole(ttl)
         if validity is None or validity <= 0:
-            raise _bad("ttl", "ttl is a number of seconds.")
+            raise _bad("ttl", "ttl: нужно число секунд, больше нуля")
+        validity = min(validity, MAX_VALIDITY_S)
     send_at = None
     limit = document.get("timeLimit")
     if limit not in {None, ""} if isinstance(limit, str | None) else True:
@@ -231,7 +250,7 @@ def _template(document: Mapping[str, Any], options: Options, now: int, key: str)
         if options.time_limit == DEADLINE:
             left = (at - now) // 1000
             if left <= 0:
-                raise Refusal(RefusalKind.BAD_TIME, f"timeLimit {limit} is over.", field="timeLimit")
+                raise Rejected(RefusalKind.BAD_TIME, f"timeLimit: {limit} уже в прошлом", "timeLimit")
             validity = left if validity is None else min(validity, left)
         else:
             send_at = at
@@ -247,9 +266,7 @@ def _moment(value: object, options: Options) -> int:
         at = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
         return int((at - timedelta(hours=options.utc_offset)).timestamp() * 1000)
     except (ValueError, OverflowError):
-        raise Refusal(
-            RefusalKind.BAD_TIME, "timeLimit is a time such as 2022-03-15 13:00.", field="timeLimit"
-        ) from None
+        raise Rejected(RefusalKind.BAD_TIME, "timeLimit: нужно время, например 2022-03-15 13:00", "timeLimit") from None
 
 
 def _lines(route: str, options: Options) -> Generator[Command, Any, tuple[str, ...]]:
@@ -260,10 +277,8 @@ def _lines(route: str, options: Options) -> Generator[Command, Any, tuple[str, .
     lines = options.routes.get(name)
     if lines is None:
         if name not in states:
-            known = ", ".join(sorted({*options.routes, *states})) or "none"
-            raise Refusal(
-                RefusalKind.UNKNOWN_LINE, f"There is no route {name[:40]!r}. There are: {known}.", field="route"
-            )
+            known = ", ".join(sorted({*options.routes, *states})) or "нет ни одного"
+            raise Rejected(RefusalKind.UNKNOWN_LINE, f"Маршрута «{name[:40]}» нет. Есть: {known}", "route")
         return (name,)
     ready = tuple(line for line in lines if states.get(line) is LineState.READY)
     return ready or lines
@@ -281,9 +296,11 @@ def _error(operation: str, refusal: Refusal) -> object:
     return {"status": "error", "message": [{operation: inner} if operation else inner]}
 
 
-def _json(answer: object, status: int = 200) -> WireResponse:
-    return WireResponse(write_json(answer), status, "application/json; charset=utf-8")
+def _json(answer: object, status: int = 200, reason: str = "") -> WireResponse:
+    shown = " ".join(reason.encode("ascii", "replace").decode().split())[:500]
+    headers = {"X-Modemgw-Reason": shown} if shown else {}
+    return WireResponse(write_json(answer), status, "application/json; charset=utf-8", headers)
 
 
-def _bad(field: str, reason: str) -> Refusal:
-    return Refusal(RefusalKind.BAD_PARAMETER, reason, field=field)
+def _bad(field: str, sentence: str) -> Rejected:
+    return Rejected(RefusalKind.BAD_PARAMETER, sentence, field)

@@ -9,6 +9,7 @@ from typing import Any
 from modemgw.dialects.settings import Setting, with_defaults
 
 REFUSE, SMS = "refuse", "sms"
+CHECK, SEND = "check", "send"
 SCHEDULE, DEADLINE = "schedule", "deadline"
 
 SETTINGS: Mapping[str, Setting] = {
@@ -20,6 +21,12 @@ SETTINGS: Mapping[str, Setting] = {
         dict[str, list[str]], {}, "Names of routes, each with the lines it stands for; an empty list is any line."
     ),
     "voice": Setting(str, REFUSE, "What voice=1 gets: an error, or the text as an SMS.", (REFUSE, SMS)),
+    "debug": Setting(
+        str,
+        CHECK,
+        "What mode=debug does: everything is looked at and nothing sent, or it is sent as without it.",
+        (CHECK, SEND),
+    ),
     "time_limit": Setting(
         str,
         SCHEDULE,
@@ -38,6 +45,7 @@ class Options:
     allow: tuple[str, ...]
     routes: Mapping[str, tuple[str, ...]]
     voice: str
+    debug: str
     time_limit: str
     utc_offset: int
 
@@ -50,6 +58,7 @@ class Options:
             allow=tuple(given["allow"]),
             routes={name: tuple(lines) for name, lines in given["routes"].items()},
             voice=given["voice"],
+            debug=given["debug"],
             time_limit=given["time_limit"],
             utc_offset=given["utc_offset"],
         )

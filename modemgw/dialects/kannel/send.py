@@ -12,14 +12,11 @@ from modemgw.dialects.phones import international, line_named
 from modemgw.dialects.seam import ListModems, Submit
 from modemgw.domain.account import Account
 from modemgw.domain.line import LineState, ModemView
-from modemgw.domain.message import Accepted, Encoding, Submission
+from modemgw.domain.message import MAX_VALIDITY_S, Accepted, Encoding, Submission
 from modemgw.domain.refusal import Refusal
 from modemgw.domain.requests import Command
 
 NAME = "kannel"
-
-#: Bounds of a validity in seconds (TS 23.040 9.2.3.12.1): what lies outside is brought to the next one.
-MIN_VALIDITY_S, MAX_VALIDITY_S = 60, 63 * 7 * 86_400
 
 #: Kannel's priorities 0 to 3 among those of the gateway.
 _PRIORITY_STEP = 10
@@ -69,7 +66,7 @@ def template_of(fields: Fields, modems: Sequence[ModemView], now: int) -> Submis
     validity, deferred, mclass, pid = (fields.number(name) for name in ("validity", "deferred", "mclass", "pid"))
     template = Submission(
         to="",
-        validity_s=min(max(validity * 60, MIN_VALIDITY_S), MAX_VALIDITY_S) if validity > 0 else None,
+        validity_s=min(validity * 60, MAX_VALIDITY_S) if validity > 0 else None,
         send_at=now + deferred * 60_000 if deferred > 0 else None,
         priority=max(fields.number("priority"), 0) * _PRIORITY_STEP,
         pid=max(pid, 0),

@@ -134,7 +134,7 @@ def _submission(one: Wanted, account: Account, modems: Sequence[ModemView], now:
     until = read_time(one.validity, account)
     validity_s = None
     if until is not None:
-        validity_s = max(60, (until - max(now, send_at or now)) // 1000)
+        validity_s = max(1, (until - max(now, send_at or now)) // 1000)
         if until <= now:
             raise Refusal(RefusalKind.BAD_TIME, "The validity has ended already.")
     return Submission(

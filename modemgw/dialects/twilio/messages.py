@@ -22,10 +22,7 @@ from modemgw.domain.requests import Command, ListInbox, ListMessages
 NAME = "twilio"
 
 MAX_BODY = 1600
-MAX_VALIDITY_S = 36_000
-
-#: The shortest validity that the gateway has; Twilio's begins at a second.
-MIN_VALIDITY_S = 60
+LONGEST_VALIDITY_S = 36_000
 
 MAX_PAGE, DEFAULT_PAGE = 1000, 50
 
@@ -99,9 +96,9 @@ def _validity(fields: Fields) -> int | None:
     value = fields.get("ValidityPeriod", "").strip()
     if not value:
         return None
-    if not value.isascii() or not value.isdigit() or len(value) > 6 or not 1 <= int(value) <= MAX_VALIDITY_S:
-        raise ApiError(tables.BAD_PARAMETER, f"ValidityPeriod is a number of seconds from 1 to {MAX_VALIDITY_S}.")
-    return max(int(value), MIN_VALIDITY_S)
+    if not value.isascii() or not value.isdigit() or len(value) > 6 or not 1 <= int(value) <= LONGEST_VALIDITY_S:
+        raise ApiError(tables.BAD_PARAMETER, f"ValidityPeriod is a number of seconds from 1 to {LONGEST_VALIDITY_S}.")
+    return int(value)
 
 
 def _send_at(fields: Fields) -> int | None:

@@ -13,14 +13,13 @@ from pydantic_core import PydanticCustomError
 
 from modemgw.domain.inbox import InboxKind
 from modemgw.domain.line import LineState
-from modemgw.domain.message import Encoding, Hold, OnDoubt, Submission
+from modemgw.domain.message import MAX_VALIDITY_S, Encoding, Hold, OnDoubt, Submission
 from modemgw.domain.states import State
 
 #: Seconds; the last moment that RFC 3339 can write (9999-12-31T23:59:59Z).
 _LAST_MOMENT_S = 253_402_300_799
 
 #: Longest validity a relative TP-VP can carry: 63 weeks (TS 23.040 9.2.3.12.1).
-MAX_VALIDITY_S = 38_102_400
 
 MAX_LIMIT = 1000
 

@@ -144,11 +144,16 @@ async def test_no_route(client: Client, route: Any) -> None:
 async def test_ttl_is_the_validity(client: Client) -> None:
     await client.send(ttl=7200)
     await client.send(ttl="3600")
+    await client.send(ttl=5)
+    await client.send(ttl=10**12)
     ages = [m.expires_at - m.created_at for m in await client.rig.messages() if m.expires_at]
-    assert ages == [7_200_000, 3_600_000]
+    assert ages == [7_200_000, 3_600_000, 5_000, 38_102_400_000]
+    client.rig.advance(6)
+    await client.rig.tick()
+    assert [m.state for m in await client.rig.messages()] == [State.QUEUED, State.QUEUED, State.EXPIRED, State.QUEUED]
 
 
-@pytest.mark.parametrize("ttl", [0, -5, "soon", True, 1.5, [], 1e300, 5])
+@pytest.mark.parametrize("ttl", [0, -5, "soon", True, 1.5, [], 1e300])
 async def test_bad_ttl(client: Client, ttl: Any) -> None:
     assert (await client.send(ttl=ttl))[1]["code"] == "bad_parameter"
     assert await client.rig.messages() == []
@@ -184,14 +189,14 @@ async def test_a_missing_field_names_user_and_field_before_anything_is_queued(cl
     users = [{"phone": "+79281706700", "fio": "А"}, {"phone": "+79281706701"}]
     status, answer = await client.send(users, text="{{fio}}", fields=["fio"])
     assert status == 400
-    assert answer["message"] == "User 2 (+79281706701) has no value for the field fio."
+    assert answer["message"] == "Получатель 2 (+79281706701): нет значения для поля fio"
     assert await client.rig.messages() == []
 
 
 async def test_a_bad_number_is_named_before_anything_is_queued(client: Client) -> None:
     status, answer = await client.send([USER, {"phone": "abc"}])
     assert (status, answer["code"]) == (400, "bad_number")
-    assert answer["message"].startswith("User 2 (abc): ")
+    assert answer["message"] == "Получатель 2 (abc): Неверный номер телефона"
     assert await client.rig.messages() == []
 
 
@@ -226,7 +231,7 @@ def test_placeholders() -> None:
     (letter,) = letters_of(
         {
             "text_male": "{{first_name}} {{n}}",
-            "fields": {"fields": "first name", "m": "n"},
+            "fields": {"fields": "first name", "n": "m"},
             "users": [{"phone": 79281706700, "first_name": "А", "n": 5}],
         }
     )
@@ -238,6 +243,32 @@ async def test_voice_may_be_delivered_as_text(serve_dialect: Serve) -> None:
     client = Client(await serve_dialect(DIALECT, config=config))
     assert (await client.send(voice=1, route="осм"))[0] == 200
     assert len(await client.rig.messages()) == 1
+
+
+async def test_debug_sends_nothing_and_says_so(client: Client, caplog: pytest.LogCaptureFixture) -> None:
+    for _ in range(2):
+        status, answer = await client.send(mode="debug")
+        assert (status, answer["message"]) == (200, "Режим отладки: сообщения проверены, но не отправлены")
+    assert await client.rig.messages() == []
+    (warning,) = [record.getMessage() for record in caplog.records if "mode=debug" in record.getMessage()]
+    assert "their messages are not sent" in warning
+    assert USER["phone"] not in warning
+
+
+async def test_debug_may_be_set_to_send(serve_dialect: Serve) -> None:
+    config = ON.replace('account = "shop"', 'account = "shop"\ndebug = "send"')
+    client = Client(await serve_dialect(DIALECT, config=config))
+    _, answer = await client.send(mode="debug")
+    assert (answer["message"], "mode" in answer) == (tables.QUEUED, False)
+    assert len(await client.rig.messages()) == 1
+
+
+async def test_the_gateway_s_own_reason_is_in_the_header(client: Client) -> None:
+    body = json.dumps({"route": "ds", "send": {"text_male": "x" * 5000, "users": [USER]}}).encode()
+    async with client.rig.http.post("/api/v1", data=body) as response:
+        answer = (await response.json())[0]["send"]
+        assert answer["message"] == "Получатель 1 (+79281706700): Текст сообщения слишком длинный"
+        assert "this account may send 10 at the most" in response.headers["X-Modemgw-Reason"]
 
 
 async def test_other_modes_are_refused(client: Client) -> None:
@@ -320,11 +351,11 @@ async def test_of_a_repeated_key_the_last_one_counts(client: Client) -> None:
 def test_tables_are_complete_and_the_page_has_them() -> None:
     page = (ROOT / "docs" / "dialects" / "fintek.md").read_text()
     assert set(tables.STATES) == set(State)
-    assert set(tables.ERRORS) == set(RefusalKind)
+    assert set(tables.ERRORS) == set(tables.MESSAGES) == set(RefusalKind)
+    for kind, sentence in tables.MESSAGES.items():
+        assert f"| `{kind.value}` | {tables.ERRORS[kind]} | {sentence} |" in page
     for state, word in tables.STATES.items():
         assert f"| `{state.value}` | `{word}` |" in page
-    for kind, code in tables.ERRORS.items():
-        assert f"| `{kind.value}` | {code} |" in page
     for name, setting in SETTINGS.items():
         assert f"| `{name}` |" in page
         assert setting.about in page

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from modemgw.domain.account import Account
-from modemgw.domain.message import Encoding, OnDoubt, Submission
+from modemgw.domain.message import MAX_VALIDITY_S, Encoding, OnDoubt, Submission
 from modemgw.domain.refusal import Refusal, RefusalKind
-from modemgw.rules.admission import MAX_AHEAD_MS, MAX_CHARACTERS, MAX_VALIDITY_S, admit
+from modemgw.rules.admission import MAX_AHEAD_MS, MAX_CHARACTERS, admit
 
 NOW = 1_700_000_000_000
 SHOP = Account(1, "shop", password="x")
@@ -68,7 +68,7 @@ def test_encoding_and_parts(changes: dict[str, Any], encoding: str, parts: int) 
         ({"text": None, "data": b"x", "udh": b"\5\xff"}, RefusalKind.BAD_PARAMETER, "udh"),
         ({"text": None, "data": b"x", "udh": b"x" * 300}, RefusalKind.BAD_PARAMETER, "udh"),
         ({"text": None, "data": b"x" * 136, "udh": b"\0\3\1\2\1"}, RefusalKind.BAD_PARAMETER, "data"),
-        ({"validity_s": 59}, RefusalKind.BAD_PARAMETER, "validity_s"),
+        ({"validity_s": 0}, RefusalKind.BAD_PARAMETER, "validity_s"),
         ({"validity_s": -1}, RefusalKind.BAD_PARAMETER, "validity_s"),
         ({"validity_s": MAX_VALIDITY_S + 1}, RefusalKind.BAD_PARAMETER, "validity_s"),
         ({"send_at": NOW + MAX_AHEAD_MS + 1}, RefusalKind.BAD_TIME, "send_at"),

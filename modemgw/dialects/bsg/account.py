@@ -61,7 +61,7 @@ def tariff(caller: Caller) -> Answer:
 
 
 def incoming(caller: Caller, query: Mapping[str, str]) -> Answer:
-    """sms/2wayIncoming: `sender` is the number of ours that it came to, `phone` who wrote."""
+    """sms/2wayIncoming: `sender` is the number of ours that it came to, `phone` and `recipient` who wrote."""
     times = {}
     for name in ("start_date", "end_date"):
         if text := query.get(name, "").strip():
@@ -82,14 +82,16 @@ def incoming(caller: Caller, query: Mapping[str, str]) -> Answer:
 
 
 def received(view: InboxView) -> dict[str, Any]:
-    """An incoming message under the names of both descriptions."""
+    """An incoming message under the names of both descriptions: in one the subscriber is `phone`, in the other, whose
+    `sender` is the number of ours too, `recipient`."""
+    phone = view.sender.removeprefix("+")
     to, at = (view.recipient or view.line).removeprefix("+"), clock(view.received_at)
     text = view.text if view.text is not None else (view.data or b"").hex()
     return {
         "id": str(view.id),
         "sender": to,
-        "recipient": to,
-        "phone": view.sender.removeprefix("+"),
+        "recipient": phone,
+        "phone": phone,
         "text": text,
         "message": text,
         "date": at,

@@ -14,6 +14,7 @@ from modemgw.dialects.bsg.callbacks import render
 from modemgw.dialects.seam import Occurrence
 from modemgw.domain.refusal import RefusalKind
 from modemgw.domain.states import State
+from tests.unit.dialects.adapters import pushed
 
 if TYPE_CHECKING:
     from tests.dialect_rig import DialectRig
@@ -192,3 +193,15 @@ def test_tables_are_complete_and_the_page_has_them() -> None:
         assert f"| {code} | {text} |" in page
     for name, setting in ACCOUNT_SETTINGS.items():
         assert f"| `{name}` | `{setting.default}` | {setting.about}" in page
+
+
+async def test_who_wrote_is_told_under_both_names(serve_dialect: Serve) -> None:
+    """The official SDK's item has `sender` and `recipient`, that of the pages `sender` and `phone`."""
+    account = 'callback_url = "http://shop.example/b"\ncallback_format = "bsg"\n'
+    rig = await serve_dialect(DIALECT, account=account)
+    await rig.receive("stop", sender="+79031112233")
+    rig.advance(2)
+    (item,) = (await ask(rig, "GET /rest/sms/2wayIncoming"))["messages"]
+    assert (item["sender"], item["recipient"], item["phone"]) == ("79990000001", "79031112233", "79031112233")
+    (told,) = await pushed(rig, DIALECT)
+    assert json.loads(told.body)["recipient"] == "79031112233"

@@ -102,6 +102,9 @@ class Fields:
             raise Rejected(tables.NO_RECEIVERS if self.post else tables.NO_RECEIVER)
         if self.values.get("to") == b"":
             raise Rejected(tables.EMPTY_RECEIVER)
+        if "text" not in self.values and "udh" not in self.values:
+            # smsbox would send an empty message; whoever forgot the name of the parameter did not mean that
+            raise Rejected(tables.NO_TEXT, "There is no parameter `text`. For an empty message give it empty.")
         udh = self.values.get("udh")
         if udh and (len(udh) != udh[0] + 1):
             raise Rejected(tables.misformed("UDH"))

@@ -11,7 +11,7 @@ from modemgw.dialects.kannel.fields import CODING_8BIT, CODING_UCS2, Fields, Rej
 from modemgw.dialects.phones import international, line_named
 from modemgw.dialects.seam import ListModems, Submit
 from modemgw.domain.account import Account
-from modemgw.domain.line import LineState, ModemView
+from modemgw.domain.line import ModemView
 from modemgw.domain.message import MAX_VALIDITY_S, Accepted, Encoding, Submission
 from modemgw.domain.refusal import Refusal
 from modemgw.domain.requests import Command
@@ -47,8 +47,7 @@ def send(fields: Fields, account: Account, now: int) -> Generator[Command, Any, 
     if len(refused) == len(results):
         raise refused[0][1]
     denied += [str(one.extra["to"]) for one, _ in refused]
-    ready = any(modem.state is LineState.READY for modem in modems)
-    return tables.with_denied(tables.ACCEPTED if ready else tables.QUEUED, denied)
+    return tables.with_denied(tables.ACCEPTED, denied)
 
 
 def template_of(fields: Fields, modems: Sequence[ModemView], now: int) -> Submission:

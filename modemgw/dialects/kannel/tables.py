@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from modemgw.domain.refusal import RefusalKind
 from modemgw.domain.states import State
 
+#: Also when no line is ready now: bearerbox's "3: Queued for later delivery" is a failure to Kannel's own HTTP client.
 ACCEPTED = (202, "0: Accepted for delivery")
-QUEUED = (202, "3: Queued for later delivery")  # no line is ready to send it now
 DENIED = (400, "Number(s) has/have been denied by white- and/or black-lists.")
 UNROUTABLE = (403, "Not routable. Do not try again.")
 UNAUTHORISED = (403, "Authorization failed for sendsms")
@@ -17,6 +17,7 @@ TEMPORARY = (503, "Temporal failure, try again later.")
 UNKNOWN_REQUEST = (404, "Unknown request.")
 NO_RECEIVER = (400, "Missing receiver number, rejected")
 NO_RECEIVERS = (400, "Missing receiver(s) number(s), rejected")  # of a POST
+NO_TEXT = (400, "Missing text, rejected")
 EMPTY_RECEIVER = (400, "Empty receiver number not allowed, rejected")
 CONTENT_TYPE = (400, "Invalid content-type")
 

@@ -90,10 +90,21 @@ async def test_receivers_that_are_no_numbers_are_named(serve_dialect: Serve) -> 
         assert "'Alfa'" in response.headers["X-Modemgw-Reason"]
 
 
-async def test_no_line_ready_is_queued(serve_dialect: Serve) -> None:
+async def test_no_line_ready_is_accepted_all_the_same(serve_dialect: Serve) -> None:
     rig = await serve_dialect(DIALECT)
     rig.modems = [replace(modem, state=LineState.SEARCHING) for modem in rig.modems]
-    assert await ask(rig, f"{AUTH}&to=79161234567&text=x") == (202, "3: Queued for later delivery")
+    assert await ask(rig, f"{AUTH}&to=79161234567&text=x") == (202, "0: Accepted for delivery")
+
+
+async def test_no_text_is_an_error_and_an_empty_one_a_choice(serve_dialect: Serve) -> None:
+    rig = await serve_dialect(DIALECT)
+    async with rig.http.get(f"/cgi-bin/sendsms?{AUTH}&to=79161234567&msg=Alarm") as response:
+        assert (response.status, await response.text()) == (400, "Missing text, rejected")
+        assert "no parameter `text`" in response.headers["X-Modemgw-Reason"]
+    assert await rig.messages() == []
+    assert await ask(rig, f"{AUTH}&to=79161234567&text=") == (202, "0: Accepted for delivery")
+    assert await ask(rig, f"{AUTH}&to=79161234567&udh=%05%00%03%01%01%01") == (202, "0: Accepted for delivery")
+    assert len(await rig.messages()) == 2
 
 
 @pytest.mark.parametrize(
@@ -110,7 +121,7 @@ async def test_no_line_ready_is_queued(serve_dialect: Serve) -> None:
         ({"text": "x", "from": "+79990000002"}, {"line": "b"}),
         ({"text": "x", "deferred": 5}, {"send_at": 1_800_000_300_000}),
         ({"text": "x", "priority": 3}, {"priority": 30}),
-        ({}, {"text": " "}),
+        ({"text": ""}, {"text": " "}),
     ],
 )
 async def test_fields(serve_dialect: Serve, query: dict[str, Any], expected: dict[str, Any]) -> None:

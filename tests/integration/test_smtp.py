@@ -44,6 +44,17 @@ async def test_a_mail_becomes_a_text(tmp_path: Path) -> None:
         await rig.until_state(2, "delivered")
 
 
+async def test_the_flag_test_sends_nothing_and_charges_nothing(tmp_path: Path) -> None:
+    account = 'balance = "10.00"\nbalance_mode = "countdown"\nprice = "1.40"\n'
+    async with running(tmp_path, config=account + SMTP) as rig:
+        code, text = await _send(rig, "shop:secret:::0,0,,1:79161234567:Привет")
+        assert (code, text) == (250, "2.0.0 TEST - 1.40 (1 SMS), nothing was sent")
+        assert (await _send(rig, "shop:secret:::0,0,,1:not-a-number:Привет"))[0] == 550
+        assert (await rig.get("/v1/messages"))["items"] == []
+        async with rig.http.get(f"{rig.runtime.url}/sys/balance.php?login=shop&psw=secret") as response:
+            assert await response.text() == "10.00"
+
+
 @pytest.mark.parametrize(
     ("body", "to", "code"),
     [

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -17,7 +18,7 @@ from modemgw.dialects.smsc.times import day_start, moscow_day, moscow_time
 from modemgw.dialects.smsc.wire import JSON, XML, ApiError, Params, Steps, answer_item, answer_list
 from modemgw.domain.inbox import InboxKind, InboxView
 from modemgw.domain.message import MessageView
-from modemgw.domain.requests import ListInbox, ListMessages, NumberFacts
+from modemgw.domain.requests import Command, ListInbox, ListMessages, NumberFacts
 from modemgw.domain.states import State
 
 DAY_MS, HOUR_MS = 86_400_000, 3_600_000
@@ -79,20 +80,41 @@ def messages(params: Params, caller: Caller) -> Steps:
     numbers = [word for word in params.text("phone").replace(";", ",").split(",") if word.strip()]
     if len(numbers) > MAX_NUMBERS:
         raise ApiError(tables.PARAMETERS, reason=f"More than {MAX_NUMBERS} numbers.")
+    comment = params.text("comment").strip()
     found: list[MessageView] = []
     wanted: list[str | None] = [digits(number, caller.account) for number in numbers]
     for to in wanted or [None]:
         if to != "":
-            found += yield ListMessages(
+            query = ListMessages(
                 caller.account, limit=limit, before=before, newest=True, since=since, until=until, to=to
             )
-    found = [view for view in sorted(found, key=lambda view: -view.id) if not view.extra.get("deleted")][:limit]
+            found += yield from _shown(query, comment)
+    found = sorted(found, key=lambda view: -view.id)[:limit]
     if not found:
         raise no_records()
     facts: list[NumberFacts | None] = []
     for view in found:
         facts += [(yield LookupNumber(view.to))]
     return answer_list(params, [_message(*row) for row in zip(found, facts, strict=True)], item="sms")
+
+
+def _shown(query: ListMessages, comment: str) -> Generator[Command, Any, list[MessageView]]:
+    """The first `query.limit` of them, the newest first, without deleted ones; with `comment` those whose comment has
+    it in it. Looks at MAX_COUNTED at the most."""
+    found: list[MessageView] = []
+    looked_at = 0
+    while looked_at < MAX_COUNTED:
+        page: Sequence[MessageView] = yield query
+        looked_at += len(page)
+        found += [view for view in page if not view.extra.get("deleted") and comment in _comment(view)]
+        if len(found) >= query.limit or len(page) < query.limit:
+            break
+        query = replace(query, limit=_PAGE if comment else query.limit, before=page[-1].id)
+    return found
+
+
+def _comment(view: MessageView) -> str:
+    return str(view.extra.get("comment", ""))
 
 
 def _days(params: Params) -> tuple[int | None, int | None]:
@@ -120,6 +142,7 @@ def _message(view: MessageView, facts: NumberFacts | None) -> dict[str, Any]:
         "sms_cnt": view.part_count,
         "format": 0,
         "crc": zlib.crc32(str(shown["message"]).encode("utf-8", "replace")),
+        "comment": _comment(view),
     }
 
 

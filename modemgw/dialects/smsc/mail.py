@@ -2,6 +2,7 @@
 
 `<login>:<psw>:<id>:<time>,<tz>:<translit>,<format>,<sender>,<test>:<phones>:<mes>`, and with a list an empty phones
 and the list in the place of mes. Commas and what follows them may be left out; an empty login makes psw the API key.
+With test 1 the mail is looked at and answered with the price: nothing is sent, nothing is paid.
 """
 
 from __future__ import annotations
@@ -88,6 +89,8 @@ def answer_mail(raw: bytes, send: Handler, remote: str, now: int) -> Generator[C
         later = tables.TRUER[RefusalKind.UNAVAILABLE] in text
         status, _, more = ("451 4.3.0" if later else _STATUSES.get(code, "550 5.6.0")).partition(" ")
         return MailReply(int(status), f"{more} {text}")
+    if "cost" in fields:
+        return MailReply(250, f"2.0.0 TEST - {text}, nothing was sent")
     return MailReply(250, f"2.0.0 {text}")
 
 
@@ -132,7 +135,7 @@ def parse_body(text: str) -> dict[str, str]:
         )
     login, psw, own_id, when, options, phones, mes = pieces
     time, _, tz = when.partition(",")
-    translit, kind, sender, *_ = [*options.split(",", 3), "", "", ""]
+    translit, kind, sender, test, *_ = [*options.split(",", 3), "", "", ""]
     fields = {"login": login.strip(), "psw": psw} if login.strip() else {"apikey": psw.strip()}
     fields |= {"id": own_id.strip(), "time": time.strip(), "tz": tz.strip(), "translit": translit.strip()}
     if sender.strip():
@@ -144,6 +147,8 @@ def parse_body(text: str) -> dict[str, str]:
         fields["bot"] = fields.pop("sender", "") or "1"
     elif kind.strip() not in ("", "0"):
         raise MailError(f"There is no format {kind.strip()[:20]!r}; formats are 0 to 13.")
+    if test.strip() not in ("", "0"):
+        fields["cost"] = "1"
     if phones.strip():
         fields |= {"phones": phones.strip(), "mes": mes}
     else:

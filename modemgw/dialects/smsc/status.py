@@ -187,7 +187,9 @@ def _item(one: Found, detail: int, *, listed: bool) -> dict[str, Any]:
     named = {"id": _shown_id(one.id), "phone": one.phone} if listed else {}
     view = one.view
     if view is None:
-        return {"status": tables.NOT_FOUND, **named}
+        # clients that ask for all read it of every row
+        name = {"status_name": tables.STATUS_NAMES[tables.NOT_FOUND]} if detail else {}
+        return {"status": tables.NOT_FOUND, **name, **named}
     kind = kind_of(view)
     item = _state(view) | hlr_fields(kind)
     if detail:
@@ -225,7 +227,8 @@ def _text(one: Found, detail: int, *, listed: bool) -> str:
     view = one.view
     named = f", id = {one.id}, phone = {one.phone}" if listed else ""
     if view is None:
-        return f"Status = {tables.NOT_FOUND}{named}"
+        name = f", status_name = {tables.STATUS_NAMES[tables.NOT_FOUND]}" if detail else ""
+        return f"Status = {tables.NOT_FOUND}{name}{named}"
     state = _state(view)
     text = f"Status = {state['status']}, check_time = {state['last_date']}"
     words: dict[str, Any] = {"err": state["err"]} if "err" in state else {}

@@ -88,6 +88,7 @@ async def test_messages(client: Client) -> None:
         "sms_cnt",
         "format",
         "crc",
+        "comment",
     ]
     assert (found[1]["id"], found[1]["message"], found[1]["sender_id"]) == (33, "Привет", "SHOP")
     for filters, ids in (
@@ -130,3 +131,17 @@ async def test_operator(client: Client) -> None:
     assert [row["phone"] for row in listed] == ["79161234567", "380501234567"]
     assert await client.error("info", get_operator=1, phone="x") == 7
     assert await client.error("info", get_operator=1) == 1
+
+
+async def test_messages_have_their_comment_and_are_found_by_it(client: Client) -> None:
+    for mes in ("one\n~~~\norder 7", "two\n~~~\norder 8", "three"):
+        await client.send(mes)
+    found = await client.json("get", get_messages=1)
+    assert [(item["message"], item["comment"]) for item in found] == [
+        ("three", ""),
+        ("two", "order 8"),
+        ("one", "order 7"),
+    ]
+    assert [item["message"] for item in await client.json("get", get_messages=1, comment="order")] == ["two", "one"]
+    assert [item["message"] for item in await client.json("get", get_messages=1, comment="order 7", cnt=1)] == ["one"]
+    assert await client.error("get", get_messages=1, comment="order 9") == 3

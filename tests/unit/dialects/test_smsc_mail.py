@@ -59,6 +59,11 @@ BODIES = [
     ),
     # an API key in the place of the password
     (":the-key::::79991234567:hi", {"apikey": "the-key", "phones": "79991234567", "mes": "hi"}),
+    # the flag test: the price and nothing else
+    (
+        "demo:pw:::0,0,,1:79991234567:hi",
+        {"login": "demo", "psw": "pw", "translit": "0", "cost": "1", "phones": "79991234567", "mes": "hi"},
+    ),
     ("demo:pw:::,6:79991234567:", {"login": "demo", "psw": "pw", "ping": "1", "phones": "79991234567"}),
 ]
 

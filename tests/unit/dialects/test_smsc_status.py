@@ -161,3 +161,13 @@ async def test_deleting(client: Client) -> None:
     assert await client.json("status", **{"del": 1}, **ASK) == {"error": "cannot delete", "error_code": 5}
     assert await client.text("status", phone="79991234567", id=11, **{"del": 1}) == "OK"
     assert [m.state for m in await client.rig.messages()] == [State.DELIVERED, State.CANCELLED]
+
+
+@pytest.mark.parametrize("detail", [1, 2])
+async def test_what_is_not_found_has_the_name_of_its_status_where_all_was_asked(client: Client, detail: int) -> None:
+    name = "Сообщение не найдено"
+    ask = {"phone": "79991234567", "id": 999, "all": detail}
+    assert await client.json("status", **ask) == {"status": -3, "status_name": name}
+    assert await client.text("status", **ask) == f"Status = -3, status_name = {name}"
+    (row,) = await client.json("status", phone="79991234567,", id="999,", all=detail)
+    assert (row["status_name"], row["id"]) == (name, 999)

@@ -31,7 +31,7 @@ from modemgw.domain.account import Account
 from modemgw.domain.inbox import InboxView
 from modemgw.domain.line import LineState, ModemView
 from modemgw.domain.message import MessageView
-from modemgw.domain.requests import Command
+from modemgw.domain.requests import Command, InboxQuery, MessageQuery
 from modemgw.domain.states import State
 from modemgw.rules.incoming import RawPdu, understand
 from modemgw.rules.limits import BlockRule
@@ -160,8 +160,12 @@ class DialectRig:
     async def messages(self, login: str = "shop") -> list[MessageView]:
         """All messages of an account with their parts, in the order of acceptance."""
         account = await self.account(login)
-        listed = await self.core.messages(account, limit=10_000)
-        return [await self.core.message(account, view.id) for view in listed]
+        found: list[MessageView] = []
+        while page := await self.core.messages(
+            MessageQuery(account, 1000, found[-1].id if found else 0, hidden=True, parts=False)
+        ):
+            found += page
+        return [await self.core.message(account, view.id) for view in found]
 
     # -- the network's part
 
@@ -195,9 +199,10 @@ class DialectRig:
             encode_pdu(SmsDeliver(oa=Address.parse(sender), ud=part.ud, udh=part.udh, dcs=outline.dcs(), scts=scts)).hex
             for part in segment(text, outline, reference=self._references & 0xFF)
         ]
-        before = await self.core.inbox(await self.account(), after=0, limit=100_000)
+        account = await self.account()
+        before = await self.core.inbox(InboxQuery(account, 1, newest=True))
         await self._take(pdus, line)
-        return (await self.core.inbox(await self.account(), after=before[-1].id if before else 0))[0]
+        return (await self.core.inbox(InboxQuery(account, after=before[0].id if before else 0)))[0]
 
     async def _one(
         self, message_id: int, seq: int, recipient: str, state: State, cms: int | None, st: int | None, line: str

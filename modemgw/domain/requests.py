@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from modemgw.domain.account import Account
+from modemgw.domain.states import State
 
 
 class Command:
@@ -25,8 +26,9 @@ class Quoted:
 
 
 @dataclass(frozen=True, slots=True)
-class ListMessages(Command):
-    """-> list[MessageView] with parts. All that is given must fit; times are Unix ms of the acceptance.
+class MessageQuery(Command):
+    """-> list[MessageView]. All that is given must fit; times are Unix ms of the acceptance. At most 1000 at a time,
+    and as many refs.
 
     Oldest first after the cursor `after`, or newest first before the cursor `before` (with `newest`).
     """
@@ -41,11 +43,15 @@ class ListMessages(Command):
     to: str | None = None  # digits
     refs: tuple[str, ...] = ()
     dialect: str | None = None
+    state: State | None = None
+    hidden: bool = False  # also those that were deleted by a dialect
+    parts: bool = True  # with parts, attempts and receipts
 
 
 @dataclass(frozen=True, slots=True)
-class ListInbox(Command):
-    """-> list[InboxView]. Oldest first after the cursor, or newest first with `newest`; times of receipt, Unix ms."""
+class InboxQuery(Command):
+    """-> list[InboxView], at most 1000 at a time. Oldest first after the cursor, or newest first with `newest`; times
+    of receipt, Unix ms."""
 
     account: Account
     limit: int = 100
@@ -55,6 +61,17 @@ class ListInbox(Command):
     until: int | None = None
     sender: str | None = None  # digits
     recipient: str | None = None  # digits of the line's own number
+
+
+@dataclass(frozen=True, slots=True)
+class EventQuery:
+    """The history after the cursor, oldest first: all of it, with an account what belongs to that or to nobody; or
+    everything of one message."""
+
+    account: Account | None = None
+    limit: int = 100
+    after: int = 0
+    message_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

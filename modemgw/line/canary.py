@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from modemgw.domain.job import LineRecord, NewMessage, job_of
+from modemgw.domain.requests import EventQuery
 from modemgw.errors import ModemgwError
 from modemgw.line.ladder import Rung
 from modemgw.line.settings import Climb, WorkerPorts, WorkerSettings
@@ -111,7 +112,7 @@ class Canary:
         swept = False
         while True:
             await asyncio.sleep(POLL_S)
-            kinds = {event.kind for event in await self._ports.repository.message_events(message_id)}
+            kinds = {event.kind for event in await self._ports.repository.events(EventQuery(message_id=message_id))}
             if "line.canary" in kinds:
                 break
             if kinds & _NOT_SENT:

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from modemgw.dialects import seam
 from modemgw.domain.account import Account
 from modemgw.domain.refusal import Refusal
-from modemgw.domain.requests import Command, ListInbox, ListMessages, Record
+from modemgw.domain.requests import Command, InboxQuery, MessageQuery, Record
 from modemgw.service.gateway import Gateway
 
 R = TypeVar("R")
@@ -123,8 +123,8 @@ _HOW: dict[type[Command], Callable[[Gateway, Any], Any]] = {
     seam.Submit: _submit,
     seam.Quote: lambda g, c: g.quote_many(c.account, c.submissions),
     seam.FindMessage: lambda g, c: g.find_message(c.account, id=c.id, ref=c.ref, to=c.to),
-    ListMessages: lambda g, c: g.list_messages(c),
-    ListInbox: lambda g, c: g.list_inbox(c),
+    MessageQuery: lambda g, c: g.messages(c),
+    InboxQuery: lambda g, c: g.inbox(c),
     seam.CancelMessage: lambda g, c: g.cancel(c.account, c.id),
     seam.MarkMessage: lambda g, c: g.mark(c.account, c.id, c.extra),
     seam.GetBalance: lambda g, c: g.balance(c.account),

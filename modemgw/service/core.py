@@ -14,8 +14,7 @@ from modemgw.domain.job import NewMessage, job_of
 from modemgw.domain.line import ModemView
 from modemgw.domain.message import Accepted, EventView, MessageView, Submission
 from modemgw.domain.refusal import OF_THE_WHOLE, Refusal, RefusalKind, StoreUnavailable
-from modemgw.domain.requests import Balance, ListInbox, ListMessages, Quoted
-from modemgw.domain.states import State
+from modemgw.domain.requests import Balance, EventQuery, InboxQuery, MessageQuery, Quoted
 from modemgw.domain.trace import TraceView
 from modemgw.errors import ModemgwError
 from modemgw.rules.admission import admit
@@ -266,19 +265,11 @@ class GatewayCore:
     ) -> MessageView | None:
         return await self._repository.find_message(account.id, id=id, ref=ref, tail=to or None)
 
-    async def list_messages(self, asked: ListMessages) -> list[MessageView]:
-        return await self._repository.list_messages(asked)
+    async def messages(self, asked: MessageQuery) -> list[MessageView]:
+        return await self._repository.messages(asked)
 
     async def mark(self, account: Account, message_id: int, extra: Mapping[str, object]) -> None:
         await self._repository.mark(account.id, message_id, extra)
-
-    async def message_events(self, account: Account, message_id: int) -> list[EventView]:
-        return await self._repository.message_events(message_id)
-
-    async def messages(
-        self, account: Account, *, state: State | None = None, after: int = 0, limit: int = 100
-    ) -> list[MessageView]:
-        return await self._repository.messages(account.id, state, after, limit)
 
     async def release(self, account: Account, ids: Sequence[int] | None, drop: bool) -> int:
         count = await self._repository.release(ids, drop, self._accounts.ids)
@@ -289,11 +280,8 @@ class GatewayCore:
 
     # -- in -----------------------------------------------------------------------------------------------
 
-    async def inbox(self, account: Account, *, after: int = 0, limit: int = 100) -> list[InboxView]:
-        return await self._repository.inbox(after, limit)
-
-    async def list_inbox(self, asked: ListInbox) -> list[InboxView]:
-        return await self._repository.list_inbox(asked)
+    async def inbox(self, asked: InboxQuery) -> list[InboxView]:
+        return await self._repository.inbox(asked)
 
     async def inbox_item(self, account: Account, inbox_id: int) -> InboxView:
         view = await self._repository.inbox_item(inbox_id)
@@ -360,8 +348,8 @@ class GatewayCore:
         latencies = await self._repository.report_latencies()
         return Figures(dict(self._events), {line: ms / 1000 for line, ms in latencies.items()})
 
-    async def events(self, account: Account, *, after: int = 0, limit: int = 100) -> list[EventView]:
-        return await self._repository.events(account.id, after, limit)
+    async def events(self, asked: EventQuery) -> list[EventView]:
+        return await self._repository.events(asked)
 
     async def follow_events(self, account: Account, *, after: int | None = None) -> AsyncIterator[EventView]:
         cursor = await self._repository.last_event() if after is None else after
@@ -370,7 +358,7 @@ class GatewayCore:
         try:
             while not self.closing:
                 news.clear()
-                page = await self._repository.events(account.id, cursor, EVENT_PAGE)
+                page = await self._repository.events(EventQuery(account, EVENT_PAGE, cursor))
                 for event in page:
                     cursor = event.id
                     yield event

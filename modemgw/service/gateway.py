@@ -11,8 +11,7 @@ from modemgw.domain.inbox import InboxView
 from modemgw.domain.line import ModemView
 from modemgw.domain.message import Accepted, EventView, MessageView, Submission
 from modemgw.domain.refusal import Refusal
-from modemgw.domain.requests import Balance, ListInbox, ListMessages, Quoted
-from modemgw.domain.states import State
+from modemgw.domain.requests import Balance, EventQuery, InboxQuery, MessageQuery, Quoted
 from modemgw.domain.trace import TraceView
 from modemgw.service.callbacks import Callbacks
 from modemgw.service.desk import Desk
@@ -110,8 +109,8 @@ class Gateway(Protocol):
         """The newest message that fits, with its parts."""
         ...
 
-    async def list_messages(self, asked: ListMessages) -> list[MessageView]:
-        """Messages with parts. At most 1000 at a time, and as many refs."""
+    async def messages(self, asked: MessageQuery) -> list[MessageView]:
+        """A page of messages."""
         ...
 
     async def mark(self, account: Account, message_id: int, extra: Mapping[str, object]) -> None:
@@ -120,16 +119,6 @@ class Gateway(Protocol):
 
     async def balance(self, account: Account) -> Balance:
         """What is left: as configured, counted down, or as the SIM said, as the account is set."""
-        ...
-
-    async def message_events(self, account: Account, message_id: int) -> list[EventView]:
-        """The history of one message, oldest first."""
-        ...
-
-    async def messages(
-        self, account: Account, *, state: State | None = None, after: int = 0, limit: int = 100
-    ) -> list[MessageView]:
-        """Messages of the account in the order of acceptance, those after the cursor; without parts."""
         ...
 
     async def cancel(self, account: Account, message_id: int) -> MessageView:
@@ -143,12 +132,8 @@ class Gateway(Protocol):
         """
         ...
 
-    async def inbox(self, account: Account, *, after: int = 0, limit: int = 100) -> list[InboxView]:
-        """Incoming messages after the cursor, oldest first."""
-        ...
-
-    async def list_inbox(self, asked: ListInbox) -> list[InboxView]:
-        """Incoming messages, at most 1000 at a time."""
+    async def inbox(self, asked: InboxQuery) -> list[InboxView]:
+        """A page of incoming messages."""
         ...
 
     async def inbox_item(self, account: Account, inbox_id: int) -> InboxView:
@@ -187,12 +172,12 @@ class Gateway(Protocol):
         """Counters and latencies."""
         ...
 
-    async def events(self, account: Account, *, after: int = 0, limit: int = 100) -> list[EventView]:
-        """History after the cursor: the account's messages, and what belongs to no account."""
+    async def events(self, asked: EventQuery) -> list[EventView]:
+        """A page of the history."""
         ...
 
     def follow_events(self, account: Account, *, after: int | None = None) -> AsyncIterator[EventView]:
-        """As `events`, without end; None starts at the present."""
+        """The history of the account after the cursor, without end; None starts at the present."""
         ...
 
     async def health(self) -> Health:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -20,30 +20,31 @@ from modemgw.domain.message import (
     PartView,
     ReceiptView,
 )
+from modemgw.domain.requests import EventQuery, InboxQuery, MessageQuery
 from modemgw.domain.states import State
 from modemgw.rules.pricing import money
 from modemgw.sms import describe_status, status_meaning
 
-MESSAGE = (
-    "SELECT m.id, a.login, m.state, m.recipient, m.text, m.data, m.encoding, m.parts, m.flash, m.priority, "
+_MESSAGE = (
+    "SELECT m.id, a.login AS account, m.state, m.recipient, m.text, m.data, m.encoding, m.parts, m.flash, m.priority, "
     "m.client_ref, m.line, m.report, m.on_doubt, m.dialect, m.extra, m.created_at, m.updated_at, m.send_at, "
     "m.expires_at, m.due_at, m.error, m.error_code, m.st, m.cost, m.doubt_at, m.queue, m.held FROM messages m "
     "JOIN accounts a ON a.id = m.account_id "
 )
 _EVENT = (
-    "SELECT e.id, e.at, e.kind, e.message_id, e.part, l.name, e.inbox_id, e.data "
+    "SELECT e.id, e.at, e.kind, e.message_id, e.part, l.name AS line, e.inbox_id, e.data "
     "FROM events e LEFT JOIN lines l ON l.id = e.line_id "
 )
-INBOX = (
-    "SELECT i.id, l.name, i.sender, i.recipient, i.text, i.kind, i.data, i.received_at, i.scts, i.scts_offset_s, "
-    "i.parts, i.missing, i.complete, i.port_to, i.port_from "
+_INBOX = (
+    "SELECT i.id, l.name AS line, i.sender, i.recipient, i.text, i.kind, i.data, i.received_at, i.scts, "
+    "i.scts_offset_s, i.parts, i.missing, i.complete, i.port_to, i.port_from "
     "FROM inbox i JOIN lines l ON l.id = i.line_id "
 )
 
 _JOB = (
     "SELECT id, account_id, recipient, text, data, udh, encoding, locking, single, flash, pid, dcs, line, report, "
     "on_doubt, parts, priority, expires_at, validity_s, tries, "
-    "NOT EXISTS (SELECT 1 FROM attempts WHERE message_id = messages.id) FROM messages "
+    "NOT EXISTS (SELECT 1 FROM attempts WHERE message_id = messages.id) AS untried FROM messages "
 )
 
 _NONE: frozenset[int] = frozenset()
@@ -52,42 +53,93 @@ _NONE: frozenset[int] = frozenset()
 CLAIM = _JOB + "WHERE queue = 1 AND line = ? ORDER BY priority DESC, id LIMIT ?"
 
 
+#: Messages of one list, and references of one question: a thousand, and the one that says that there are more.
+MAX_PAGE = 1_001
+
+#: No id is larger; SQLite's integers end not far behind.
+_LAST_ID = (1 << 62) - 1
+
+
+def _rows(con: sqlite3.Connection, sql: str, values: Sequence[Any]) -> list[sqlite3.Row]:
+    """Rows whose columns are read by their names."""
+    cursor = con.cursor()
+    cursor.row_factory = sqlite3.Row
+    return cursor.execute(sql, values).fetchall()
+
+
+def _page(limit: int) -> int:
+    return max(0, min(limit, MAX_PAGE))
+
+
+class _Where:
+    """Conditions that must all hold, with their values in order."""
+
+    def __init__(self) -> None:
+        self._conditions: list[str] = []
+        self.values: list[Any] = []
+
+    def add(self, condition: str, *values: Any) -> None:
+        self._conditions.append(condition)
+        self.values += values
+
+    def between(self, column: str, since: int | None, until: int | None) -> None:
+        """Bounds that count themselves in; None for none."""
+        if since is not None:
+            self.add(f"{column} >= ?", since)
+        if until is not None:
+            self.add(f"{column} <= ?", until)
+
+    def number(self, column: str, digits: str, *, searched: bool) -> None:
+        """A column has a number, in whichever of its spellings; `searched`: by the index of its tail."""
+        tail = f"{'' if searched else '+'}substr({column}, -8)"
+        digits = "".join(char for char in digits if char in "0123456789")
+        if len(digits) < 8:
+            # a short code is a number and not the end of one
+            self.add(f"{tail} IN (?, ?)", digits, "+" + digits)
+        else:
+            self.add(f"{tail} = ? AND {column} LIKE ?", digits[-8:], "%" + digits[-10:])
+
+    def __str__(self) -> str:
+        return f"WHERE {' AND '.join(self._conditions)}" if self._conditions else ""
+
+
 def claim(con: sqlite3.Connection, line: str, limit: int) -> list[Job]:
     """The next messages that ask for `line` (empty: for none in particular)."""
-    return [_job(con, row) for row in con.execute(CLAIM, (line, limit)).fetchall()]
+    return [_job(con, row) for row in _rows(con, CLAIM, (line, limit))]
 
 
 def job(con: sqlite3.Connection, message_id: int) -> Job | None:
     """A message that waits to be sent; None if it does not any more."""
-    row = con.execute(_JOB + "WHERE id = ? AND queue = 1", (message_id,)).fetchone()
-    return None if row is None else _job(con, row)
+    rows = _rows(con, _JOB + "WHERE id = ? AND queue = 1", (message_id,))
+    return _job(con, rows[0]) if rows else None
 
 
-def _job(con: sqlite3.Connection, row: Sequence[Any]) -> Job:
-    queued, resend = tuple(range(1, row[15] + 1)), _NONE
-    if not row[20]:  # it was tried before
-        queued, resend = _open_parts(con, row[0])
+def _job(con: sqlite3.Connection, row: sqlite3.Row) -> Job:
+    if row["untried"]:
+        queued, resend = tuple(range(1, row["parts"] + 1)), _NONE
+    else:
+        queued, resend = _open_parts(con, row["id"])
     return Job(
-        id=row[0],
-        account_id=row[1],
-        recipient=row[2],
-        text=row[3],
-        data=row[4],
-        udh=row[5] or b"",
-        encoding=row[6],
-        locking=row[7],
-        single=row[8],
-        flash=bool(row[9]),
-        pid=row[10],
-        dcs=row[11],
-        line=row[12],
-        report=bool(row[13]),
-        on_doubt=row[14],
-        parts=row[15],
-        priority=row[16],
-        expires_at=row[17],
-        validity_s=row[18],
-        tries=row[19],
+        id=row["id"],
+        account_id=row["account_id"],
+        recipient=row["recipient"],
+        text=row["text"],
+        data=row["data"],
+        udh=row["udh"] or b"",
+        encoding=row["encoding"],
+        locking=row["locking"],
+        single=row["single"],
+        flash=bool(row["flash"]),
+        pid=row["pid"],
+        dcs=row["dcs"],
+        line=row["line"],
+        report=bool(row["report"]),
+        on_doubt=row["on_doubt"],
+        parts=row["parts"],
+        priority=row["priority"],
+        expires_at=row["expires_at"],
+        validity_s=row["validity_s"],
+        tries=row["tries"],
         queued=queued,
         resend=resend,
     )
@@ -120,52 +172,51 @@ def next_times(con: sqlite3.Connection) -> NextTimes:
     return NextTimes(*row)
 
 
-def message_view(row: Sequence[Any], parts: tuple[PartView, ...] = ()) -> MessageView:
-    """A row of MESSAGE."""
+def _message_view(row: sqlite3.Row, parts: tuple[PartView, ...] = ()) -> MessageView:
     return MessageView(
-        id=row[0],
-        account=row[1],
-        state=State(row[2]),
-        to=row[3],
-        text=row[4],
-        data=row[5],
-        encoding=row[6],
-        part_count=row[7],
-        flash=bool(row[8]),
-        priority=row[9],
-        client_ref=row[10],
-        line=row[11] or None,
-        report=bool(row[12]),
-        on_doubt=OnDoubt(row[13]),
-        dialect=row[14],
-        extra=json.loads(row[15]) if row[15] else {},
-        created_at=row[16],
-        updated_at=row[17],
-        send_at=row[18],
-        expires_at=row[19],
-        due_at=row[20],
-        error=row[21],
-        error_code=row[22],
-        st=row[23],
+        id=row["id"],
+        account=row["account"],
+        state=State(row["state"]),
+        to=row["recipient"],
+        text=row["text"],
+        data=row["data"],
+        encoding=row["encoding"],
+        part_count=row["parts"],
+        flash=bool(row["flash"]),
+        priority=row["priority"],
+        client_ref=row["client_ref"],
+        line=row["line"] or None,
+        report=bool(row["report"]),
+        on_doubt=OnDoubt(row["on_doubt"]),
+        dialect=row["dialect"],
+        extra=json.loads(row["extra"]) if row["extra"] else {},
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
+        send_at=row["send_at"],
+        expires_at=row["expires_at"],
+        due_at=row["due_at"],
+        error=row["error"],
+        error_code=row["error_code"],
+        st=row["st"],
         parts=parts,
-        cost=money(row[24]),
-        doubt_at=row[25],
-        held=None if row[27] is None else Hold(row[27]),
+        cost=money(row["cost"]),
+        doubt_at=row["doubt_at"],
+        held=None if row["held"] is None else Hold(row["held"]),
     )
 
 
 def message(con: sqlite3.Connection, account_id: int, message_id: int) -> MessageView | None:
     """One message with everything that belongs to it."""
-    row = con.execute(MESSAGE + "WHERE m.id = ? AND m.account_id = ?", (message_id, account_id)).fetchone()
-    if row is None:
-        # the id of a part that came over SMPP shows the message that it became a part of
-        whole = con.execute(
-            "SELECT message_id FROM smpp_pieces WHERE id = ? AND account_id = ? AND message_id != id",
-            (message_id, account_id),
-        ).fetchone()
-        return None if whole is None else message(con, account_id, whole[0])
-    view = message_view(row, parts_of(con, [message_id])[message_id])
-    return replace(view, ahead=ahead(con, row[11], row[9], message_id)) if row[26] == 1 else view
+    for row in _rows(con, _MESSAGE + "WHERE m.id = ? AND m.account_id = ?", (message_id, account_id)):
+        view = _message_view(row, parts_of(con, [message_id])[message_id])
+        ready = row["queue"] == 1
+        return replace(view, ahead=ahead(con, row["line"], row["priority"], message_id)) if ready else view
+    # the id of a part that came over SMPP shows the message that it became a part of
+    whole = con.execute(
+        "SELECT message_id FROM smpp_pieces WHERE id = ? AND account_id = ? AND message_id != id",
+        (message_id, account_id),
+    ).fetchone()
+    return None if whole is None else message(con, account_id, whole[0])
 
 
 def find_message(
@@ -174,52 +225,72 @@ def find_message(
     """The newest message that fits all that is given and is not hidden; `tail` are the last digits of its number."""
     # newest first by the key, unless a reference narrows it down: no sorting of all that an account ever sent
     by_key = ref is None and (tail is None or id is not None)
-    where: list[str] = ["+m.account_id = ?" if by_key else "m.account_id = ?", "m.hidden = 0"]
-    found: list[Any] = [account_id]
+    where = _Where()
+    where.add("+m.account_id = ?" if by_key else "m.account_id = ?", account_id)
+    where.add("m.hidden = 0")
     if id is not None:
-        where.append("m.id = ?")
-        found.append(id)
+        where.add("m.id = ?", id)
     if ref is not None:
-        where.append("m.ref = ?")
-        found.append(ref)
+        where.add("m.ref = ?", ref)
     if tail is not None:
-        condition, values = recipient_is(tail, searched=ref is None and id is None)
-        where.append(condition)
-        found += values
-    row = con.execute(MESSAGE + f"WHERE {' AND '.join(where)} ORDER BY m.id DESC LIMIT 1", found).fetchone()
-    return None if row is None else message_view(row, parts_of(con, [row[0]])[row[0]])
+        where.number("m.recipient", tail, searched=ref is None and id is None)
+    rows = _rows(con, f"{_MESSAGE}{where} ORDER BY m.id DESC LIMIT 1", where.values)
+    return _message_view(rows[0], parts_of(con, [rows[0]["id"]])[rows[0]["id"]]) if rows else None
 
 
-def recipient_is(digits: str, *, searched: bool) -> tuple[str, list[str]]:
-    """The condition that a message went to a number; see number_is."""
-    return number_is("m.recipient", digits, searched=searched)
+def messages(con: sqlite3.Connection, asked: MessageQuery) -> list[MessageView]:
+    """See MessageQuery. In the order of acceptance: by its time and then by id, which is the same unless the clock was
+    set back; those of one state by id, as their index has them."""
+    refs = asked.refs[:MAX_PAGE]
+    # one index at a time: by reference, by number, by state, or by time
+    by_number = asked.to is not None and not refs
+    by_state = asked.state is not None and not refs and not by_number
+    by_time = not (refs or by_number or by_state)
+    time = "m.created_at" if by_time else "+m.created_at"
+    where = _Where()
+    where.add("m.account_id = ?", asked.account.id)
+    if not asked.hidden:
+        where.add("m.hidden = 0")
+    if refs:
+        where.add(f"m.ref IN ({','.join('?' * len(refs))})", *refs)
+    if asked.to is not None:
+        where.number("m.recipient", asked.to, searched=by_number)
+    if asked.state is not None:
+        where.add("m.state = ?" if by_state else "+m.state = ?", asked.state)
+    if asked.dialect is not None:
+        where.add("+m.dialect = ?", asked.dialect)
+    where.between(time, asked.since, asked.until)
+    for cursor, sign in ((asked.after, ">"), (asked.before, "<")):
+        if cursor and by_state:
+            where.add(f"m.id {sign} ?", min(cursor, _LAST_ID))
+        elif cursor:
+            at = _accepted_at(con, cursor)
+            if at is None and sign == ">":
+                return []
+            if at is not None:
+                where.add(f"{time} {sign}= ?", at)
+                where.add(f"({time}, m.id) {sign} (?, ?)", at, cursor)
+    way = "DESC" if asked.newest else "ASC"
+    order = f"m.id {way}" if by_state else f"{time} {way}, m.id {way}"
+    rows = _rows(con, f"{_MESSAGE}{where} ORDER BY {order} LIMIT ?", (*where.values, _page(asked.limit)))
+    parts = _parts_of_all(con, [row["id"] for row in rows]) if asked.parts else {}
+    return [_message_view(row, parts.get(row["id"], ())) for row in rows]
 
 
-def number_is(column: str, digits: str, *, searched: bool) -> tuple[str, list[str]]:
-    """The condition that a column has a number, in whichever of its spellings; `searched`: by the index of its tail."""
-    tail = f"{'' if searched else '+'}substr({column}, -8)"
-    digits = "".join(char for char in digits if char in "0123456789")
-    if len(digits) < 8:
-        # a short code is a number and not the end of one
-        return f"{tail} IN (?, ?)", [digits, "+" + digits]
-    return f"{tail} = ? AND {column} LIKE ?", [digits[-8:], "%" + digits[-10:]]
+def _accepted_at(con: sqlite3.Connection, message_id: int) -> int | None:
+    """When the message was accepted, or the next one there is; None after the last."""
+    if message_id > _LAST_ID:
+        return None
+    row = con.execute("SELECT created_at FROM messages WHERE id >= ? ORDER BY id LIMIT 1", (message_id,)).fetchone()
+    return None if row is None else int(row[0])
 
 
-def messages(
-    con: sqlite3.Connection, account_id: int, state: State | None, after: int, limit: int
-) -> list[MessageView]:
-    """Messages in the order of acceptance."""
-    if state is None:
-        rows = con.execute(
-            MESSAGE + "WHERE +m.account_id = ? AND m.id > ? ORDER BY m.id LIMIT ?",
-            (account_id, after, limit),
-        )
-    else:
-        rows = con.execute(
-            MESSAGE + "WHERE m.account_id = ? AND m.state = ? AND m.id > ? ORDER BY m.id LIMIT ?",
-            (account_id, state, after, limit),
-        )
-    return [message_view(row) for row in rows]
+def _parts_of_all(con: sqlite3.Connection, message_ids: Sequence[int]) -> dict[int, tuple[PartView, ...]]:
+    """The parts of many messages, in as few questions as for one."""
+    found: dict[int, tuple[PartView, ...]] = {}
+    for start in range(0, len(message_ids), 500):
+        found |= parts_of(con, message_ids[start : start + 500])
+    return found
 
 
 def parts_of(con: sqlite3.Connection, message_ids: Sequence[int]) -> dict[int, tuple[PartView, ...]]:
@@ -267,25 +338,33 @@ def parts_of(con: sqlite3.Connection, message_ids: Sequence[int]) -> dict[int, t
     return {message_id: tuple(found) for message_id, found in parts.items()}
 
 
-def _events(rows: Iterable[Sequence[Any]]) -> list[EventView]:
+def events(con: sqlite3.Connection, asked: EventQuery) -> list[EventView]:
+    """See EventQuery."""
+    where = _Where()
+    if asked.message_id is not None:
+        where.add("e.message_id = ?", asked.message_id)
+    else:
+        where.add("e.id > ?", min(asked.after, _LAST_ID))
+        if asked.account is not None:
+            where.add("(e.account_id = ? OR e.account_id IS NULL)", asked.account.id)
+    limit = -1 if asked.message_id is not None else asked.limit
+    return _events(con, f"{where} ORDER BY e.id LIMIT ?", (*where.values, limit))
+
+
+def _events(con: sqlite3.Connection, rest: str, values: Sequence[Any]) -> list[EventView]:
     return [
-        EventView(row[0], row[1], row[2], row[3], row[4], row[5], row[6], json.loads(row[7]) if row[7] else {})
-        for row in rows
+        EventView(
+            id=row["id"],
+            at=row["at"],
+            kind=row["kind"],
+            message_id=row["message_id"],
+            part=row["part"],
+            line=row["line"],
+            inbox_id=row["inbox_id"],
+            data=json.loads(row["data"]) if row["data"] else {},
+        )
+        for row in _rows(con, _EVENT + rest, values)
     ]
-
-
-def message_events(con: sqlite3.Connection, message_id: int) -> list[EventView]:
-    """The history of one message."""
-    return _events(con.execute(_EVENT + "WHERE e.message_id = ? ORDER BY e.id", (message_id,)))
-
-
-def events(con: sqlite3.Connection, account_id: int, after: int, limit: int) -> list[EventView]:
-    """The account's history and what belongs to no account."""
-    rows = con.execute(
-        _EVENT + "WHERE e.id > ? AND (e.account_id = ? OR e.account_id IS NULL) ORDER BY e.id LIMIT ?",
-        (after, account_id, limit),
-    )
-    return _events(rows)
 
 
 def last_event(con: sqlite3.Connection) -> int:
@@ -296,7 +375,7 @@ def last_event(con: sqlite3.Connection) -> int:
 
 def call(con: sqlite3.Connection, event_id: int) -> CallView | None:
     """The call that an event of the kind `call.incoming` tells of."""
-    for event in _events(con.execute(_EVENT + "WHERE e.id = ?", (event_id,))):
+    for event in _events(con, "WHERE e.id = ?", (event_id,)):
         number = event.data.get("number")
         return CallView(
             event.id,
@@ -308,39 +387,56 @@ def call(con: sqlite3.Connection, event_id: int) -> CallView | None:
     return None
 
 
-def inbox(con: sqlite3.Connection, after: int, limit: int) -> list[InboxView]:
-    """Incoming messages after the cursor."""
-    rows = con.execute(INBOX + "WHERE i.id > ? ORDER BY i.id LIMIT ?", (after, limit)).fetchall()
-    return [inbox_view(con, row) for row in rows]
+def inbox(con: sqlite3.Connection, asked: InboxQuery) -> list[InboxView]:
+    """See InboxQuery."""
+    by_time = asked.sender is None and (asked.since is not None or asked.until is not None)
+    time = "i.received_at" if by_time else "+i.received_at"
+    where = _Where()
+    if asked.sender is not None:
+        where.number("i.sender", asked.sender, searched=True)
+    if asked.recipient is not None:
+        where.number("i.recipient", asked.recipient, searched=False)
+    where.between(time, asked.since, asked.until)
+    if asked.after:
+        where.add("+i.id > ?" if by_time or asked.sender is not None else "i.id > ?", min(asked.after, _LAST_ID))
+    way = "DESC" if asked.newest else "ASC"
+    order = f"{time} {way}, i.id {way}" if by_time else f"i.id {way}"
+    rows = _rows(con, f"{_INBOX}{where} ORDER BY {order} LIMIT ?", (*where.values, _page(asked.limit)))
+    return [_inbox_view(con, row) for row in rows]
 
 
 def inbox_item(con: sqlite3.Connection, inbox_id: int) -> InboxView | None:
     """One incoming message."""
-    row = con.execute(INBOX + "WHERE i.id = ?", (inbox_id,)).fetchone()
-    return None if row is None else inbox_view(con, row)
+    rows = _rows(con, _INBOX + "WHERE i.id = ?", (inbox_id,))
+    return _inbox_view(con, rows[0]) if rows else None
 
 
-def inbox_view(con: sqlite3.Connection, row: Sequence[Any]) -> InboxView:
-    """A row of INBOX."""
-    pdus = con.execute("SELECT hex, copies FROM pdus WHERE inbox_id = ? ORDER BY seq, id", (row[0],)).fetchall()
+def _inbox_view(con: sqlite3.Connection, row: sqlite3.Row) -> InboxView:
+    pdus = con.execute("SELECT hex, copies FROM pdus WHERE inbox_id = ? ORDER BY seq, id", (row["id"],)).fetchall()
     return InboxView(
-        id=row[0],
-        line=row[1],
-        sender=row[2],
-        recipient=row[3],
-        text=row[4],
-        kind=InboxKind(row[5]),
-        data=row[6],
-        received_at=row[7],
-        scts=row[8],
-        scts_offset_s=row[9],
-        parts=row[10],
-        missing=tuple(json.loads(row[11])),
-        complete=bool(row[12]),
-        ports=(row[13], row[14]) if row[13] is not None else None,
+        id=row["id"],
+        line=row["line"],
+        sender=row["sender"],
+        recipient=row["recipient"],
+        text=row["text"],
+        kind=InboxKind(row["kind"]),
+        data=row["data"],
+        received_at=row["received_at"],
+        scts=row["scts"],
+        scts_offset_s=row["scts_offset_s"],
+        parts=row["parts"],
+        missing=tuple(json.loads(row["missing"])),
+        complete=bool(row["complete"]),
+        ports=(row["port_to"], row["port_from"]) if row["port_to"] is not None else None,
         pdus=tuple(text for text, _ in pdus),
         copies=max((copies for _, copies in pdus), default=1),
     )
+
+
+def spent(con: sqlite3.Connection, account_id: int) -> int:
+    """What was counted down from the balance of an account, in units."""
+    row = con.execute("SELECT spent FROM accounts WHERE id = ?", (account_id,)).fetchone()
+    return 0 if row is None else int(row[0])
 
 
 _AHEAD = "SELECT count(*) FROM (SELECT 1 FROM messages WHERE queue = 1 AND line = ? AND priority > ? LIMIT ?)"

@@ -10,10 +10,10 @@ from modemgw.domain.inbox import InboxView
 from modemgw.domain.job import Job, LineRecord, NewMessage, NextTimes
 from modemgw.domain.message import Accepted, EventView, Hold, MessageView
 from modemgw.domain.refusal import Refusal
-from modemgw.domain.requests import ListInbox, ListMessages, Record
+from modemgw.domain.requests import EventQuery, InboxQuery, MessageQuery, Record
 from modemgw.domain.states import State
 from modemgw.rules.incoming import Incoming
-from modemgw.store import acceptance, holds, intake, lines, lists, outbox, parts, queries, records
+from modemgw.store import acceptance, holds, intake, lines, outbox, parts, queries, records
 from modemgw.store.database import Store
 
 
@@ -169,14 +169,14 @@ class SqliteRepository:
     ) -> MessageView | None:
         return await self._read(lambda con: queries.find_message(con, account_id, id, ref, tail))
 
-    async def list_messages(self, asked: ListMessages) -> list[MessageView]:
-        return await self._read(lambda con: lists.messages(con, asked))
+    async def messages(self, asked: MessageQuery) -> list[MessageView]:
+        return await self._read(lambda con: queries.messages(con, asked))
 
-    async def list_inbox(self, asked: ListInbox) -> list[InboxView]:
-        return await self._read(lambda con: lists.inbox(con, asked))
+    async def inbox(self, asked: InboxQuery) -> list[InboxView]:
+        return await self._read(lambda con: queries.inbox(con, asked))
 
     async def spent(self, account_id: int) -> int:
-        return await self._read(lambda con: lists.spent(con, account_id))
+        return await self._read(lambda con: queries.spent(con, account_id))
 
     async def record(self, account_id: int, space: str, key: str, now: int) -> Record | None:
         return await self._read(lambda con: records.get(con, account_id, space, key, now))
@@ -190,20 +190,11 @@ class SqliteRepository:
     async def any_expired_record(self, now: int) -> bool:
         return await self._read(lambda con: records.any_expired(con, now))
 
-    async def message_events(self, message_id: int) -> list[EventView]:
-        return await self._read(lambda con: queries.message_events(con, message_id))
-
-    async def messages(self, account_id: int, state: State | None, after: int, limit: int) -> list[MessageView]:
-        return await self._read(lambda con: queries.messages(con, account_id, state, after, limit))
-
-    async def inbox(self, after: int, limit: int) -> list[InboxView]:
-        return await self._read(lambda con: queries.inbox(con, after, limit))
-
     async def inbox_item(self, inbox_id: int) -> InboxView | None:
         return await self._read(lambda con: queries.inbox_item(con, inbox_id))
 
-    async def events(self, account_id: int, after: int, limit: int) -> list[EventView]:
-        return await self._read(lambda con: queries.events(con, account_id, after, limit))
+    async def events(self, asked: EventQuery) -> list[EventView]:
+        return await self._read(lambda con: queries.events(con, asked))
 
     async def last_event(self) -> int:
         return await self._read(queries.last_event)

@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 from sqlite_utils import Database
 
+from modemgw.domain.requests import InboxQuery
 from modemgw.store import schema
 from modemgw.store.acceptance import Accept
 from modemgw.store.database import Store
 from modemgw.store.errors import StoreError
 from modemgw.store.repository import SqliteRepository
-from tests.unit.store.desk import START, new
+from tests.unit.store.desk import SHOP, START, new
 
 HERE = Path(__file__).parent
 
@@ -85,7 +86,7 @@ async def test_what_was_in_an_old_database_is_there_and_goes_on(tmp_path: Path) 
     assert (partly.state, [part.state for part in partly.parts]) == ("sending", ["sent", "queued"])
     assert in_air.state == "unknown"
     assert [job.id for job in await repository.claim("a", 10)] == [2]
-    inbox = await repository.inbox(0, 10)
+    inbox = await repository.inbox(InboxQuery(SHOP))
     assert [(view.text, view.complete) for view in inbox] == [("hi", True), ("a" * 153 + "[…]", False)]
     accepted = await store.write(Accept(new(text="after")))
     assert accepted.id == 4

@@ -8,10 +8,11 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from modemgw.domain.requests import InboxQuery
 from modemgw.rules.concat_grouping import JOIN_MS
 from modemgw.store import queries
 from modemgw.store.intake import ShowPartials
-from tests.unit.store.desk import HOUR, MINUTE, Desk
+from tests.unit.store.desk import HOUR, MINUTE, SHOP, Desk
 from tests.unit.store.pdus import parts
 
 messages = st.lists(
@@ -60,10 +61,10 @@ def run(
             if always:
                 if number in restarts:
                     desk.do(ShowPartials(desk.now))  # what is shown early is completed in place
-                assert {view.pdus for view in queries.inbox(desk.con, 0, 99) if view.complete} <= whole
+                assert {view.pdus for view in queries.inbox(desk.con, InboxQuery(SHOP, 99)) if view.complete} <= whole
         desk.now += HOUR
         desk.do(ShowPartials(desk.now))
-        shown = queries.inbox(desk.con, 0, 99)
+        shown = queries.inbox(desk.con, InboxQuery(SHOP, 99))
         assert {view.pdus for view in shown if view.complete} == whole
         assert sorted(view.pdus for view in shown if not view.complete) == sorted(half for half in halves if half)
         assert all(view.copies >= 1 for view in shown)

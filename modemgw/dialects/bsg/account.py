@@ -12,7 +12,7 @@ from modemgw.dialects.seam import GetBalance, ListModems
 from modemgw.domain.account import Account
 from modemgw.domain.inbox import InboxView
 from modemgw.domain.line import ModemView
-from modemgw.domain.requests import Balance, ListInbox
+from modemgw.domain.requests import Balance, InboxQuery
 
 MAX_INBOX = 1000
 
@@ -74,7 +74,7 @@ def incoming(caller: Caller, query: Mapping[str, str]) -> Answer:
     lines = {modem.name for modem in modems if wanted in {modem.name, (modem.number or "").removeprefix("+")}}
     if wanted and not lines:
         raise ApiError(tables.BAD_2WAY, "sender is the number or the name of a modem.")
-    found: Sequence[InboxView] = yield ListInbox(
+    found: Sequence[InboxView] = yield InboxQuery(
         caller.account, limit=MAX_INBOX, newest=True, since=times.get("start_date"), until=times.get("end_date")
     )
     items = [received(view) for view in reversed(found) if view.text is not None and (not wanted or view.line in lines)]

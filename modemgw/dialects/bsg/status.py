@@ -11,7 +11,7 @@ from modemgw.dialects.bsg.sending import TASKS, TESTS
 from modemgw.dialects.bsg.wire import Answer, ApiError, Caller, amount, clock, described
 from modemgw.dialects.seam import FindMessage, GetRecord, ListRecords
 from modemgw.domain.message import MessageView
-from modemgw.domain.requests import Command, ListMessages, Record
+from modemgw.domain.requests import Command, MessageQuery, Record
 from modemgw.domain.states import FINAL, State
 
 MAX_IDS = 1000
@@ -88,7 +88,7 @@ def by_reference(caller: Caller, reference: str, service: str = "sms") -> Answer
         record: Record | None = yield GetRecord(caller.account, TESTS, reference)
         found = None if record is None else _made_up(record, caller.account.currency)
     elif reference.isascii() and reference.isprintable():
-        views: Sequence[MessageView] = yield ListMessages(
+        views: Sequence[MessageView] = yield MessageQuery(
             caller.account, limit=1, newest=True, refs=(reference,), dialect="bsg"
         )
         found = told(views[0], caller.account.currency, caller.now) if views else None
@@ -156,7 +156,7 @@ def task_messages(caller: Caller, record: Record) -> Generator[Command, Any, lis
                 found.append(_made_up(kept, caller.account.currency))
         return found
     for start in range(0, len(refs), _PAGE):
-        views: Sequence[MessageView] = yield ListMessages(
+        views: Sequence[MessageView] = yield MessageQuery(
             caller.account, limit=_PAGE, refs=tuple(refs[start : start + _PAGE]), dialect="bsg"
         )
         mine = (view for view in views if view.extra.get("task") == record.id)

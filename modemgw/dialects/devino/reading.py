@@ -16,7 +16,7 @@ from modemgw.dialects.seam import GetBalance, WireRequest
 from modemgw.domain.inbox import InboxView
 from modemgw.domain.message import MessageView, PartView
 from modemgw.domain.refusal import Refusal, RefusalKind
-from modemgw.domain.requests import Balance, Command, ListInbox, ListMessages
+from modemgw.domain.requests import Balance, Command, InboxQuery, MessageQuery
 from modemgw.domain.states import FINAL, State
 
 #: Incoming messages of one answer; those after them take another question.
@@ -79,7 +79,7 @@ def incoming(params: Params, request: WireRequest) -> Steps:
     found: list[InboxView] = []
     while len(found) < MAX_INBOX:
         after = found[-1].id if found else 0
-        page: Sequence[InboxView] = yield ListInbox(account, limit=_PAGE, after=after, since=since, until=until)
+        page: Sequence[InboxView] = yield InboxQuery(account, limit=_PAGE, after=after, since=since, until=until)
         found += page
         if len(page) < _PAGE:
             break
@@ -113,7 +113,7 @@ def statistics(params: Params, request: WireRequest) -> Steps:
     counts: Counter[str] = Counter()
     after = 0
     while True:
-        page: Sequence[MessageView] = yield ListMessages(account, limit=_PAGE, after=after, since=since, until=until)
+        page: Sequence[MessageView] = yield MessageQuery(account, limit=_PAGE, after=after, since=since, until=until)
         for view in page:
             counts.update(tables.COUNTED[state] for state in _states(view))
         if len(page) < _PAGE:

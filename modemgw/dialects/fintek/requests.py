@@ -39,7 +39,7 @@ from modemgw.domain.line import LineState, ModemView
 from modemgw.domain.message import MAX_VALIDITY_S, MessageView, Submission
 from modemgw.domain.networks import within
 from modemgw.domain.refusal import Refusal, RefusalKind
-from modemgw.domain.requests import Balance, Command, ListMessages, Quoted, Record
+from modemgw.domain.requests import Balance, Command, MessageQuery, Quoted, Record
 from modemgw.domain.states import State
 
 #: Requests for the balance and dry runs, by their key; messages carry theirs as `extra["ref"]`.
@@ -140,7 +140,7 @@ def _status(document: Mapping[str, Any], account: Account, options: Options, now
         return _found("balance", _response(_money(money, account)))
     messages: list[MessageView] = []
     while record is None:
-        page: Sequence[MessageView] = yield ListMessages(
+        page: Sequence[MessageView] = yield MessageQuery(
             account, limit=_PAGE, after=messages[-1].id if messages else 0, refs=(key,), dialect="fintek"
         )
         messages += page

@@ -18,7 +18,7 @@ from modemgw.dialects.smsc.times import day_start, moscow_day, moscow_time
 from modemgw.dialects.smsc.wire import JSON, XML, ApiError, Params, Steps, answer_item, answer_list
 from modemgw.domain.inbox import InboxKind, InboxView
 from modemgw.domain.message import MessageView
-from modemgw.domain.requests import Command, ListInbox, ListMessages, NumberFacts
+from modemgw.domain.requests import Command, InboxQuery, MessageQuery, NumberFacts
 from modemgw.domain.states import State
 
 DAY_MS, HOUR_MS = 86_400_000, 3_600_000
@@ -45,7 +45,7 @@ def answers(params: Params, caller: Caller) -> Steps:
     after = params.number("after_id", 0, 0, 10**18)
     hours = params.number("hour", 0 if after else MAX_HOURS, 0, MAX_HOURS)
     recipient = digits(params.text("to_phone"), caller.account) if params.text("to_phone").strip() else None
-    views: Sequence[InboxView] = yield ListInbox(
+    views: Sequence[InboxView] = yield InboxQuery(
         caller.account,
         limit=limit,
         after=after,
@@ -85,7 +85,7 @@ def messages(params: Params, caller: Caller) -> Steps:
     wanted: list[str | None] = [digits(number, caller.account) for number in numbers]
     for to in wanted or [None]:
         if to != "":
-            query = ListMessages(
+            query = MessageQuery(
                 caller.account, limit=limit, before=before, newest=True, since=since, until=until, to=to
             )
             found += yield from _shown(query, comment)
@@ -98,7 +98,7 @@ def messages(params: Params, caller: Caller) -> Steps:
     return answer_list(params, [_message(*row) for row in zip(found, facts, strict=True)], item="sms")
 
 
-def _shown(query: ListMessages, comment: str) -> Generator[Command, Any, list[MessageView]]:
+def _shown(query: MessageQuery, comment: str) -> Generator[Command, Any, list[MessageView]]:
     """The first `query.limit` of them, the newest first, without deleted ones; with `comment` those whose comment has
     it in it. Looks at MAX_COUNTED at the most."""
     found: list[MessageView] = []
@@ -154,7 +154,7 @@ def statistics(params: Params, caller: Caller) -> Steps:
     days: dict[str, dict[str, Any]] = {}
     after = counted = 0
     while counted < MAX_COUNTED:
-        page: Sequence[MessageView] = yield ListMessages(
+        page: Sequence[MessageView] = yield MessageQuery(
             caller.account, limit=_PAGE, after=after, since=since, until=until
         )
         for view in page:

@@ -25,7 +25,7 @@ from modemgw.dialects.smsc.wire import ApiError, Params, Steps, answer_done, ans
 from modemgw.domain.account import Account
 from modemgw.domain.message import Accepted, MessageView, Submission
 from modemgw.domain.refusal import Refusal, RefusalKind
-from modemgw.domain.requests import Command, ListMessages, Record
+from modemgw.domain.requests import Command, MessageQuery, Record
 from modemgw.domain.states import State
 
 JOBS = "smsc.job"
@@ -185,7 +185,7 @@ def _settled(job: Record, account: Account) -> Generator[Command, Any, Record | 
     messages: list[int] = []
     after = 0
     while True:
-        page: Sequence[MessageView] = yield ListMessages(
+        page: Sequence[MessageView] = yield MessageQuery(
             account, refs=(str(job.data["ref"] or job.id),), after=after, limit=_PAGE, dialect="smsc"
         )
         messages += [view.id for view in page if view.extra.get("job") == job.id]

@@ -28,7 +28,7 @@ from modemgw.dialects.smsc.wire import (
 from modemgw.domain.account import Account
 from modemgw.domain.message import MessageView
 from modemgw.domain.refusal import Refusal
-from modemgw.domain.requests import Command, ListMessages, NumberFacts
+from modemgw.domain.requests import Command, MessageQuery, NumberFacts
 from modemgw.domain.states import State
 
 MAX_MESSAGES = 500
@@ -102,7 +102,7 @@ def find(account: Account, phone: str, message_id: str) -> Generator[Command, An
 
 def _with_refusals(account: Account, message_id: str) -> Generator[Command, Any, list[MessageView]]:
     """Messages of a request beside which numbers were refused; the newest first."""
-    views: list[MessageView] = [*(yield ListMessages(account, refs=(message_id,), limit=MAX_PAGE, dialect="smsc"))]
+    views: list[MessageView] = [*(yield MessageQuery(account, refs=(message_id,), limit=MAX_PAGE, dialect="smsc"))]
     if message_id.isascii() and message_id.isdigit() and len(message_id) <= 18:
         view: MessageView | None = yield FindMessage(account, id=int(message_id))
         views += [view] if view is not None else []

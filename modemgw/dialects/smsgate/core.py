@@ -19,7 +19,7 @@ from modemgw.domain.inbox import InboxKind, InboxView
 from modemgw.domain.line import ModemView
 from modemgw.domain.message import Accepted, MessageView, Submission
 from modemgw.domain.refusal import Refusal, RefusalKind
-from modemgw.domain.requests import Balance, Command, ListInbox, Record
+from modemgw.domain.requests import Balance, Command, InboxQuery, Record
 
 NAME = "smsgate"
 PUSH_SPACE, PUSH_KEY = "smsgate.push", "url"
@@ -185,7 +185,7 @@ def incoming(account: Account, start: str, end: str) -> Generator[Command, Any, 
         since, until = read_time(start, account), read_time(end, account)
     except Refusal:
         raise Wrong(tables.BAD_XML) from None
-    views: Sequence[InboxView] = yield ListInbox(
+    views: Sequence[InboxView] = yield InboxQuery(
         account,
         limit=MAX_MESSAGES,
         since=None if since is None else since + 1,

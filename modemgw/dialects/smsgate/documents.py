@@ -23,7 +23,7 @@ from modemgw.domain.account import Account
 from modemgw.domain.callback import may_call
 from modemgw.domain.message import MessageView
 from modemgw.domain.refusal import Refusal, RefusalKind
-from modemgw.domain.requests import Command, ListMessages, NumberFacts
+from modemgw.domain.requests import Command, MessageQuery, NumberFacts
 from modemgw.domain.states import State
 
 Steps: TypeAlias = Generator[Command, Any, WireResponse]
@@ -185,7 +185,7 @@ def list_scheduled(root: Element, account: Account, now: int) -> Inner:
     """/xml/list_scheduled.php: what waits for its time, the newest first, a hundred a page."""
     asked = _attribute(root.find("scheduled"), "page")
     page = int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 6 else 1
-    views: list[MessageView] = yield ListMessages(account, limit=1000, newest=True, dialect=core.NAME)
+    views: list[MessageView] = yield MessageQuery(account, limit=1000, newest=True, dialect=core.NAME)
     waiting = [view for view in views if view.state is State.QUEUED and (view.send_at or 0) > now]
     shown = waiting[max(page - 1, 0) * PAGE_SIZE :][:PAGE_SIZE]
     return "".join(

@@ -17,7 +17,7 @@ from modemgw.domain.inbox import InboxView
 from modemgw.domain.line import ModemView
 from modemgw.domain.message import MessageView, Submission
 from modemgw.domain.refusal import Refusal, RefusalKind
-from modemgw.domain.requests import Command, ListInbox, ListMessages
+from modemgw.domain.requests import Command, InboxQuery, MessageQuery
 
 NAME = "twilio"
 
@@ -121,7 +121,7 @@ def _find(caller: Caller, sid: str) -> Generator[Command, Any, MessageView | Inb
     if named is not None:
         came_in, id = named
         if came_in:
-            views: Sequence[InboxView] = yield ListInbox(caller.account, after=id - 1, limit=1)
+            views: Sequence[InboxView] = yield InboxQuery(caller.account, after=id - 1, limit=1)
             if views and views[0].id == id:
                 return views[0]
         else:
@@ -210,7 +210,7 @@ def list_all(caller: Caller, fields: Fields) -> Steps:
     digits_to, digits_from = (re.sub(r"\D", "", fields.get(name, "")) for name in ("To", "From"))
     out = yield from _outgoing(caller, fields, place, since, until, size + 1)
     bounds = [at for at in (until, place.until) if at is not None]
-    views: Sequence[InboxView] = yield ListInbox(
+    views: Sequence[InboxView] = yield InboxQuery(
         caller.account,
         limit=size + 1 + MAX_PAGE * bool(place.inn),
         newest=True,
@@ -268,7 +268,7 @@ def _outgoing(
     before, looked_at = place.out, 0
     while len(found) < count and looked_at < MAX_LOOKED_AT:
         limit = MAX_PAGE if wanted else count
-        page: Sequence[MessageView] = yield ListMessages(
+        page: Sequence[MessageView] = yield MessageQuery(
             caller.account, limit=limit, before=before, newest=True, since=since, until=until, to=to
         )
         found += [

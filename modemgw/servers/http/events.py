@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator
 from aiohttp import web
 
 from modemgw.domain.message import EventView
+from modemgw.domain.requests import EventQuery
 from modemgw.servers.http import models, views
 from modemgw.servers.http.access import Keyring
 from modemgw.servers.http.native import Operation, page, parse_query
@@ -58,7 +59,7 @@ class EventsApi:
         account = self._keyring.account(request)
         query = parse_query(request, models.ListQuery)
         if "text/event-stream" not in request.headers.get("Accept", ""):
-            found = await self._gateway.events(account, after=query.after, limit=query.limit + 1)
+            found = await self._gateway.events(EventQuery(account, query.limit + 1, query.after))
             return page(found, query.limit, views.event)
         if len(self._streams) >= MAX_STREAMS:
             raise RequestProblem(503, f"{MAX_STREAMS} event streams are open already.")

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ValidationError
 from modemgw.config import HttpSettings
 from modemgw.domain.account import Account
 from modemgw.domain.refusal import Refusal, RefusalKind
+from modemgw.domain.requests import EventQuery, InboxQuery, MessageQuery
 from modemgw.servers.http import models, views
 from modemgw.servers.http.access import Keyring, read_body
 from modemgw.servers.http.problems import RequestProblem, of_validation
@@ -157,7 +158,8 @@ class NativeApi:
         """GET /v1/messages."""
         account = self._keyring.account(request)
         query = parse_query(request, models.MessagesQuery)
-        found = await self._gateway.messages(account, state=query.state, after=query.after, limit=query.limit + 1)
+        asked = MessageQuery(account, query.limit + 1, query.after, state=query.state, hidden=True, parts=False)
+        found = await self._gateway.messages(asked)
         return page(found, query.limit, views.message_summary)
 
     async def message(self, request: web.Request) -> web.Response:
@@ -166,7 +168,7 @@ class NativeApi:
         parse_query(request, models.NoQuery)
         message_id = path_id(request, "message")
         view = await self._gateway.message(account, message_id)
-        return as_json(views.message(view, await self._gateway.message_events(account, message_id)))
+        return as_json(views.message(view, await self._gateway.events(EventQuery(account, message_id=message_id))))
 
     async def cancel(self, request: web.Request) -> web.Response:
         """DELETE /v1/messages/{id}."""
@@ -174,13 +176,13 @@ class NativeApi:
         parse_query(request, models.NoQuery)
         message_id = path_id(request, "message")
         view = await self._gateway.cancel(account, message_id)
-        return as_json(views.message(view, await self._gateway.message_events(account, message_id)))
+        return as_json(views.message(view, await self._gateway.events(EventQuery(account, message_id=message_id))))
 
     async def inbox(self, request: web.Request) -> web.Response:
         """GET /v1/inbox."""
         account = self._keyring.account(request)
         query = parse_query(request, models.ListQuery)
-        found = await self._gateway.inbox(account, after=query.after, limit=query.limit + 1)
+        found = await self._gateway.inbox(InboxQuery(account, query.limit + 1, query.after))
         return page(found, query.limit, views.inbox_item)
 
     async def inbox_item(self, request: web.Request) -> web.Response:

@@ -26,7 +26,7 @@ from modemgw.domain.message import (
 )
 from modemgw.domain.numbers import normalise
 from modemgw.domain.refusal import Refusal, RefusalKind
-from modemgw.domain.requests import Balance, ListInbox, ListMessages, Quoted, Record
+from modemgw.domain.requests import Balance, EventQuery, InboxQuery, MessageQuery, Quoted, Record
 from modemgw.domain.states import State
 from modemgw.domain.trace import TraceView
 from modemgw.domain.ussd import UssdAnswer, UssdFailed, UssdNoAnswer, UssdState
@@ -329,7 +329,7 @@ class MemoryGateway(Gateway):
                 return view
         return None
 
-    async def list_messages(self, asked: ListMessages) -> list[MessageView]:
+    async def messages(self, asked: MessageQuery) -> list[MessageView]:
         found = [
             view
             for view in self.stored.values()
@@ -341,7 +341,8 @@ class MemoryGateway(Gateway):
             and (asked.to is None or view.to.removeprefix("+") == asked.to)
             and (not asked.refs or view.extra.get("ref") in asked.refs)
             and asked.dialect in {None, view.dialect}
-            and not view.extra.get("deleted")
+            and (asked.hidden or not view.extra.get("deleted"))
+            and asked.state in {None, view.state}
         ]
         return (found[::-1] if asked.newest else found)[: asked.limit]
 
@@ -352,7 +353,7 @@ class MemoryGateway(Gateway):
     async def balance(self, account: Account) -> Balance:
         return Balance(account.balance, account.currency)
 
-    async def list_inbox(self, asked: ListInbox) -> list[InboxView]:
+    async def inbox(self, asked: InboxQuery) -> list[InboxView]:
         found = [
             item
             for item in self.incoming
@@ -363,19 +364,6 @@ class MemoryGateway(Gateway):
             and (asked.recipient is None or (item.recipient or "").removeprefix("+") == asked.recipient)
         ]
         return (found[::-1] if asked.newest else found)[: asked.limit]
-
-    async def message_events(self, account: Account, message_id: int) -> list[EventView]:
-        return [event for event in self.history if event.message_id == message_id]
-
-    async def messages(
-        self, account: Account, *, state: State | None = None, after: int = 0, limit: int = 100
-    ) -> list[MessageView]:
-        found = (
-            view
-            for view in self.stored.values()
-            if view.account == account.login and view.id > after and state in {None, view.state}
-        )
-        return [view for view, _ in zip(found, range(limit), strict=False)]
 
     async def cancel(self, account: Account, message_id: int) -> MessageView:
         view = await self.message(account, message_id)
@@ -392,9 +380,6 @@ class MemoryGateway(Gateway):
 
     async def release(self, account: Account, ids: Sequence[int] | None, drop: bool) -> int:
         return len(ids or ())
-
-    async def inbox(self, account: Account, *, after: int = 0, limit: int = 100) -> list[InboxView]:
-        return [item for item in self.incoming if item.id > after][:limit]
 
     async def inbox_item(self, account: Account, inbox_id: int) -> InboxView:
         for item in self.incoming:
@@ -436,8 +421,10 @@ class MemoryGateway(Gateway):
             counts[event.kind] = counts.get(event.kind, 0) + 1
         return Figures(counts, {"a": 4.2})
 
-    async def events(self, account: Account, *, after: int = 0, limit: int = 100) -> list[EventView]:
-        return self.history[after : after + limit]
+    async def events(self, asked: EventQuery) -> list[EventView]:
+        if asked.message_id is not None:
+            return [event for event in self.history if event.message_id == asked.message_id]
+        return self.history[asked.after : asked.after + asked.limit]
 
     async def follow_events(self, account: Account, *, after: int | None = None) -> AsyncIterator[EventView]:
         at = len(self.history) if after is None else after

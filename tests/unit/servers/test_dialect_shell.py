@@ -40,7 +40,7 @@ from modemgw.dialects.seam import (
 )
 from modemgw.domain.message import Accepted, Submission
 from modemgw.domain.refusal import Refusal, RefusalKind
-from modemgw.domain.requests import Balance, Command, ListInbox, ListMessages, Quoted
+from modemgw.domain.requests import Balance, Command, InboxQuery, MessageQuery, Quoted
 from modemgw.domain.states import State
 from modemgw.servers.http.dialects import Paths
 from tests.dialect_rig import DialectRig
@@ -293,7 +293,7 @@ async def test_messages_by_command(serve_dialect: Serve) -> None:
     assert (await rig.run(Submit(shop, [bad], each=True)))[0].kind is RefusalKind.BAD_NUMBER
     found = await rig.run(FindMessage(shop, ref="r", to="79161234567"))
     assert (found.id, found.cost) == (third.id, "4.20")
-    listed = await rig.run(ListMessages(shop, newest=True))
+    listed = await rig.run(MessageQuery(shop, newest=True))
     assert [view.id for view in listed] == [third.id, first.id]
     assert (await rig.run(CancelMessage(shop, third.id))).state is State.CANCELLED
     with pytest.raises(Refusal, match="There is no message"):
@@ -305,7 +305,7 @@ async def test_messages_by_command(serve_dialect: Serve) -> None:
     await rig.run(MarkMessage(shop, first.id, {"deleted": True}))
     assert await rig.run(FindMessage(shop, id=first.id)) is None
     await rig.receive("да", sender="+79161112233")
-    (item,) = await rig.run(ListInbox(shop, sender="79161112233", newest=True))
+    (item,) = await rig.run(InboxQuery(shop, sender="79161112233", newest=True))
     assert item.text == "да"
     assert [modem.name for modem in await rig.run(ListModems())] == ["a", "b"]
 

@@ -15,6 +15,7 @@ from modemgw.domain.job import LineRecord
 from modemgw.domain.line import ModemView
 from modemgw.domain.message import Submission
 from modemgw.domain.refusal import ClientRefUsed, Refusal, RefusalKind, StoreUnavailable
+from modemgw.domain.requests import InboxQuery, MessageQuery
 from modemgw.rules.incoming import RawPdu
 from modemgw.service.accounts import Accounts
 from modemgw.service.core import GatewayCore
@@ -101,7 +102,7 @@ async def test_many_at_once_each_with_its_own_answer(rig: Rig) -> None:
 async def test_one_that_is_bad_refuses_all_unless_each_is_told(rig: Rig) -> None:
     with pytest.raises(Refusal, match="nobody"):
         await rig.core.submit_many(SHOP, [Submission(to=to, text="x") for to in ("+79160000001", "nobody")])
-    assert await rig.core.messages(SHOP) == []
+    assert await rig.core.messages(MessageQuery(SHOP)) == []
 
 
 async def test_the_whole_of_a_large_bulk_is_sent(rig: Rig) -> None:
@@ -166,7 +167,7 @@ async def test_what_comes_in_is_stored_once_and_counted(rig: Rig) -> None:
     pdus = [RawPdu(deliver("one"), "SM", 1), RawPdu(deliver("two"), "SM", 2), RawPdu(report(3)), RawPdu("zz", "ME", 0)]
     assert (await take_in(rig.repository, line, pdus)).new == 4
     assert (await take_in(rig.repository, line, pdus)).new == 0
-    assert [view.text for view in await rig.core.inbox(SHOP)] == ["one", "two", None]
+    assert [view.text for view in await rig.core.inbox(InboxQuery(SHOP))] == ["one", "two", None]
     with pytest.raises(Refusal):
         await rig.core.inbox_item(SHOP, 99)
 
@@ -179,6 +180,6 @@ async def test_what_cannot_be_stored_stays_in_the_modem(rig: Rig) -> None:
     line = LineRecord(line_id, "a", None, None)
     with pytest.raises(StoreUnavailable):
         await take_in(rig.repository, line, many)
-    assert await rig.core.inbox(SHOP) == []
+    assert await rig.core.inbox(InboxQuery(SHOP)) == []
     rig.store._connection.execute("PRAGMA max_page_count = 1000000")
     assert (await take_in(rig.repository, line, many)).new == 300

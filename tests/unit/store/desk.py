@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from sqlite_utils import Database
 
+from modemgw.domain.account import Account
 from modemgw.domain.job import Job, NewMessage
 from modemgw.domain.states import State
 from modemgw.rules.incoming import RawPdu, understand
@@ -19,6 +20,9 @@ from modemgw.store import acceptance, intake, lines, outbox, queries, schema
 from modemgw.store.writer import Transaction
 
 T = TypeVar("T")
+
+#: The accounts of a desk.
+SHOP, OTHER = Account(1, "shop"), Account(2, "other")
 
 #: Where tests begin: 2023-11-14T22:13:20Z, in Unix ms.
 START = 1_700_000_000_000

@@ -8,13 +8,14 @@ from collections.abc import Iterator
 import pytest
 
 from modemgw.domain.inbox import InboxKind, InboxView
+from modemgw.domain.requests import InboxQuery
 from modemgw.rules.incoming import Incoming, RawPdu, understand
 from modemgw.sms import Address, SmsDeliver, Udh, encode_pdu, plan, segment
 from modemgw.sms.dcs import Dcs
 from modemgw.sms.udh import InformationElement
 from modemgw.store import intake, queries
 from modemgw.store.intake import ShowPartials, TakeIn
-from tests.unit.store.desk import HOUR, LONG, MINUTE, START, Desk, line_id
+from tests.unit.store.desk import HOUR, LONG, MINUTE, SHOP, START, Desk, line_id
 from tests.unit.store.pdus import SENDER, at, binary, deliver, parts, report
 
 
@@ -26,7 +27,7 @@ def desk() -> Iterator[Desk]:
 
 
 def inbox(desk: Desk) -> list[InboxView]:
-    return queries.inbox(desk.con, 0, 1000)
+    return queries.inbox(desk.con, InboxQuery(SHOP, 1000))
 
 
 def kinds(desk: Desk) -> list[str]:
@@ -419,7 +420,7 @@ def test_a_report_is_not_shown_as_a_message(desk: Desk) -> None:
 
 def test_the_inbox_is_read_by_pages(desk: Desk) -> None:
     desk.take([deliver(str(number), seconds=number) for number in range(5)])
-    first = queries.inbox(desk.con, 0, 2)
-    second = queries.inbox(desk.con, first[-1].id, 10)
+    first = queries.inbox(desk.con, InboxQuery(SHOP, 2))
+    second = queries.inbox(desk.con, InboxQuery(SHOP, 10, first[-1].id))
     assert [view.text for view in first + second] == ["0", "1", "2", "3", "4"]
     assert queries.inbox_item(desk.con, 99) is None

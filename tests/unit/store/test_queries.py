@@ -5,16 +5,19 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from modemgw.domain.message import MessageView
+from modemgw.domain.requests import EventQuery, InboxQuery, MessageQuery
 from modemgw.domain.states import State
 from modemgw.rules.incoming import RawPdu, understand
 from modemgw.store import intake, outbox, queries
 from modemgw.store.acceptance import Accept
 from modemgw.store.outbox import AdoptLateCmgs, Cancel, Expire, Promote, SettleDoubt
-from tests.unit.store.desk import HOUR, MINUTE, START, Desk, new
+from tests.unit.store.desk import HOUR, MINUTE, OTHER, SHOP, START, Desk, new
 from tests.unit.store.pdus import deliver, parts, report
 
 
@@ -70,16 +73,18 @@ HOT: dict[str, Callable[[Desk], object]] = {
     "message": lambda desk: queries.message(desk.con, 1, 3),
     "by ref": lambda desk: queries.find_message(desk.con, 1, None, "r", "60000001"),
     "by number": lambda desk: queries.find_message(desk.con, 1, None, None, "60000001"),
-    "list": lambda desk: queries.messages(desk.con, 1, None, 5, 100),
-    "list state": lambda desk: queries.messages(desk.con, 1, State.QUEUED, 5, 100),
-    "history": lambda desk: queries.message_events(desk.con, 3),
-    "events": lambda desk: queries.events(desk.con, 1, 5, 100),
+    "list": lambda desk: listed(desk, MessageQuery(SHOP, 100, 5)),
+    "list state": lambda desk: queries.messages(
+        desk.con, MessageQuery(SHOP, 100, 5, state=State.QUEUED, hidden=True, parts=False)
+    ),
+    "history": lambda desk: queries.events(desk.con, EventQuery(message_id=3)),
+    "events": lambda desk: queries.events(desk.con, EventQuery(SHOP, 100, 5)),
     "last event": lambda desk: queries.last_event(desk.con),
     "report": lambda desk: desk.take([report(5, done=99)]),
     "text": lambda desk: desk.take([deliver("new", seconds=99)]),
     "part": lambda desk: desk.take([parts("x" * 200, seconds=50, reference=88)[0]]),
     "partials": lambda desk: desk.do(intake.ShowPartials(START)),
-    "inbox": lambda desk: queries.inbox(desk.con, 1, 100),
+    "inbox": lambda desk: queries.inbox(desk.con, InboxQuery(SHOP, 100, 1)),
 }
 
 #: Sorts of what belongs to one message or one row of a page.
@@ -139,6 +144,11 @@ def steps(con: sqlite3.Connection, run: Callable[[], object]) -> int:
     return count
 
 
+def listed(desk: Desk, asked: MessageQuery) -> list[MessageView]:
+    """As the native API has them."""
+    return queries.messages(desk.con, replace(asked, hidden=True, parts=False))
+
+
 def fill(desk: Desk, count: int) -> None:
     """A queue of `count` messages: ready, waiting, of several priorities and for several lines."""
     desk.con.execute("BEGIN")
@@ -166,8 +176,10 @@ def test_a_long_queue_costs_no_more_than_a_short_one() -> None:
             "promote": lambda: desk.do(Promote()),
             "expire": lambda: desk.do(Expire()),
             "accept": lambda: desk.do(Accept(new(client_ref=str(desk.now)))),
-            "list": lambda: queries.messages(desk.con, 1, None, 0, 100),
-            "queued": lambda: queries.messages(desk.con, 1, State.QUEUED, 0, 100),
+            "list": lambda: listed(desk, MessageQuery(SHOP, 100, 0)),
+            "queued": lambda: queries.messages(
+                desk.con, MessageQuery(SHOP, 100, 0, state=State.QUEUED, hidden=True, parts=False)
+            ),
             "send": lambda: desk.send(desk.accept(), mr=1),
         }
         found = {}
@@ -267,11 +279,11 @@ def test_pages_of_messages_and_of_one_state(desk: Desk) -> None:
     ids = [desk.accept() for _ in range(7)]
     for message in ids[::2]:
         desk.send(message, mr=1)
-    page = queries.messages(desk.con, 1, None, 0, 3)
+    page = listed(desk, MessageQuery(SHOP, 3, 0))
     assert [m.id for m in page] == ids[:3]
-    assert [m.id for m in queries.messages(desk.con, 1, None, page[-1].id, 10)] == ids[3:]
-    assert [m.id for m in queries.messages(desk.con, 1, State.SENT, ids[0], 2)] == [ids[2], ids[4]]
-    assert queries.messages(desk.con, 2, None, 0, 10) == []
+    assert [m.id for m in listed(desk, MessageQuery(SHOP, 10, page[-1].id))] == ids[3:]
+    assert [m.id for m in listed(desk, MessageQuery(SHOP, 2, ids[0], state=State.SENT))] == [ids[2], ids[4]]
+    assert listed(desk, MessageQuery(OTHER, 10, 0)) == []
 
 
 def test_an_account_sees_its_own_history_and_what_is_nobodys(desk: Desk) -> None:
@@ -279,10 +291,10 @@ def test_an_account_sees_its_own_history_and_what_is_nobodys(desk: Desk) -> None
     desk.doubt(other)
     desk.do(AdoptLateCmgs(1, 5))
     desk.take([deliver()])
-    seen = queries.events(desk.con, 1, 0, 100)
+    seen = queries.events(desk.con, EventQuery(SHOP))
     assert {event.message_id for event in seen} == {mine, None}
     assert [e.kind for e in seen] == ["message.queued", "inbox.received"]
-    assert queries.events(desk.con, 1, seen[-1].id, 100) == []
+    assert queries.events(desk.con, EventQuery(SHOP, after=seen[-1].id)) == []
     assert queries.last_event(desk.con) == seen[-1].id
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from modemgw.dialects.seam import Dialect, Occurrence
 from modemgw.domain.callback import CallbackRequest
+from modemgw.domain.requests import InboxQuery
 from modemgw.domain.states import State
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ async def pushed(rig: DialectRig, dialect: Dialect, *, id: int | None = None) ->
     account = await rig.account()
     assert dialect.callbacks is not None
     if id is None:
-        views = await rig.core.inbox(account)
+        views = await rig.core.inbox(InboxQuery(account))
         events = [Occurrence("inbox", view.id, rig.now, inbox=view, event="inbox.received") for view in views]
     else:
         view = await rig.core.message(account, id)

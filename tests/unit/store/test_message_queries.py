@@ -1,4 +1,4 @@
-"""Lists as dialects ask for them: everything that is given fits, in order, page by page, by an index."""
+"""Messages and the inbox by query: everything that is given fits, in order, page by page, by an index."""
 
 from __future__ import annotations
 
@@ -10,15 +10,14 @@ import pytest
 
 from modemgw.domain.account import Account
 from modemgw.domain.refusal import Refusal, RefusalKind
-from modemgw.domain.requests import ListInbox, ListMessages
-from modemgw.store import lists, queries
-from modemgw.store.lists import MAX_PAGE
+from modemgw.domain.requests import InboxQuery, MessageQuery
+from modemgw.domain.states import State
+from modemgw.store import queries
 from modemgw.store.outbox import Mark
-from tests.unit.store.desk import MINUTE, START, Desk
+from modemgw.store.queries import MAX_PAGE
+from tests.unit.store.desk import MINUTE, SHOP, START, Desk
 from tests.unit.store.pdus import deliver
 from tests.unit.store.test_queries import Plans
-
-SHOP, OTHER = Account(1, "shop"), Account(2, "other")
 
 MTS, BEELINE = "+79161234567", "+79031234567"  # the same last seven digits
 
@@ -39,7 +38,7 @@ def desk() -> Iterator[Desk]:
 
 
 def ids(desk: Desk, account: Account = SHOP, **asked: Any) -> list[int]:
-    return [view.id for view in lists.messages(desk.con, ListMessages(account, **asked))]
+    return [view.id for view in queries.messages(desk.con, MessageQuery(account, **asked))]
 
 
 def minute(number: int) -> int:
@@ -83,6 +82,11 @@ def minute(number: int) -> int:
         ({"refs": ("r0",), "to": "79161234567"}, [2]),
         ({"refs": ("r0", "r1"), "after": 2, "newest": True}, [6, 4, 3]),
         ({"dialect": "native"}, [9, 10]),
+        ({"state": State.QUEUED, "after": 4}, [6, 7, 8, 9, 10]),
+        ({"state": State.QUEUED, "newest": True, "before": 8, "limit": 2}, [7, 6]),
+        ({"state": State.QUEUED, "since": minute(5), "to": "79161234567"}, [6, 8, 10]),
+        ({"state": State.QUEUED, "after": 10**30}, []),
+        ({"state": State.SENT}, []),
         ({"dialect": "smsc", "since": minute(5), "limit": 1}, [6]),
     ],
 )
@@ -114,7 +118,7 @@ def test_parts_attempts_and_receipts_come_along_as_with_one_message(desk: Desk) 
     for seq in (1, 2, 3):
         desk.send(second, seq, mr=seq)
     desk.doubt(first, 1)
-    found = lists.messages(desk.con, ListMessages(SHOP, after=10))
+    found = queries.messages(desk.con, MessageQuery(SHOP, after=10))
     assert found == [queries.message(desk.con, 1, number) for number in (first, second)]
     assert [len(view.parts) for view in found] == [3, 3]
 
@@ -127,7 +131,7 @@ def test_what_its_dialect_deleted_is_hidden_from_it_and_from_nobody_else(desk: D
     view = queries.message(desk.con, 1, 2)
     assert view is not None
     assert view.extra == {"deleted": True, "note": "ё"}
-    assert 2 in [view.id for view in queries.messages(desk.con, 1, None, 0, 100)]
+    assert 2 in [view.id for view in queries.messages(desk.con, MessageQuery(SHOP, hidden=True))]
     desk.do(Mark(1, 2, {"deleted": False, "ref": 77}))
     assert ids(desk, refs=("77",)) == [2]
     with pytest.raises(Refusal) as refused:
@@ -160,6 +164,8 @@ INDEX: dict[str, tuple[dict[str, Any], str]] = {
     "before": ({"before": 8, "newest": True}, "messages_time"),
     "time": ({"since": START, "until": START + 1}, "messages_time"),
     "dialect": ({"dialect": "smsc"}, "messages_time"),
+    "state": ({"state": State.QUEUED, "after": 3}, "messages_state"),
+    "state and time": ({"state": State.QUEUED, "since": START, "newest": True}, "messages_state"),
     "number": ({"to": "79161234567"}, "messages_tail"),
     "short number": ({"to": "0890"}, "messages_tail"),
     "number and time": ({"to": "79161234567", "since": START, "newest": True}, "messages_tail"),
@@ -175,7 +181,7 @@ def test_the_index_that_is_used(desk: Desk, name: str) -> None:
         assert not any(re.match(r"SCAN (?!CONSTANT ROW)", step) for step in plan), (statement, plan)
         if "m.account_id =" in statement:
             assert any(f"INDEX {index} (" in step for step in plan), (statement, plan)
-            if index == "messages_time":
+            if index in {"messages_time", "messages_state"}:
                 assert not any("TEMP B-TREE" in step for step in plan), (statement, plan)
 
 
@@ -207,12 +213,12 @@ def mailbox(desk: Desk) -> Desk:
     ],
 )
 def test_the_inbox(mailbox: Desk, asked: dict[str, Any], expected: list[int]) -> None:
-    assert [view.id for view in lists.inbox(mailbox.con, ListInbox(SHOP, **asked))] == expected
+    assert [view.id for view in queries.inbox(mailbox.con, InboxQuery(SHOP, **asked))] == expected
 
 
 @pytest.mark.parametrize("asked", [{}, {"newest": True}, {"since": START}, {"sender": "79161112233"}, {"after": 1}])
 def test_the_inbox_is_read_by_an_index(mailbox: Desk, asked: dict[str, Any]) -> None:
-    plans = Plans(mailbox).of(lambda: lists.inbox(mailbox.con, ListInbox(SHOP, **asked)))
+    plans = Plans(mailbox).of(lambda: queries.inbox(mailbox.con, InboxQuery(SHOP, **asked)))
     for statement, plan in plans.items():
         if "FROM inbox" in statement:
             whole = not {"since", "sender", "after"} & set(asked)

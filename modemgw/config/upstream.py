@@ -12,7 +12,7 @@ from pydantic_core import PydanticCustomError
 from modemgw.config.types import Money, Name, Price, Section
 from modemgw.domain.upstream import UpstreamAccount
 
-Kind = Literal["smsc"]
+Kind = Literal["smsc", "devino", "bsg", "twilio", "sms_gate_app", "kannel", "modemgw", "http", "smpp"]
 
 
 class UpstreamSettings(Section):

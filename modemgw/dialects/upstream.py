@@ -7,6 +7,7 @@ modemgw/upstream: it makes each `WireCall` once and never repeats it.
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -207,6 +208,12 @@ def json_call(method: str, url: str, document: object | None, headers: Mapping[s
     return WireCall(method, url, head, write_json(document))
 
 
+def basic(account: UpstreamAccount) -> dict[str, str]:
+    """Login and password as HTTP Basic (RFC 7617)."""
+    pair = base64.b64encode(f"{account.login}:{account.password}".encode()).decode("ascii")
+    return {"Authorization": f"Basic {pair}"}
+
+
 def json_of(answer: WireAnswer) -> Any:
     """The document of an answer; None where it is none. Providers mislabel it: only the octets count."""
     try:
@@ -244,6 +251,28 @@ def retry_after_s(answer: WireAnswer, most: float = 3600.0) -> float | None:
     if value is None:
         return None
     return min(float(value), most) if value.strip().isascii() and value.strip().isdigit() else 60.0
+
+
+def asked_to_wait(answer: WireAnswer) -> float | None:
+    """Seconds, where a gateway of our own kind says "not now" in a provider's words that cannot say it: it adds both
+    `Retry-After` and `X-Modemgw-Reason`."""
+    return retry_after_s(answer) if "x-modemgw-reason" in answer.headers else None
+
+
+def plus(number: str) -> str:
+    """An international number with its `+`; names and short codes as they are."""
+    return f"+{number}" if number.isascii() and number.isdigit() and len(number) > 6 else number
+
+
+def decimal_of(value: object) -> str | None:
+    """Money as decimal text; None for what is no number."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return None
+    text = value.strip() if isinstance(value, str) else str(value)
+    digits = text.removeprefix("-")
+    whole_part, _, fraction = digits.partition(".")
+    fits = whole_part.isascii() and whole_part.isdigit() and len(whole_part) <= 12
+    return text if fits and (not fraction or (fraction.isascii() and fraction.isdigit())) else None
 
 
 def unclear(reason: str) -> FindAnswer:

@@ -22,8 +22,10 @@ from modemgw.dialects.upstream import (
     Traits,
     balance_by_status,
     by_status,
+    decimal_of,
     form_call,
     json_of,
+    plus,
     unclear,
     unknown_keys,
     wanted,
@@ -139,7 +141,7 @@ class SmscCodec(PlainCodec):
             ids=(f"{message.ref}",),
             code=str(body["id"]),
             parts=whole(body.get("cnt")),
-            cost=_money(body.get("cost")),
+            cost=decimal_of(body.get("cost")),
         )
 
     def find(self, account: UpstreamAccount, message: UpstreamMessage, now: int) -> WireCall | None:
@@ -187,7 +189,7 @@ class SmscCodec(PlainCodec):
         if code is not None:
             said = _refused(code, str(body.get("error", "")))
             return BalanceAnswer(said.outcome, reason=said.reason, trouble=said.trouble)
-        amount = _money(body.get("balance"))
+        amount = decimal_of(body.get("balance"))
         if amount is None:
             return BalanceAnswer(TryOutcome.UNKNOWN, reason="Its answer has no balance.")
         currency = str(body.get("currency") or "RUB")
@@ -278,7 +280,7 @@ def _fate(item: Mapping[str, Any], ref: str) -> Fate:
         text=str(item.get("status_name") or name),
         code="" if not error else f"{error} {tables.ERR_NAMES.get(error, '')}".strip(),
         at=None if seconds is None else seconds * 1000,
-        cost=_money(item.get("cost")),
+        cost=decimal_of(item.get("cost")),
         parts=whole(item.get("sms_cnt", item.get("cnt"))),
     )
 
@@ -286,19 +288,10 @@ def _fate(item: Mapping[str, Any], ref: str) -> Fate:
 def _inbound(item: Mapping[str, Any]) -> UpstreamInbound:
     return UpstreamInbound(
         id=str(item.get("id", "")),
-        sender=_plus(str(item.get("phone", ""))),
-        recipient=_plus(str(item["to_phone"])) if item.get("to_phone") else None,
+        sender=plus(str(item.get("phone", ""))),
+        recipient=plus(str(item["to_phone"])) if item.get("to_phone") else None,
         text=str(item.get("message", "")),
     )
-
-
-def _plus(digits: str) -> str:
-    return f"+{digits}" if digits.isascii() and digits.isdigit() and len(digits) > 6 else digits
-
-
-def _money(value: object) -> str | None:
-    text = str(value).strip()
-    return text if text.replace(".", "", 1).removeprefix("-").isdigit() else None
 
 
 def _check(fields: Mapping[str, str], secret: str) -> None:

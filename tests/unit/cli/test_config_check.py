@@ -35,7 +35,8 @@ def test_everything_wrong_at_once(anywhere: Path) -> None:
         assert result.exit_code == Exit.USAGE
         assert result.output.splitlines() == [
             "modemgw: modemgw.toml: line 2: http.port: unknown key; "
-            "known here: listen, max_body_bytes, read_timeout_s, keepalive_timeout_s, access_log, trusted_proxies",
+            "known here: listen, tls_listen, tls_cert, tls_key, public_url, hosts, max_connections, max_per_address, "
+            "max_unfinished_bytes, max_body_bytes, read_timeout_s, keepalive_timeout_s, access_log, trusted_proxies",
             "modemgw: modemgw.toml: line 3: modem[0]: give exactly one of `port` and `imei`",
             "modemgw: modemgw.toml: line 4: modem[0].name: must be a string, in quotes (it is a number)",
             'modemgw: modemgw.toml: line 5: modem[0].prt: unknown key; did you mean "port"?',

@@ -72,6 +72,7 @@ CLOSED: dict[str, tuple[str, ...]] = {
         "profiles show",
         "profiles match",
         "profiles learned",
+        "db restore",  # puts the file aside unread, as it does with a damaged one
     ),
     "data/modemgw.credentials.toml": (
         "config check",

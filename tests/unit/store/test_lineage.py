@@ -11,13 +11,14 @@ from pathlib import Path
 import pytest
 
 from modemgw.domain.message import Hold
+from modemgw.domain.requests import MessageQuery
 from modemgw.store import backup, lineage
 from modemgw.store.acceptance import Accept
 from modemgw.store.callbacks import MAY_HAVE_GONE
 from modemgw.store.database import Store
 from modemgw.store.errors import StoreError
 from modemgw.store.repository import SqliteRepository
-from tests.unit.store.desk import DAY, PLAIN, START, new
+from tests.unit.store.desk import DAY, PLAIN, SHOP, START, new
 
 
 async def opened(path: Path, now: int = START) -> Store:
@@ -214,7 +215,7 @@ async def test_a_restore_that_dies_is_finished_or_has_changed_nothing(
     else:
         assert held == {Hold.RESTORED: 1}
         assert await repository.message(1, waiting) is not None
-        assert len(await repository.messages(1, None, 0, 10)) == 1
+        assert len(await repository.messages(MessageQuery(SHOP))) == 1
         with contextlib.closing(sqlite3.connect(tmp_path / "m.db.old-1")) as old:
             assert old.execute("SELECT count(*) FROM messages").fetchone() == (2,)
     await store.close()

@@ -92,10 +92,25 @@ async def read_body(request: web.Request, timeout_s: float) -> bytes:
         raise web.HTTPRequestEntityTooLarge(request.client_max_size, length)
     try:
         if request.content.is_eof():  # it came with the headers: nothing to wait for
-            return await request.read()
+            return await _whole(request)
         async with asyncio.timeout(timeout_s):
-            return await request.read()
+            return await _whole(request)
     except TimeoutError:
         raise RequestProblem(408, f"The body did not arrive within {timeout_s:g} s.", close=True) from None
     except (web.RequestPayloadError, PayloadEncodingError) as error:
         raise RequestProblem(400, f"The body cannot be read: {error}.", close=True) from error
+
+
+async def _whole(request: web.Request) -> bytes:
+    """All of the body, or nothing of it: what has come is not kept alive by the exception that ends it."""
+    limit = request.client_max_size
+    body = bytearray()
+    try:
+        while chunk := await request.content.readany():
+            body += chunk
+            if len(body) > limit:
+                raise web.HTTPRequestEntityTooLarge(limit, len(body))
+    except BaseException:
+        body.clear()
+        raise
+    return bytes(body)

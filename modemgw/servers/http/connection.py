@@ -218,6 +218,10 @@ class Connection(RequestHandler):
         message: str | None = None,
     ) -> web.StreamResponse:
         """The response to a request that never became one. The message of the parser is its first line only."""
+        if isinstance(exc, ConnectionError):
+            # the client has gone: nothing to tell anybody; the frames would keep its body until they are collected
+            exc.__traceback__ = None
+            raise ConnectionError("the client has gone") from None
         if status == 500:
             log.error("a request failed outside its handler", exc_info=exc)
             message = None

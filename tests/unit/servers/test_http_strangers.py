@@ -342,3 +342,16 @@ def test_escaping_changes_no_octet_but_the_odd_ones(query: bytes) -> None:
         for octet in query
     )
     assert found == b"GET /a?b=%b HTTP/1.1\r\n" % expected
+
+
+async def test_a_client_that_goes_away_in_the_middle_is_no_error(
+    server: HttpServer, caplog: pytest.LogCaptureFixture, connect: Connect
+) -> None:
+    client = await connect(server.url)
+    await client.send(b"POST /sys/send.php HTTP/1.1\r\nHost: x\r\nContent-Length: 10000\r\n\r\n" + b"x" * 5000)
+    await asyncio.sleep(0.1)
+    client.writer.transport.abort()
+    other = await connect(server.url)
+    await other.send(LIVE)
+    assert (await other.answer()).startswith(b"HTTP/1.1 200 ")
+    assert [record.message for record in caplog.records if record.levelno >= logging.WARNING] == []

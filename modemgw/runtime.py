@@ -45,7 +45,6 @@ from modemgw.modem.ports.transport import PortLost, Transport
 from modemgw.modem.quirks.learned import LearnedStore, learned_path
 from modemgw.modem.tracing.trace import Tracer
 from modemgw.rules.canary_text import CANARY_LOGIN
-from modemgw.rules.limits import BlockRule
 from modemgw.rules.quota import Quota
 from modemgw.sdnotify import Notifier
 from modemgw.servers.front import raise_descriptor_limit
@@ -208,7 +207,7 @@ class Runtime:
                 members,
                 now_ms,
                 sections=config.dialects,
-                block=BlockRule(config.access.block_after, config.access.block_window_s, config.access.block_s),
+                block=config.access.rule(),
                 max_records=config.store.max_records,
             ),
         )

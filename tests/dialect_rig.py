@@ -34,7 +34,6 @@ from modemgw.domain.message import MessageView
 from modemgw.domain.requests import Command, InboxQuery, MessageQuery
 from modemgw.domain.states import State
 from modemgw.rules.incoming import RawPdu, understand
-from modemgw.rules.limits import BlockRule
 from modemgw.rules.report_matching import tail
 from modemgw.servers.http import make_app, start_http
 from modemgw.service.accounts import Accounts
@@ -290,7 +289,7 @@ async def serving(
         accounts,
         now,
         sections=settings.dialects,
-        block=BlockRule(settings.access.block_after, settings.access.block_window_s, settings.access.block_s),
+        block=settings.access.rule(),
         max_records=settings.store.max_records,
         monotonic=lambda: now() / 1000,
     )

@@ -39,6 +39,7 @@ from modemgw.domain.callback import url_problem
 from modemgw.domain.message import OnDoubt
 from modemgw.errors import ModemgwError
 from modemgw.places import DEFAULT_LISTEN, DEFAULT_STORE, resolve_store
+from modemgw.rules.guessing import BlockRule
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,11 +208,16 @@ class AccountSettings(Section):
 
 
 class AccessSettings(Section):
-    """`[access]`: when an address that gives wrong credentials is blocked, at every front door."""
+    """`[access]`: what becomes of those who give wrong credentials, at every front door."""
 
     block_after: int = Field(default=20, ge=0, le=100_000)
     block_window_s: Seconds = 60
     block_s: Seconds = 300
+    account_after: int = Field(default=50, ge=0, le=100_000)
+
+    def rule(self) -> BlockRule:
+        """The same for the rules."""
+        return BlockRule(self.block_after, self.block_window_s, self.block_s, self.account_after)
 
 
 class SendingSettings(Section):

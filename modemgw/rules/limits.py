@@ -1,4 +1,4 @@
-"""How often and how many at once: sliding windows, requests under way, and addresses that failed too often.
+"""How often and how many at once: sliding windows and requests under way.
 
 In memory and bounded: what is forgotten first is what was used least lately. Times are of a monotonic clock, in s.
 """
@@ -6,12 +6,10 @@ In memory and bounded: what is forgotten first is what was used least lately. Ti
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 from collections import OrderedDict, deque
 from collections.abc import Callable
-from dataclasses import dataclass
 
-#: Keys and addresses that are remembered, and times over all keys.
+#: Keys that are remembered, and times over all keys.
 MAX_KEYS = 50_000
 MAX_TIMES = 500_000
 
@@ -88,67 +86,6 @@ class Holds:
         return len(self._held)
 
 
-@dataclass(frozen=True, slots=True)
-class BlockRule:
-    """After `after` failures within `window_s` an address is blocked for `block_s`. `after` 0: never."""
-
-    after: int = 20
-    window_s: float = 60
-    block_s: float = 300
-
-
-class Blocklist:
-    """Addresses that gave wrong credentials too often. Of IPv6 the network of 64 bits counts as one address."""
-
-    def __init__(self, rule: BlockRule, monotonic: Callable[[], float], *, max_addresses: int = MAX_KEYS) -> None:
-        self._rule = rule
-        self._monotonic = monotonic
-        self._failures = Windows(monotonic, max_keys=max_addresses)
-        self._until: OrderedDict[str, float] = OrderedDict()
-        self._max = max_addresses
-
-    def blocked_s(self, remote: str) -> float:
-        """Seconds for which the address remains blocked; 0 if it is not."""
-        if not self._until:
-            return 0
-        address = _network(remote)
-        until = self._until.get(address)
-        if until is None:
-            return 0
-        left = until - self._monotonic()
-        if left > 0:
-            return left
-        del self._until[address]
-        return 0
-
-    def failed(self, remote: str) -> bool:
-        """Count a failure; True if it is the one that gets the address blocked."""
-        rule = self._rule
-        if rule.after <= 0:
-            return False
-        address = _network(remote)
-        if self._failures.allow(address, rule.after, rule.window_s) and not self._failures.full(address, rule.after):
-            return False
-        self._failures.forget(address)
-        self._until[address] = self._monotonic() + rule.block_s
-        self._until.move_to_end(address)
-        while len(self._until) > self._max:
-            self._until.popitem(last=False)
-        return True
-
-
 def _short(key: str) -> str | bytes:
     """A key that holds a text would be as long as the text."""
     return key if len(key) <= 64 else hashlib.blake2b(key.encode("utf-8", "surrogatepass"), digest_size=16).digest()
-
-
-def _network(remote: str) -> str:
-    if ":" not in remote:
-        return remote
-    try:
-        address = ipaddress.IPv6Address(remote.partition("%")[0])
-    except ValueError:
-        return remote
-    if address.ipv4_mapped is not None:
-        return str(address.ipv4_mapped)
-    return str(ipaddress.IPv6Network((int(address) >> 64 << 64, 64)))

@@ -62,7 +62,7 @@ class CommandRunner:
         gateway, desk = self.gateway, self.gateway.desk
         match command:
             case seam.Authenticate():
-                return gateway.authenticate(
+                return await gateway.authenticate(
                     login=command.login,
                     password=command.password,
                     api_key=command.api_key,

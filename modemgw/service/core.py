@@ -108,7 +108,7 @@ class GatewayCore:
         self._followers: set[asyncio.Event] = set()
         self.closing = False
 
-    def authenticate(
+    async def authenticate(
         self,
         *,
         login: str | None = None,
@@ -117,7 +117,9 @@ class GatewayCore:
         md5: bool = False,
         remote: str | None = None,
     ) -> Account:
-        return self.desk.access.authenticate(login=login, password=password, api_key=api_key, md5=md5, remote=remote)
+        return await self.desk.access.authenticate(
+            login=login, password=password, api_key=api_key, md5=md5, remote=remote
+        )
 
     def check(self, account: Account, remote: str | None) -> None:
         self.desk.access.check(account, remote)

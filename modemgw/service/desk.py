@@ -8,7 +8,8 @@ from typing import Any
 
 from modemgw.domain.account import Account
 from modemgw.domain.requests import NumberFacts
-from modemgw.rules.limits import BlockRule, Holds, Windows
+from modemgw.rules.guessing import BlockRule
+from modemgw.rules.limits import Holds, Windows
 from modemgw.service.access import Access
 from modemgw.service.accounts import Accounts
 from modemgw.service.numbers import Numbers

@@ -67,11 +67,11 @@ class EsmeDesk:
         self._dispatcher = dispatcher
         self._piece_wait_ms = piece_wait_ms
 
-    def authenticate(self, login: str, password: str, remote: str | None) -> Account:
+    async def authenticate(self, login: str, password: str, remote: str | None) -> Account:
         """By login and password, by login and API key, or by the key alone. Refusal unless it is one."""
         if not login:
-            return self._core.authenticate(api_key=password, remote=remote)
-        return self._core.authenticate(login=login, password=password, api_key=password, remote=remote)
+            return await self._core.authenticate(api_key=password, remote=remote)
+        return await self._core.authenticate(login=login, password=password, api_key=password, remote=remote)
 
     def modems(self) -> list[ModemView]:
         """Every modem, for senders that name one."""

@@ -41,7 +41,7 @@ class Figures:
 class Gateway(Protocol):
     """Every method may raise `Refusal`; nothing it accepted is lost."""
 
-    def authenticate(
+    async def authenticate(
         self,
         *,
         login: str | None = None,

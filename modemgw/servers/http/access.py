@@ -36,7 +36,7 @@ class Keyring:
         self._key = secrets.token_bytes(32)
         self._known: dict[bytes, tuple[bytes, Account]] = {}
 
-    def account(self, request: web.Request) -> Account:
+    async def account(self, request: web.Request) -> Account:
         """The account of a request. Raises Refusal: UNAUTHORISED, ADDRESS_NOT_ALLOWED, ADDRESS_BLOCKED."""
         header = request.headers.get("Authorization")
         if header is None:
@@ -45,27 +45,29 @@ class Keyring:
                 "Send the header Authorization: Bearer <api key>, or HTTP Basic with login and password.",
             )
         raw = header.encode("utf-8", "surrogateescape")
-        digest = hashlib.blake2b(raw, key=self._key, digest_size=32).digest()
+        # by address as well: what one has shown lets nobody else guess at it for nothing
+        remote = self._peers.address(request)
+        digest = hashlib.blake2b(f"{remote} ".encode() + raw, key=self._key, digest_size=32).digest()
         known = self._known.get(digest)
         if known is not None and hmac.compare_digest(known[0], raw):
-            self._gateway.check(known[1], self._peers.address(request))
+            self._gateway.check(known[1], remote)
             _trust(request)
             return known[1]
-        account = self._authenticate(header, self._peers.address(request))
+        account = await self._authenticate(header, remote)
         if len(self._known) >= _MAX_KNOWN:
             self._known.clear()
         self._known[digest] = (raw, account)
         _trust(request)
         return account
 
-    def _authenticate(self, header: str, remote: str | None) -> Account:
+    async def _authenticate(self, header: str, remote: str | None) -> Account:
         scheme, _, value = header.partition(" ")
         value = value.strip()
         if scheme.lower() == "bearer" and value:
-            return self._gateway.authenticate(api_key=value, remote=remote)
+            return await self._gateway.authenticate(api_key=value, remote=remote)
         if scheme.lower() == "basic":
             login, password = _basic(value)
-            return self._gateway.authenticate(login=login, password=password, remote=remote)
+            return await self._gateway.authenticate(login=login, password=password, remote=remote)
         raise Refusal(RefusalKind.UNAUTHORISED, "The Authorization header must be Bearer <api key> or Basic.")
 
 

@@ -18,6 +18,7 @@ from modemgw.dialects import ALL
 from modemgw.dialects.seam import Dialect
 from modemgw.servers.front import Front, FrontLimits, Guest
 from modemgw.servers.http.access import Keyring
+from modemgw.servers.http.access_api import AccessApi
 from modemgw.servers.http.callbacks_api import CallbacksApi
 from modemgw.servers.http.connection import Connection
 from modemgw.servers.http.dialects import DialectShell
@@ -66,6 +67,7 @@ def make_app(
         *TraceApi(gateway, keyring).operations(),
         *ExamineApi(gateway, keyring).operations(),
         *ModemsApi(gateway, settings, keyring).operations(),
+        *AccessApi(gateway, keyring).operations(),
         *HealthApi(gateway).operations(),
     ]
     docs = DocsApi(operations, dialects)

@@ -115,14 +115,14 @@ class CallbacksApi:
 
     async def callbacks(self, request: web.Request) -> web.Response:
         """GET /v1/callbacks."""
-        account = self._keyring.account(request)
+        account = await self._keyring.account(request)
         query = parse_query(request, CallbacksQuery)
         found = await self._gateway.callbacks.list(account, state=query.state, after=query.after, limit=query.limit + 1)
         return page(found, query.limit, body_of)
 
     async def replay_callbacks(self, request: web.Request) -> web.Response:
         """POST /v1/callbacks/replay."""
-        account = self._keyring.account(request)
+        account = await self._keyring.account(request)
         require_json(request)
         body = await read_body(request, self._read_timeout_s)
         if not body:

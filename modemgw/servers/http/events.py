@@ -56,7 +56,7 @@ class EventsApi:
 
     async def events(self, request: web.Request) -> web.StreamResponse:
         """GET /v1/events."""
-        account = self._keyring.account(request)
+        account = await self._keyring.account(request)
         query = parse_query(request, models.ListQuery)
         if "text/event-stream" not in request.headers.get("Accept", ""):
             found = await self._gateway.events(EventQuery(account, query.limit + 1, query.after))

@@ -55,7 +55,7 @@ class ExamineApi:
 
     async def examine(self, request: web.Request) -> web.Response:
         """POST."""
-        account = self._keyring.account(request)
+        account = await self._keyring.account(request)
         parse_query(request, models.NoQuery)
         name = request.match_info["name"]
         answers = [

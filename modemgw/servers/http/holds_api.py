@@ -90,13 +90,13 @@ class HoldsApi:
 
     async def release(self, request: web.Request) -> web.Response:
         """POST /v1/held/release."""
-        account = self._keyring.account(request)
+        account = await self._keyring.account(request)
         body = await self._body(request, Release)
         return as_json({"released": await self._gateway.release(account, body.ids, body.drop)})
 
     async def cancel(self, request: web.Request) -> web.Response:
         """POST /v1/messages/cancel."""
-        account = self._keyring.account(request)
+        account = await self._keyring.account(request)
         body = await self._body(request, CancelMany)
         return as_json({"cancelled": await self._gateway.cancel_many(account, body.account, body.line)})
 

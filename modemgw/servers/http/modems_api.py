@@ -96,7 +96,7 @@ class ModemsApi:
 
     async def ask_ussd(self, request: web.Request) -> web.Response:
         """POST …/ussd."""
-        account = self._keyring.account(request)
+        account = await self._keyring.account(request)
         parse_query(request, models.NoQuery)
         require_json(request)
         body = await read_body(request, self._read_timeout_s)
@@ -116,13 +116,13 @@ class ModemsApi:
 
     async def cancel_ussd(self, request: web.Request) -> web.Response:
         """DELETE …/ussd."""
-        account = self._keyring.account(request)
+        account = await self._keyring.account(request)
         parse_query(request, models.NoQuery)
         return as_json(body_of(await self._gateway.ussd.cancel(account, request.match_info["name"])))
 
     async def refresh_balance(self, request: web.Request) -> web.Response:
         """POST …/balance."""
-        account = self._keyring.account(request)
+        account = await self._keyring.account(request)
         parse_query(request, models.NoQuery)
         with _told():
             view = await self._gateway.refresh_balance(account, request.match_info["name"])

@@ -123,7 +123,7 @@ class NativeApi:
 
     async def submit(self, request: web.Request) -> web.Response:
         """POST /v1/messages. The hot path: nothing here but what it needs."""
-        account = self._keyring.account(request)
+        account = await self._keyring.account(request)
         if request.headers.get("Content-Type") != "application/json":
             require_json(request)
         body = await read_body(request, self._read_timeout_s)
@@ -156,7 +156,7 @@ class NativeApi:
 
     async def messages(self, request: web.Request) -> web.Response:
         """GET /v1/messages."""
-        account = self._keyring.account(request)
+        account = await self._keyring.account(request)
         query = parse_query(request, models.MessagesQuery)
         asked = MessageQuery(account, query.limit + 1, query.after, state=query.state, hidden=True, parts=False)
         found = await self._gateway.messages(asked)
@@ -164,7 +164,7 @@ class NativeApi:
 
     async def message(self, request: web.Request) -> web.Response:
         """GET /v1/messages/{id}."""
-        account = self._keyring.account(request)
+        account = await self._keyring.account(request)
         parse_query(request, models.NoQuery)
         message_id = path_id(request, "message")
         view = await self._gateway.message(account, message_id)
@@ -172,7 +172,7 @@ class NativeApi:
 
     async def cancel(self, request: web.Request) -> web.Response:
         """DELETE /v1/messages/{id}."""
-        account = self._keyring.account(request)
+        account = await self._keyring.account(request)
         parse_query(request, models.NoQuery)
         message_id = path_id(request, "message")
         view = await self._gateway.cancel(account, message_id)
@@ -180,33 +180,33 @@ class NativeApi:
 
     async def inbox(self, request: web.Request) -> web.Response:
         """GET /v1/inbox."""
-        account = self._keyring.account(request)
+        account = await self._keyring.account(request)
         query = parse_query(request, models.ListQuery)
         found = await self._gateway.inbox(InboxQuery(account, query.limit + 1, query.after))
         return page(found, query.limit, views.inbox_item)
 
     async def inbox_item(self, request: web.Request) -> web.Response:
         """GET /v1/inbox/{id}."""
-        account = self._keyring.account(request)
+        account = await self._keyring.account(request)
         parse_query(request, models.NoQuery)
         item_id = path_id(request, "incoming message")
         return as_json(views.inbox_item(await self._gateway.inbox_item(account, item_id)))
 
     async def modems(self, request: web.Request) -> web.Response:
         """GET /v1/modems."""
-        self._keyring.account(request)
+        await self._keyring.account(request)
         parse_query(request, models.NoQuery)
         return as_json({"items": [views.modem(modem) for modem in self._gateway.modems()], "next": None})
 
     async def pause_modem(self, request: web.Request) -> web.Response:
         """POST /v1/modems/{name}/pause."""
-        account = self._keyring.account(request)
+        account = await self._keyring.account(request)
         parse_query(request, models.NoQuery)
         return as_json(views.modem(await self._gateway.pause_modem(account, request.match_info["name"])))
 
     async def resume_modem(self, request: web.Request) -> web.Response:
         """POST /v1/modems/{name}/resume."""
-        account = self._keyring.account(request)
+        account = await self._keyring.account(request)
         parse_query(request, models.NoQuery)
         return as_json(views.modem(await self._gateway.resume_modem(account, request.match_info["name"])))
 

@@ -62,7 +62,7 @@ class TraceApi:
         return await self._answer(request, False)
 
     async def _answer(self, request: web.Request, on: bool | None) -> web.Response:
-        account = self._keyring.account(request)
+        account = await self._keyring.account(request)
         parse_query(request, models.NoQuery)
         return as_json(body_of(await self._gateway.trace_modem(account, request.match_info["name"], on)))
 

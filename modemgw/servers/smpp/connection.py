@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import ipaddress
 import logging
 from collections.abc import Coroutine, Hashable
 from dataclasses import replace
@@ -177,7 +176,7 @@ class Connection(asyncio.Protocol):
 
     async def _bind(self, asked: BindAsked) -> None:
         try:
-            account = self._authenticate(asked)
+            account = await self._authenticate(asked)
             await self._server.bound(self, account, asked)
         except Refusal as refusal:
             await asyncio.sleep(WRONG_LOGIN_S)
@@ -186,12 +185,10 @@ class Connection(asyncio.Protocol):
             self._handle(self.session.refuse_bind(asked, status))
         self._flush()
 
-    def _authenticate(self, asked: BindAsked) -> Account:
+    async def _authenticate(self, asked: BindAsked) -> Account:
         bind = asked.bind
         login, password = (_as_written(text) for text in (bind.system_id, bind.password))
-        account = self._server.desk.authenticate(login, password, self.remote)
-        if account.allow and not _within(self.remote, account.allow):
-            raise Refusal(RefusalKind.ADDRESS_NOT_ALLOWED, f"{login!r} may not come from {self.remote}.")
+        account = await self._server.desk.authenticate(login, password, self.remote)
         self._conventions = replace(
             self._conventions,
             iso=bind.system_type.strip().upper() == "ISO",
@@ -377,12 +374,3 @@ def _as_written(text: str) -> str:
         return text.encode("latin-1").decode("utf-8")
     except UnicodeDecodeError:
         return text
-
-
-def _within(remote: str, networks: tuple[str, ...]) -> bool:
-    try:
-        address = ipaddress.ip_address(remote.partition("%")[0])
-    except ValueError:
-        return False
-    mapped = getattr(address, "ipv4_mapped", None) or address
-    return any(mapped in ipaddress.ip_network(network, strict=False) for network in networks)

@@ -39,6 +39,8 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "modems": (),
     "pause": ("a",),
     "resume": ("a",),
+    "access list": (),
+    "access clear": (),
     "callbacks": (),
     "callbacks replay": ("--all-failed",),
     "db check": (),

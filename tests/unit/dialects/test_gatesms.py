@@ -93,7 +93,7 @@ async def test_an_address_that_guesses_is_error_5(serve_dialect: Serve) -> None:
     told = [await ask(rig, "lg=shop&pw=guess&fl=s&to=79161234567&mg=x") for _ in range(3)]
     assert told[0] == "ERROR: 1"
     assert told[-1] == "ERROR: 5"
-    assert await ask(rig, GOOD) == "ERROR: 5"
+    assert not (await ask(rig, GOOD)).startswith("ERROR")
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Sliding windows, holds and the list of blocked addresses: exact at their edges, bounded in memory."""
+"""Sliding windows and holds: exact at their edges, bounded in memory."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modemgw.rules.limits import Blocklist, BlockRule, Holds, Windows
+from modemgw.rules.limits import Holds, Windows
 
 
 class Clock:
@@ -68,41 +68,3 @@ def test_holds(clock: Clock) -> None:
     assert holds.take("k", 2) is not None
     second()
     assert len(holds) == 1
-
-
-@pytest.mark.parametrize(
-    ("one", "other", "same"),
-    [
-        ("127.0.0.1", "127.0.0.1", True),
-        ("127.0.0.1", "127.0.0.2", False),
-        ("::ffff:1.2.3.4", "1.2.3.4", True),
-        ("2001:db8::1", "2001:db8::2", True),  # one host has its 64 bits for itself
-        ("2001:db8::1", "2001:db8:0:1::1", False),
-        ("fe80::1%eth0", "fe80::2%eth0", True),
-        ("no address: x", "no address: x", True),
-    ],
-)
-def test_an_address_is_blocked_for_a_while(clock: Clock, one: str, other: str, same: bool) -> None:
-    blocklist = Blocklist(BlockRule(3, 60, 300), clock)
-    assert [blocklist.failed(one) for _ in range(3)] == [False, False, True]
-    assert (blocklist.blocked_s(other) > 0) is same
-    clock.now += 299
-    assert blocklist.blocked_s(one) == pytest.approx(1)
-    clock.now += 1
-    assert blocklist.blocked_s(one) == 0
-    assert not blocklist.failed(one)
-
-
-def test_slow_failures_block_nobody(clock: Clock) -> None:
-    blocklist = Blocklist(BlockRule(3, 60, 300), clock)
-    for _ in range(50):
-        clock.now += 31
-        assert not blocklist.failed("1.2.3.4")
-    assert not any(Blocklist(BlockRule(0), clock).failed("1.2.3.4") for _ in range(50))
-
-
-def test_the_blocklist_is_bounded(clock: Clock) -> None:
-    blocklist = Blocklist(BlockRule(1, 60, 300), clock, max_addresses=10)
-    for number in range(100):
-        assert blocklist.failed(f"10.0.0.{number}")
-    assert sum(blocklist.blocked_s(f"10.0.0.{number}") > 0 for number in range(100)) == 10

@@ -192,7 +192,7 @@ class MemoryGateway(Gateway):
     def check(self, account: Account, remote: str | None) -> None:
         self._desk.access.check(account, remote)
 
-    def authenticate(
+    async def authenticate(
         self,
         *,
         login: str | None = None,

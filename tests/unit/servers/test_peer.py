@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from aiohttp import ClientSession
 from aiohttp.test_utils import make_mocked_request
@@ -59,6 +61,11 @@ def test_scheme(trusted: list[str], told: str | None, scheme: str) -> None:
 
 class _Doorman(MemoryGateway):
     """Lets one address in."""
+
+    async def authenticate(self, **given: Any) -> Account:
+        account = await super().authenticate(**given)
+        self.check(account, given["remote"])
+        return account
 
     def check(self, account: Account, remote: str | None) -> None:
         if remote != "198.51.100.7":

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from modemgw.domain.account import Account
 from modemgw.domain.refusal import Refusal, RefusalKind
-from modemgw.rules.limits import BlockRule
+from modemgw.rules.guessing import BlockRule
 from modemgw.service.access import Access, within
 from modemgw.service.accounts import Accounts
 
@@ -23,6 +25,9 @@ class Clock:
     def __call__(self) -> float:
         return self.now
 
+    async def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
 
 @pytest.fixture
 def clock() -> Clock:
@@ -31,14 +36,14 @@ def clock() -> Clock:
 
 @pytest.fixture
 def access(clock: Clock) -> Access:
-    return Access(Accounts([SHOP, OFFICE, EMPTY]), BlockRule(3, 60, 300), clock)
+    return Access(Accounts([SHOP, OFFICE, EMPTY]), BlockRule(3, 60, 300), clock, clock.sleep)
 
 
-def tried(
+async def tried(
     access: Access, login: str | None, password: str | None, remote: str | None = "1.2.3.4", key: str | None = None
 ) -> object:
     try:
-        return access.authenticate(login=login, password=password, api_key=key, md5=True, remote=remote).login
+        return (await access.authenticate(login=login, password=password, api_key=key, md5=True, remote=remote)).login
     except Refusal as refusal:
         return refusal.kind
 
@@ -61,26 +66,67 @@ def tried(
         ("office", "pass", None, None, "office"),
     ],
 )
-def test_the_door(access: Access, login: str, password: str, key: str, remote: str, expected: object) -> None:
-    assert tried(access, login, password, remote, key) == expected
+async def test_the_door(access: Access, login: str, password: str, key: str, remote: str, expected: object) -> None:
+    assert await tried(access, login, password, remote, key) == expected
 
 
-def test_failures_of_any_kind_block_the_address_for_all_accounts(access: Access, clock: Clock) -> None:
-    assert tried(access, "shop", "x") is RefusalKind.UNAUTHORISED
-    assert tried(access, None, None, key="x") is RefusalKind.UNAUTHORISED
-    assert tried(access, "nobody", "x") is RefusalKind.UNAUTHORISED
-    assert tried(access, "shop", "s3cret") is RefusalKind.ADDRESS_BLOCKED
-    assert tried(access, None, None, key="key-of-shop") is RefusalKind.ADDRESS_BLOCKED
-    with pytest.raises(Refusal, match=r"Try again in 300 s"):
-        access.check(SHOP, "1.2.3.4")
-    assert tried(access, "shop", "s3cret", "1.2.3.5") == "shop"
-    clock.now += 300
-    assert tried(access, "shop", "s3cret") == "shop"
+async def test_failures_of_any_kind_block_the_address_for_all_that_is_wrong(access: Access, clock: Clock) -> None:
+    assert await tried(access, "shop", "x") is RefusalKind.UNAUTHORISED
+    assert await tried(access, None, None, key="x") is RefusalKind.UNAUTHORISED
+    assert await tried(access, "nobody", "x") is RefusalKind.UNAUTHORISED
+    assert await tried(access, "nobody", "y") is RefusalKind.ADDRESS_BLOCKED
+    assert clock.now == 0
+    assert await tried(access, "nobody", "z") is RefusalKind.ADDRESS_BLOCKED
+    assert clock.now == 1  # it has waited for its turn
 
 
-def test_right_credentials_from_a_wrong_network_are_no_failure(access: Access) -> None:
+async def test_right_credentials_get_in_during_a_block(access: Access, clock: Clock) -> None:
+    for number in range(20):
+        await tried(access, "shop", str(number))
+    begun = clock.now
+    assert await tried(access, "shop", "s3cret") == "shop"
+    assert await tried(access, None, None, key="key-of-shop") == "shop"
+    assert clock.now - begun <= 2
+    begun = clock.now
+    for _ in range(100):  # they are known now
+        assert await tried(access, "shop", "s3cret") == "shop"
+    assert clock.now == begun
+    assert await tried(access, "shop", "s3cret", "1.2.3.5") == "shop"
+
+
+async def test_what_was_right_elsewhere_lets_nobody_guess_for_nothing(access: Access, clock: Clock) -> None:
+    assert await tried(access, "shop", "s3cret", "9.9.9.9") == "shop"
+    for number in range(4):
+        await tried(access, "shop", str(number))
+    begun = clock.now
+    assert await tried(access, "shop", "s3cret") == "shop"
+    assert clock.now > begun
+
+
+async def test_too_many_at_a_time_are_told_so(clock: Clock) -> None:
+    asleep: list[float] = []
+
+    async def never(seconds: float) -> None:
+        asleep.append(seconds)
+        raise asyncio.CancelledError
+
+    access = Access(Accounts([SHOP]), BlockRule(3, 60, 300), clock, never)
+    for number in range(3):
+        await tried(access, "shop", str(number))
+    assert await tried(access, "shop", "3") is RefusalKind.ADDRESS_BLOCKED
+    for _ in range(3):
+        with pytest.raises(asyncio.CancelledError):
+            await tried(access, "shop", "s3cret")
+    assert asleep == [1, 2, 3]
+    with pytest.raises(Refusal, match=r"Try again in 300 s, or with the right ones"):
+        await access.authenticate(login="shop", password="s3cret", api_key=None, md5=False, remote="1.2.3.4")
+    assert access.clear(address="1.2.3.4") == 1
+    assert await tried(access, "shop", "s3cret") == "shop"
+
+
+async def test_right_credentials_from_a_wrong_network_are_no_failure(access: Access) -> None:
     for _ in range(10):
-        assert tried(access, "office", "pass", "10.0.0.1") is RefusalKind.ADDRESS_NOT_ALLOWED
+        assert await tried(access, "office", "pass", "10.0.0.1") is RefusalKind.ADDRESS_NOT_ALLOWED
 
 
 @pytest.mark.parametrize(

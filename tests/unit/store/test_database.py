@@ -8,8 +8,9 @@ import os
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -207,14 +208,19 @@ asyncio.run(main())
 """
 
 
-async def test_a_file_that_may_not_be_written(tmp_path: Path) -> None:
-    path = tmp_path / "m.db"
+@pytest.fixture
+def for_all() -> Iterator[Path]:
+    """A folder that every user may enter: those above `tmp_path` are made private again by any run of pytest."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+async def test_a_file_that_may_not_be_written(for_all: Path) -> None:
+    path = for_all / "m.db"
     await (await opened(path)).close()
     path.chmod(0o444)
-    (tmp_path / "m.db.lock").chmod(0o666)
-    if os.getuid() == 0:  # whom no mode keeps from writing: the child becomes nobody, who must get there
-        for parent in (tmp_path, *(p for p in tmp_path.parents if "pytest" in p.name or "popen" in p.name)):
-            parent.chmod(0o755)
+    (for_all / "m.db.lock").chmod(0o666)  # root writes whatever the mode: the child becomes nobody
     done = await asyncio.to_thread(
         subprocess.run, [sys.executable, "-c", AS_NOBODY, str(path)], capture_output=True, text=True
     )

@@ -9,7 +9,6 @@ import random
 import re
 import secrets
 import tempfile
-import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -17,6 +16,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from modemgw import signals
+from modemgw.clock import ServiceClock, boot_id
 from modemgw.config import (
     AccountSettings,
     Config,
@@ -31,6 +31,7 @@ from modemgw.dialects import ALL, native_callbacks
 from modemgw.dialects.smsc import send_handler
 from modemgw.dialects.smsc.mail import MailReply, answer_mail
 from modemgw.domain.account import Account
+from modemgw.domain.refusal import StoreUnavailable
 from modemgw.errors import ModemgwError
 from modemgw.line.diagnostics import Examiner
 from modemgw.line.finder import FoundModem
@@ -68,25 +69,22 @@ from modemgw.service.ussd import UssdDesk
 from modemgw.store.balances import SqliteBalances
 from modemgw.store.callbacks import CallbackQueue
 from modemgw.store.database import Store
+from modemgw.store.deadlines import TOLD_MS
 from modemgw.store.repository import SqliteRepository
 from modemgw.store.smpp import SqliteEsmeRepository
 
 log = logging.getLogger(__name__)
 
-#: How often the files of the database are looked after; each COMMIT and each health call looks as well.
+#: How often the clock and the files of the database are looked after; COMMITs and health calls see to the files too.
 INSPECT_S = 1.0
-
-
-def now_ms() -> int:
-    """Unix time in milliseconds."""
-    return time.time_ns() // 1_000_000
 
 
 class Runtime:
     """A running gateway. `start`, then `stop`; both once."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, clock: ServiceClock | None = None) -> None:
         self.config = config
+        self._clock = clock or ServiceClock()
         self._refused_pins = RefusedPins(config.store_path.with_name(config.store_path.name + ".pins"))
         self._learned = LearnedStore(learned_path(config.store_path))
         trace = config.trace
@@ -164,8 +162,10 @@ class Runtime:
                 account.login,
                 path,
             )
-        self._store = store = await Store.open(config.store_path, now_ms)
+        self._store = store = await Store.open(config.store_path, self._clock)
         repository = SqliteRepository(store)
+        if jump_ms := await repository.begin_clock(boot_id(), self._clock.offset_ms):
+            self._tell_jump(jump_ms)
         doubt_window_ms = config.sending.doubt_window_s * 1000
         doubtful, resumed = await repository.recover(doubt_window_ms, int(sending.REPORT_WAIT_S * 1000))
         if doubtful or resumed:
@@ -176,8 +176,10 @@ class Runtime:
         ids = await repository.ensure_accounts([*(account.login for account in accounts), *own])
         await self._warn_of_orphans(repository, [*(account.login for account in accounts), *own], ids)
         dispatcher = Dispatcher(repository)
-        timers = Timers(repository, dispatcher, now_ms, partial_after_ms=config.receiving.partial_after_s * 1000)
-        worker_ports = WorkerPorts(repository, dispatcher, timers, now_ms, self._make_driver, ids.get(CANARY_LOGIN))
+        timers = Timers(repository, dispatcher, self._clock, partial_after_ms=config.receiving.partial_after_s * 1000)
+        worker_ports = WorkerPorts(
+            repository, dispatcher, timers, self._clock, self._make_driver, ids.get(CANARY_LOGIN)
+        )
         self._supervisor = Supervisor(
             [self._worker_settings(modem) for modem in config.modems if modem.enabled],
             worker_ports,
@@ -187,14 +189,14 @@ class Runtime:
         members = Accounts(known)
         self._callbacks = self._make_callbacks(store, known)
         talks = Talks(self._supervisor)
-        balances = Balances(talks, SqliteBalances(store), now_ms, self._supervisor.views, self._balance_settings())
+        balances = Balances(talks, SqliteBalances(store), self._clock, self._supervisor.views, self._balance_settings())
         await balances.load()
         self._core = GatewayCore(
             repository,
             dispatcher,
             timers,
             members,
-            now_ms,
+            self._clock,
             self._supervisor.views,
             self._supervisor,
             callbacks=self._callbacks,
@@ -205,7 +207,7 @@ class Runtime:
             desk=Desk(
                 repository,
                 members,
-                now_ms,
+                self._clock,
                 sections=config.dialects,
                 block=config.access.rule(),
                 max_records=config.store.max_records,
@@ -215,14 +217,14 @@ class Runtime:
         await self._core.figures()  # counters begin here
         self._tasks.append(asyncio.create_task(timers.run(), name="timers"))
         self._tasks.append(asyncio.create_task(balances.run(), name="balances"))
-        self._tasks.append(asyncio.create_task(self._look_after(store), name="database files"))
+        self._tasks.append(asyncio.create_task(self._look_after(store, repository, dispatcher), name="watch"))
         self._tasks.append(asyncio.create_task(self._tell_followers(store, self._core), name="followers"))
         self._http = await start_http(make_app(self._core, config.http), config.http.listen)
         if config.smpp is not None:
             desk = EsmeDesk(
                 self._core, SqliteEsmeRepository(store), dispatcher, piece_wait_ms=config.smpp.pieces_s * 1000
             )
-            self._smpp = SmppServer(config.smpp, desk, now_ms)
+            self._smpp = SmppServer(config.smpp, desk, self._clock)
             await self._smpp.start()
         if config.smtp is not None:
             self._smtp = await start_smtp(config.smtp.listen, self._answer_mail, max_bytes=config.smtp.max_bytes)
@@ -298,7 +300,7 @@ class Runtime:
             accounts,
             renderers,
             HttpCaller(),
-            now_ms,
+            self._clock,
             random.random,
             lambda: secrets.token_hex(16),
             repliers={dialect.name: dialect.on_reply for dialect in ALL if dialect.on_reply is not None},
@@ -368,12 +370,41 @@ class Runtime:
             imei=found.imei,
         )
 
-    @staticmethod
-    async def _look_after(store: Store) -> None:
-        """Say within seconds that a file of the database is gone, though nobody writes."""
+    async def _look_after(self, store: Store, repository: SqliteRepository, dispatcher: Dispatcher) -> None:
+        """What nobody else would notice in time: a file of the database is gone, the clock was set."""
         while True:
             await store.inspect()
+            if jump_ms := self._clock.jump():
+                await self._follow_clock(jump_ms, repository, dispatcher)
             await asyncio.sleep(INSPECT_S)
+
+    async def _follow_clock(self, jump_ms: int, repository: SqliteRepository, dispatcher: Dispatcher) -> None:
+        """Move the deadlines along; later, if the store cannot now."""
+        followed = False
+
+        def follow(by_ms: int) -> None:
+            nonlocal followed
+            followed = True
+            self._clock.follow(by_ms)
+
+        try:
+            await repository.move_deadlines(jump_ms, boot_id(), self._clock.offset_ms + jump_ms, follow)
+        except StoreUnavailable:
+            if followed:
+                self._clock.follow(-jump_ms)
+            return
+        if abs(jump_ms) >= TOLD_MS:
+            self._tell_jump(jump_ms)
+        dispatcher.forget()
+        self.gateway.wake_by(self._clock())
+
+    @staticmethod
+    def _tell_jump(jump_ms: int) -> None:
+        log.warning(
+            "The clock was set %s by %s s. What waits goes on waiting for as long as it would have.",
+            "ahead" if jump_ms > 0 else "back",
+            f"{abs(jump_ms) / 1000:.0f}",
+        )
 
     @staticmethod
     async def _tell_followers(store: Store, core: GatewayCore) -> None:

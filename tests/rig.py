@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import aiohttp
 
+from modemgw.clock import ServiceClock
 from modemgw.config import parse
 from modemgw.runtime import Runtime
 from modemsim.simulation import Simulation
@@ -105,14 +106,20 @@ async def until(look: Callable[[], Awaitable[T | None]], limit_s: float, what: C
 
 @contextlib.asynccontextmanager
 async def running(
-    directory: Path, *, config: str = "", modem_config: str = "", wait: bool = True, **simulation: Any
+    directory: Path,
+    *,
+    config: str = "",
+    modem_config: str = "",
+    wait: bool = True,
+    clock: ServiceClock | None = None,
+    **simulation: Any,
 ) -> AsyncIterator[Rig]:
     """A gateway on `Simulation(**simulation)`; `config` is added to its configuration file, `modem_config` to each
-    of its modems."""
+    of its modems. `clock` is what it goes by."""
     simulation.setdefault("modems", 1)
     async with Simulation(dir=directory, **simulation) as sim:
         text = config_text(directory, [host.port for host in sim.modems], config, modem_config)
-        runtime = Runtime(parse(text))
+        runtime = Runtime(parse(text), clock)
         await runtime.start()
         async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {API_KEY}"}) as http:
             rig = Rig(sim, runtime, http, text)

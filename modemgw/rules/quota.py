@@ -79,6 +79,7 @@ class Pace:
     def rest(self, now: int, parts: int = 1) -> Rest | None:
         """What a message of so many parts has to wait for; None: nothing. One with more parts than a window holds
         goes when the window is empty: parts are not torn apart."""
+        self._catch_up(now)
         worst: Rest | None = Rest(self._gap_until) if self._gap_until > now else None
         for name, limit, length, times in self._windows:
             beyond = len(times) + min(parts, limit) - limit  # so many must have left the window
@@ -97,6 +98,16 @@ class Pace:
         """A message is through: the gap begins."""
         if self._quota.gap_ms:
             self._gap_until = now + int(self._quota.gap_ms * (1 + self._quota.jitter * self._chance()))
+
+    def _catch_up(self, now: int) -> None:
+        """A clock that was set back has put all of it into the future, by as much as the last of it: back with it."""
+        ahead = max((times[-1] for _, _, _, times in self._windows if times), default=now) - now
+        if ahead > 0:
+            for _, _, _, times in self._windows:
+                for _ in range(len(times)):
+                    times.append(times.popleft() - ahead)
+        longest = int(self._quota.gap_ms * (1 + self._quota.jitter))
+        self._gap_until = min(self._gap_until, now + longest)
 
     def _count(self, at: int) -> None:
         for _, _, _, times in self._windows:

@@ -94,7 +94,7 @@ class Balances:
         self._asking: dict[str, asyncio.Task[LineBalance]] = {}
         self._failures: dict[str, int] = {}
         self._problems: dict[str, tuple[int, ModemgwError]] = {}  # by name: when the network last gave none, and why
-        self._due: dict[str, int] = {}  # by name, Unix ms
+        self._rests: dict[str, tuple[int, int]] = {}  # by name: not asked from when until when, Unix ms
 
     async def load(self) -> None:
         """What was known when the last run ended. Raises ModemgwError."""
@@ -131,10 +131,10 @@ class Balances:
         UssdNoAnswer; UssdFailed if the answer tells no amount. Two that ask at a time get one answer."""
         view = self._view(name)
         known = self.of(view)
-        if known is not None and self._clock() - known.at < FRESH_MS:
+        if known is not None and abs(self._clock() - known.at) < FRESH_MS:
             return known
         since, problem = self._problems.get(name, (0, None))
-        if problem is not None and self._clock() - since < FRESH_MS:
+        if problem is not None and abs(self._clock() - since) < FRESH_MS:
             raise problem
         task = self._asking.get(name)
         if task is None:
@@ -231,11 +231,11 @@ class Balances:
         if settings is None or not settings.interval_s:
             return
         now = self._clock()
-        due = self._due.get(view.name)
-        if due is None:
+        if view.name not in self._rests:
             known = self.of(view)
-            due = self._due[view.name] = 0 if known is None else known.at + settings.interval_s * 1000
-        if now < due or view.state is not LineState.READY or view.in_air:
+            self._rests[view.name] = (0, 0) if known is None else (known.at, known.at + settings.interval_s * 1000)
+        since, until = self._rests[view.name]
+        if since <= now < until or view.state is not LineState.READY or view.in_air:
             return
         pause_s: float = settings.interval_s
         try:
@@ -251,7 +251,8 @@ class Balances:
             if not failed:
                 log.warning("%s: the balance could not be read; `modemgw balance %s` says why", view.name, view.name)
             log.debug("%s: %s", view.name, error)
-        self._due[view.name] = self._clock() + int(pause_s * 1000)
+        now = self._clock()
+        self._rests[view.name] = now, now + int(pause_s * 1000)
 
 
 def key_of(view: ModemView) -> str:

@@ -198,7 +198,7 @@ class Callbacks:
     async def _fill(self) -> int:
         """Start every call that may be made now; when to look again unless woken, Unix ms."""
         limits, now = self._limits, self._clock()
-        if now >= self._purge_at:
+        if not self._purge_at - PURGE_EVERY_MS <= now < self._purge_at:  # set back, the clock would stop this for long
             await self._store.purge(now - limits.keep_done_ms, now - limits.keep_failed_ms)
             self._purge_at = now + PURGE_EVERY_MS
         if len(self._calls) >= limits.total:

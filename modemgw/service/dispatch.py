@@ -138,6 +138,12 @@ class Dispatcher:
             window.more = window.stale = True
         self.reconsider()
 
+    def forget(self) -> None:
+        """Of all messages at hand something has changed in the store: read them anew."""
+        for window in self._windows.values():
+            window.jobs = dict.fromkeys(window.jobs)
+        self.refresh()
+
     def reconsider(self) -> None:
         """Which lines may take from which lanes has changed: those that wait look again."""
         for line in list(self._waiters):

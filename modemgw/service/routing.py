@@ -58,7 +58,7 @@ class Routing:
         self._named: Mapping[str, Route] = {route.name: route for route in (*routes, default)}
         self._claims: dict[str, Sequence[Claim]] = {}
         self._used: Counter[str] = Counter()
-        self._day_ends = 0
+        self._day = (0, 0)
         self._orphans: tuple[str, ...] = ()
         self._last: OrderedDict[str, str] = OrderedDict()
 
@@ -174,8 +174,12 @@ class Routing:
 
     def _new_day(self) -> None:
         now = self._clock()
-        if now >= self._day_ends:
-            local = dt.datetime.fromtimestamp(now / 1000, dt.UTC).astimezone()
-            tomorrow = dt.datetime.combine(local.date() + dt.timedelta(days=1), dt.time())
-            self._day_ends = int(tomorrow.timestamp() * 1000)
+        begin, end = self._day
+        if not begin <= now < end:
+            today = dt.datetime.fromtimestamp(now / 1000, dt.UTC).astimezone().date()
+            begin, end = (
+                int(dt.datetime.combine(today + dt.timedelta(days=days), dt.time()).timestamp() * 1000)
+                for days in (0, 1)
+            )
+            self._day = begin, end
             self._used.clear()

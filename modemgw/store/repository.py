@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Awaitable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from modemgw.domain.inbox import InboxView
@@ -13,7 +13,7 @@ from modemgw.domain.refusal import Refusal
 from modemgw.domain.requests import EventQuery, InboxQuery, MessageQuery, Record
 from modemgw.domain.states import State
 from modemgw.rules.incoming import Incoming
-from modemgw.store import acceptance, holds, intake, lines, outbox, parts, queries, records
+from modemgw.store import acceptance, deadlines, holds, intake, lines, outbox, parts, queries, records
 from modemgw.store.database import Store
 
 
@@ -143,6 +143,14 @@ class SqliteRepository:
     async def waiting_elsewhere(self, names: Sequence[str]) -> dict[str, int]:
         """See lines.waiting_elsewhere."""
         return await self._read(lambda con: lines.waiting_elsewhere(con, names))
+
+    def begin_clock(self, boot: str, offset_ms: int) -> Awaitable[int]:
+        """See deadlines.Begin; at the start, before anything is due."""
+        return self._write(deadlines.Begin(boot, offset_ms))
+
+    def move_deadlines(self, by_ms: int, boot: str, offset_ms: int, follow: Callable[[int], None]) -> Awaitable[None]:
+        """See deadlines.Move."""
+        return self._write(deadlines.Move(by_ms, boot, offset_ms, follow))
 
     def recover(self, doubt_window_ms: int, report_wait_ms: int) -> Awaitable[tuple[int, int]]:
         """See outbox.recover; once, before anything is sent."""

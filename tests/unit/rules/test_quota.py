@@ -162,3 +162,17 @@ async def test_a_message_is_not_torn_apart_and_another_line_may_have_it(
     await watched.sender.flush()
     await free.flush()
     assert await rig.parts(long) == ["sent", "sent"]
+
+
+@pytest.mark.parametrize("back", [3_600_000, 365 * 86_400_000])
+def test_a_clock_that_is_set_back_bars_no_line_for_so_long(back: int) -> None:
+    pace = Pace(Quota(per_hour=2, gap_ms=5_000, jitter=0), lambda: 0.0)
+    now = 1_700_000_000_000
+    pace.sent(now - 60_000)
+    pace.sent(now)
+    pace.ended(now)
+    now -= back
+    rest = pace.rest(now)
+    assert rest is not None
+    assert now < rest.until <= now + 3_600_000
+    assert pace.rest(now + 3_600_001) is None

@@ -37,7 +37,8 @@ def md5(text: str) -> str:
         ({"login": "shop", "password": "secret"}, SHOP),
         ({"login": "crm", "password": "пароль"}, CRM),
         ({"api_key": "key-2"}, CRM),
-        ({"login": "shop", "password": "nonsense", "api_key": "key-2"}, CRM),
+        ({"login": "crm", "password": "nonsense", "api_key": "key-2"}, CRM),
+        ({"login": "crm", "password": "пароль", "api_key": "nonsense"}, CRM),
         ({"login": "shop", "password": md5("secret"), "md5": True}, SHOP),
         ({"login": "shop", "password": "secret", "md5": True}, SHOP),
         ({"login": "crm", "password": md5("пароль"), "md5": True}, CRM),
@@ -65,7 +66,8 @@ def test_let_in(accounts: Accounts, given: dict[str, Any], who: Account) -> None
         {"api_key": ""},
         {"api_key": "key-3"},
         {"api_key": "\ud800"},
-        {"login": "shop", "password": "secret", "api_key": "wrong"},  # a wrong key is not excused
+        {"login": "shop", "password": "nonsense", "api_key": "wrong"},
+        {"login": "shop", "password": "nonsense", "api_key": "key-2"},  # which is another's
     ],
 )
 def test_kept_out(accounts: Accounts, given: dict[str, Any]) -> None:

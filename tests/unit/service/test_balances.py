@@ -9,7 +9,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modemgw.domain.account import Account
@@ -102,6 +102,7 @@ def test_numbers_as_people_write_them(number: str, value: str | None) -> None:
     assert (None if found is None else str(found)) == value
 
 
+@settings(deadline=None)
 @given(st.decimals(-99_999, 99_999, places=2, allow_nan=False), st.sampled_from([".", ","]), st.sampled_from(["", " "]))
 def test_any_amount_is_read_as_it_was_written(value: Decimal, point: str, thousands: str) -> None:
     written = f"{value:,.2f}".replace(",", thousands).replace(".", point)
@@ -392,6 +393,19 @@ async def test_a_line_is_asked_at_its_interval(monkeypatch: pytest.MonkeyPatch) 
     await _runs(world, monkeypatch, 1)
     world.now += 1_000
     await _runs(world, monkeypatch, 2)
+
+
+async def test_a_clock_that_was_set_back_delays_no_question(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(settings={"a": BalanceSettings(interval_s=600)})
+    world.now = 2_000_000_000_000
+    await _runs(world, monkeypatch, 1)
+    world.now -= 365 * 86_400_000
+    await _runs(world, monkeypatch, 2)
+    await _runs(world, monkeypatch, 2)
+    world.it = Balances(world, world, lambda: world.now, lambda: world.views, {"a": BalanceSettings(interval_s=600)})
+    await world.it.load()
+    world.now -= 86_400_000
+    await _runs(world, monkeypatch, 3)
 
 
 @pytest.mark.parametrize("busy", [{"in_air": True}, {"state": LineState.SEARCHING}, {"state": LineState.PAUSED}])

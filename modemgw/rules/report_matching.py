@@ -1,14 +1,16 @@
 """Which part a status report belongs to (DESIGN rule 4). Pure: candidates in, verdict out.
 
 A report names the recipient, the message reference and nothing of ours: the reference has 8 bits, is given by
-the modem and comes round again. So the key is line, recipient, reference and time, and two that fit are "ambiguous".
+the modem and comes round again. So the key is line, recipient, reference and time; of two that fit the service
+centre's time tells which, or they are "ambiguous".
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from modemgw.rules.centre_clock import Fit
 from modemgw.sms import StatusMeaning, status_meaning
 
 #: Digits of a number that are compared: national and international forms of one number share them.
@@ -53,29 +55,38 @@ class Verdict:
 
     candidates: tuple[Candidate, ...]
 
+    sole: bool = False  # no other copy has that reference, or one that nobody knows
+    by_time: bool = False  # others have, and only this one was taken at that time
+
     @property
     def ambiguous(self) -> bool:
         return len(self.candidates) > 1
 
 
-def choose(candidates: Sequence[Candidate], mr: int, at: int) -> Verdict:
+def choose(candidates: Sequence[Candidate], mr: int, at: int, fit: Callable[[Candidate], Fit] | None = None) -> Verdict:
     """Of the copies that went out through one line to one recipient, those a report with `mr`, read at `at`, fits.
 
     A copy that was sent with `mr` and waits for its last word comes first. One whose reference nobody read (its
     attempt is in doubt, or the modem called it refused) may have any but those given out around it. A copy that has
     had its last word gets another report only if no other waits: it is a repeated one, or, where a copy is in doubt
-    besides, nobody can tell.
+    besides, nobody can tell. `fit` says of a copy whether the report's service centre time can be its own: of several
+    it chooses the one that fits, if the others certainly do not.
     """
     # no lower bound: a copy is here because it was sent before, whatever the clock has been set to since
     timely = [c for c in candidates if at <= c.sent_at + c.validity_ms + REPORT_SLACK_MS]
     known = [c for c in timely if c.mr == mr]
     doubtful = [c for c in timely if c.mr is None and all(abs(c.attempt - k.attempt) >= WRAP_ATTEMPTS for k in known)]
+    if fit is not None and len(known) + len(doubtful) > 1:
+        possible = [c for c in known + doubtful if fit(c) is not Fit.NO]
+        if len(possible) == 1 and fit(possible[0]) is Fit.YES:
+            return Verdict((possible[0],), by_time=True)
     waiting = [c for c in known if not had_last_word(c.st)]
     fits = (waiting or known) + doubtful
+    sole = len(known) + len(doubtful) == 1
     if len({(c.message_id, c.seq) for c in fits}) == 1:
         # copies of one part: that it was delivered is certain of any, that it failed first of the earliest
         fits = [min(fits, key=lambda c: c.attempt)]
-    return Verdict(tuple(fits))
+    return Verdict(tuple(fits), sole)
 
 
 def had_last_word(st: int | None) -> bool:

@@ -85,7 +85,7 @@ class TakeIn:
         ).lastrowid
         assert pdu_id is not None
         if pdu.report is not None:
-            receipts.keep(tx, self.line_id, pdu_id, _report(pdu.report))
+            receipts.keep(tx, self.line_id, pdu_id, _report(pdu.report, pdu.raw.hex))
         elif pdu.deliver is None:
             self._undecodable(tx, pdu_id, pdu)
         elif pdu.concat is not None and pdu.concat.total > 1:
@@ -344,8 +344,9 @@ class ShowPartials:
         return [show_group(tx, group_id) for (group_id,) in sorted({*settled, *overdue})]
 
 
-def _report(report: SmsStatusReport) -> receipts.Report:
+def _report(report: SmsStatusReport, pdu: str) -> receipts.Report:
     recipient = str(report.ra)
+    prefix = 2 + 2 * int(pdu[:2], 16)
     return receipts.Report(
         mr=report.mr,
         recipient=recipient,
@@ -353,4 +354,5 @@ def _report(report: SmsStatusReport) -> receipts.Report:
         st=report.st,
         scts=time_ms(report.scts.time),
         done_at=time_ms(report.dt.time),
+        centre=pdu[2:prefix].upper(),
     )

@@ -5,10 +5,12 @@ Which part a report fits is decided by rules/report_matching; what a TP-ST means
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass, replace
 
 from modemgw.domain.states import State, may_become
-from modemgw.rules.report_matching import Candidate, choose, had_last_word
+from modemgw.rules.centre_clock import ENOUGH, CentreClock, first_look
+from modemgw.rules.report_matching import Candidate, Verdict, choose, had_last_word
 from modemgw.sms import StatusMeaning, status_meaning
 from modemgw.store import parts
 from modemgw.store.ids import next_id
@@ -21,6 +23,12 @@ STATE_OF: dict[StatusMeaning, State | None] = {
     StatusMeaning.FAILED: State.UNDELIVERABLE,
     StatusMeaning.GAVE_UP: State.UNDELIVERABLE,
 }
+
+#: A copy without a result may leave the modem so long after we gave up waiting for it.
+UNANSWERED_MS = 60_000
+
+#: Ambiguous reports are looked at again after so many that taught us the clock of their centre; so many, so old.
+REVISIT_EVERY, REVISIT_LIMIT, REVISIT_MS = 16, 64, 4 * 86_400_000
 
 #: TP-ST values that say "validity period expired" (TS 23.040 9.2.3.15).
 EXPIRED_ST = frozenset({0x46})
@@ -36,13 +44,31 @@ class Report:
     st: int
     scts: int | None
     done_at: int | None
+    centre: str = ""  # address of the service centre, hex as in the PDU
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A report in the table of receipts. `at` is the time at which it is matched."""
+
+    id: int
+    line_id: int
+    suffix: str
+    mr: int
+    st: int
+    scts: int | None
+    centre: str
+    at: int
+
+
+_KEPT = "SELECT id, line_id, tail, mr, st, scts, coalesce(centre, ''), received_at FROM receipts WHERE line_id = ? "
 
 
 def keep(tx: Transaction, line_id: int, pdu_id: int, report: Report) -> int:
     """Store a report and match it; the receipt's id."""
     receipt_id = tx.execute(
-        "INSERT INTO receipts (id, line_id, pdu_id, mr, recipient, tail, st, scts, done_at, received_at, matched) "
-        f"VALUES ({next_id('receipts')}, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)",
+        "INSERT INTO receipts (id, line_id, pdu_id, mr, recipient, tail, st, scts, done_at, received_at, matched, "
+        f"centre) VALUES ({next_id('receipts')}, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?)",
         (
             line_id,
             pdu_id,
@@ -53,10 +79,12 @@ def keep(tx: Transaction, line_id: int, pdu_id: int, report: Report) -> int:
             report.scts,
             report.done_at,
             tx.now,
+            report.centre,
         ),
     ).lastrowid
     assert receipt_id is not None
-    if not _match(tx, line_id, receipt_id, report.tail, report.mr, report.st, tx.now):
+    kept = _Kept(receipt_id, line_id, report.tail, report.mr, report.st, report.scts, report.centre, tx.now)
+    if not _match(tx, kept):
         tx.event("receipt.unmatched", line=line_id, data={"mr": report.mr, "st": report.st})
     return receipt_id
 
@@ -67,13 +95,12 @@ def match_late(tx: Transaction, attempt: int) -> bool:
         "SELECT line_id, number_suffix, started_at, coalesce(ended_at, 0) FROM attempts WHERE id = ?", (attempt,)
     ).fetchone()
     waiting = tx.execute(
-        "SELECT id, mr, st, received_at FROM receipts WHERE line_id = ? AND tail = ? AND matched = 0 "
-        "AND received_at >= ? ORDER BY id",
-        (line_id, suffix, started_at),
+        f"{_KEPT} AND tail = ? AND matched = 0 AND received_at >= ? ORDER BY id", (line_id, suffix, started_at)
     ).fetchall()
     found = False
-    for receipt_id, mr, st, received_at in waiting:
-        found |= _match(tx, line_id, receipt_id, suffix, mr, st, max(received_at, ended_at))
+    for row in waiting:
+        kept = _Kept(*row)
+        found |= _match(tx, replace(kept, at=max(kept.at, ended_at)))
     return found
 
 
@@ -92,20 +119,17 @@ _CANDIDATE = (
 CANDIDATES = f"{_CANDIDATE} AND a.mr = ? UNION ALL {_CANDIDATE} AND a.unreferenced = 1"
 
 
-def _match(tx: Transaction, line_id: int, receipt_id: int, suffix: str, mr: int, st: int, at: int) -> bool:
+def _match(tx: Transaction, report: _Kept) -> bool:
     """Find the copy that a report is about and apply it; False if there is none."""
-    rows = tx.execute(CANDIDATES, (line_id, suffix, mr, line_id, suffix)).fetchall()
-    verdict = choose([Candidate(*row) for row in rows], mr, at)
+    clock = _clock(tx, report)
+    verdict = _verdict(tx, report, clock)
     if not verdict.candidates:
         return False
-    if all(copy.mr is None for copy in verdict.candidates) and _in_air(tx, line_id, suffix):
+    if all(copy.mr is None for copy in verdict.candidates) and _in_air(tx, report.line_id, report.suffix):
         return False  # it may be that of the part whose answer is awaited: see match_late
-    tx.execute("UPDATE receipts SET matched = ? WHERE id = ?", (2 if verdict.ambiguous else 1, receipt_id))
+    tx.execute("UPDATE receipts SET matched = ? WHERE id = ?", (2 if verdict.ambiguous else 1, report.id))
     for candidate in verdict.candidates:
-        tx.execute(
-            "INSERT OR IGNORE INTO receipt_parts (message_id, seq, receipt_id, ambiguous) VALUES (?, ?, ?, ?)",
-            (candidate.message_id, candidate.seq, receipt_id, verdict.ambiguous),
-        )
+        _belongs(tx, report, candidate, verdict.ambiguous)
         if verdict.ambiguous:
             account = _account(tx, candidate.message_id)
             tx.event(
@@ -113,12 +137,81 @@ def _match(tx: Transaction, line_id: int, receipt_id: int, suffix: str, mr: int,
                 account=account,
                 message=candidate.message_id,
                 part=candidate.seq,
-                line=line_id,
-                data={"mr": mr, "st": st, "fits": len(verdict.candidates)},
+                line=report.line_id,
+                data={"mr": report.mr, "st": report.st, "fits": len(verdict.candidates)},
             )
-    if not verdict.ambiguous:
-        _apply(tx, line_id, verdict.candidates[0], mr, st)
+    if verdict.ambiguous:
+        return True
+    copy = verdict.candidates[0]
+    _apply(tx, report.line_id, copy, report.mr, report.st)
+    if verdict.sole and not copy.doubtful and not had_last_word(copy.st):
+        _learn(tx, report, copy, clock)
     return True
+
+
+def _verdict(tx: Transaction, report: _Kept, clock: CentreClock | None) -> Verdict:
+    """The copies a report fits, by the clock of its centre where that is known."""
+    rows = tx.execute(CANDIDATES, (report.line_id, report.suffix, report.mr, report.line_id, report.suffix)).fetchall()
+    candidates = [Candidate(*row) for row in rows]
+    scts = report.scts
+    if scts is None or clock is None or not clock.steady:
+        return choose(candidates, report.mr, report.at)
+    return choose(candidates, report.mr, report.at, lambda copy: clock.fit(copy.started_at, _until(copy), scts))
+
+
+def _until(copy: Candidate) -> int:
+    """When the centre had it at the latest. What has no result may have lain in the modem."""
+    return copy.sent_at + (UNANSWERED_MS if copy.doubtful else 0)
+
+
+def _belongs(tx: Transaction, report: _Kept, copy: Candidate, ambiguous: bool) -> None:
+    tx.execute(
+        "INSERT OR IGNORE INTO receipt_parts (message_id, seq, receipt_id, ambiguous) VALUES (?, ?, ?, ?)",
+        (copy.message_id, copy.seq, report.id, ambiguous),
+    )
+
+
+def _clock(tx: Transaction, report: _Kept) -> CentreClock | None:
+    row = tx.execute(
+        "SELECT data FROM centre_clocks WHERE line_id = ? AND centre = ?", (report.line_id, report.centre)
+    ).fetchone()
+    return None if row is None else CentreClock(**json.loads(row[0]))
+
+
+def _learn(tx: Transaction, report: _Kept, copy: Candidate, clock: CentreClock | None) -> None:
+    """The report can be that copy's alone: so it tells the offset of its centre's clock, and perhaps what was not
+    clear before is."""
+    if report.scts is None:
+        return
+    window = (copy.started_at, copy.sent_at, report.scts)
+    new = first_look(*window) if clock is None else clock.learn(*window)
+    if new is None:
+        return
+    tx.execute(
+        "INSERT INTO centre_clocks (line_id, centre, data) VALUES (?, ?, ?) "
+        "ON CONFLICT DO UPDATE SET data = excluded.data",
+        (report.line_id, report.centre, json.dumps(asdict(new))),
+    )
+    if new.steady and new.count % REVISIT_EVERY == ENOUGH:
+        _revisit(tx, report, new)
+
+
+def _revisit(tx: Transaction, report: _Kept, clock: CentreClock) -> None:
+    """Ambiguous reports of the same centre, the newest of the last days, once more: with its clock."""
+    rows = tx.execute(
+        f"{_KEPT} AND matched = 2 AND coalesce(centre, '') = ? AND received_at > ? ORDER BY id DESC LIMIT ?",
+        (report.line_id, report.centre, tx.now - REVISIT_MS, REVISIT_LIMIT),
+    ).fetchall()
+    for row in rows:
+        kept = _Kept(*row)
+        verdict = _verdict(tx, kept, clock)
+        if not verdict.by_time:
+            continue
+        copy = verdict.candidates[0]
+        tx.execute("UPDATE receipts SET matched = 1 WHERE id = ?", (kept.id,))
+        tx.execute("DELETE FROM receipt_parts WHERE receipt_id = ?", (kept.id,))
+        _belongs(tx, kept, copy, False)
+        _apply(tx, kept.line_id, copy, kept.mr, kept.st)
 
 
 def _in_air(tx: Transaction, line_id: int, suffix: str) -> bool:

@@ -366,6 +366,17 @@ def m_copies(db: Database) -> None:
     _run(db, _COPIES)
 
 
+_CENTRES = """
+ALTER TABLE receipts ADD COLUMN centre TEXT;    -- address of the service centre, hex as in the PDU
+"""
+
+
+@migrations()
+def m_centres(db: Database) -> None:
+    """Which service centre a report came from: each has a clock of its own."""
+    _run(db, _CENTRES)
+
+
 def check(db: Database) -> None:
     """Raises StoreError for a database of a later modemgw, StoreCorrupt for one of another program."""
     applied = {migration.name for migration in migrations.applied(db)}

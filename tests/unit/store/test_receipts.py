@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import random
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from modemgw.store import outbox, queries
 from modemgw.store.outbox import AdoptLateCmgs, Cancel, Expire, Promote, SettleDoubt
-from tests.unit.store.desk import DAY, HOUR, MINUTE, Desk
-from tests.unit.store.pdus import report
+from tests.unit.store.desk import DAY, HOUR, MINUTE, START, Desk
+from tests.unit.store.pdus import at, report
 
 
 @pytest.fixture
@@ -133,6 +134,117 @@ def test_more_than_256_parts_in_flight_to_one_recipient(desk: Desk) -> None:
     assert view is not None
     assert [(r.ambiguous, r.meaning) for r in view.parts[0].receipts] == [(True, "delivered")] * 2
     assert "receipt.ambiguous" in desk.events(messages[3])
+
+
+def burst(desk: Desk, count: int, every_ms: int = 100, took_ms: int = 40, first: int = 0) -> list[tuple[int, int]]:
+    """So many texts to one number, references counting up: of each the message and when the centre took it."""
+    sent = []
+    for number in range(count):
+        message = desk.accept()
+        attempt = desk.begin(message)
+        desk.now += took_ms
+        desk.end(attempt, message, mr=(first + number) % 256)
+        sent.append((message, desk.now - took_ms // 2))
+        desk.now += every_ms - took_ms
+    return sent
+
+
+def reported(sent: list[tuple[int, int]], number: int, offset_s: float = 0.0, first: int = 0) -> str:
+    """The report of one of a burst, by a centre whose clock is off."""
+    taken = (sent[number][1] - START) / 1000 + offset_s
+    return report((first + number) % 256, seconds=taken // 1, done=taken // 1 + 4000 + number)
+
+
+ORDERS: dict[str, Callable[[list[int]], list[int]]] = {
+    "in order": lambda numbers: numbers,
+    "last first": lambda numbers: numbers[::-1],
+    "shuffled": lambda numbers: random.Random(3).sample(numbers, len(numbers)),
+}
+
+
+@pytest.mark.parametrize("offset_s", [0.0, 3 * 3600 + 0.4, -7.3, 900.0])
+@pytest.mark.parametrize("order", ORDERS)
+def test_reports_that_share_a_reference_are_told_apart_by_the_centres_time(
+    desk: Desk, order: str, offset_s: float
+) -> None:
+    """300 texts to one number and all reports at the end. Each says another thing, so that a wrong one would show."""
+    sent = burst(desk, 300)
+    desk.now += HOUR
+    for number in ORDERS[order](list(range(300))):
+        pdu = reported(sent, number, offset_s)
+        st = 0x41 if number % 3 == 0 else 0
+        desk.take([pdu if st == 0 else report(number % 256, st=st, **_times(sent, number, offset_s))])
+    assert [desk.state(message) for message, _ in sent] == [
+        "undeliverable" if number % 3 == 0 else "delivered" for number in range(300)
+    ]
+    assert set(matched(desk)) == {1}
+    assert desk.rows("SELECT count(*) FROM receipt_parts WHERE ambiguous") == [0]
+
+
+def _times(sent: list[tuple[int, int]], number: int, offset_s: float) -> dict[str, float]:
+    taken = (sent[number][1] - START) / 1000 + offset_s
+    return {"seconds": taken // 1, "done": taken // 1 + 4000 + number}
+
+
+@pytest.mark.parametrize("clock", ["void", "frozen", "random", "slow", "jumps"])
+def test_a_centre_without_a_usable_clock_makes_nothing_wrong(desk: Desk, clock: str) -> None:
+    sent, chance = burst(desk, 300), random.Random(5)
+    desk.now += HOUR
+    for number in range(300):
+        taken = (sent[number][1] - START) / 1000
+        seconds = {
+            "frozen": 5.0,
+            "random": chance.uniform(0, 300),
+            "slow": taken * 0.4,
+            "jumps": taken + number * 7,
+        }.get(clock, 0.0)
+        pdu = report(number % 256, st=0x41 if number % 2 else 0, seconds=seconds // 1, done=4000 + number)
+        if clock == "void":
+            stamp = at(seconds // 1).raw.hex().upper()
+            pdu = pdu.replace(stamp, "FF" * 7, 1)
+        desk.take([pdu])
+    shared = {*range(44), *range(256, 300)}
+    for number, (message, _) in enumerate(sent):
+        right = "undeliverable" if number % 2 else "delivered"
+        assert desk.state(message) in ({"sent", right} if number in shared else {right}), number
+
+
+def test_a_zone_that_changes_in_the_middle_makes_nothing_wrong(desk: Desk) -> None:
+    sent = burst(desk, 300)
+    desk.now += HOUR
+    for number in range(300):
+        desk.take([reported(sent, number, 3600.0 if number > 150 else 0.0)])
+    assert [desk.state(message) for message, _ in sent] == ["delivered"] * 300
+
+
+def test_copies_a_quarter_of_an_hour_apart_are_not_told_apart(desk: Desk) -> None:
+    """It may be the zone that differs."""
+    for number in range(256):
+        message = desk.accept()
+        desk.send(message, mr=number)
+        desk.take([report(number, seconds=(desk.now - START) / 1000, done=desk.now / 1000 - START / 1000)])
+        desk.now += 5_000
+    first, second = desk.accept(), desk.accept()
+    desk.send(first, mr=7)
+    times = {"seconds": (desk.now - START) / 1000, "done": 9000}
+    desk.now += 15 * MINUTE
+    desk.send(second, mr=7)
+    desk.take([report(7, **times)])
+    assert (desk.state(first), desk.state(second), matched(desk)[-1]) == ("sent", "sent", 2)
+
+
+def test_the_clock_is_known_after_a_restart_and_for_each_sim(desk: Desk) -> None:
+    sent = burst(desk, 60)
+    desk.now += HOUR
+    for number in range(60):
+        desk.take([reported(sent, number)])
+    assert desk.rows("SELECT line_id, centre FROM centre_clocks") == [(1, "")]
+    desk.now += MINUTE
+    twice = [burst(desk, 1, first=5)[0], burst(desk, 1, first=5, every_ms=9_000)[0]]
+    twice.append(burst(desk, 1, first=5)[0])
+    desk.take([reported(twice, 2, first=3)])
+    assert [desk.state(message) for message, _ in twice] == ["sent", "sent", "delivered"]
+    assert desk.rows("SELECT count(*) FROM receipts WHERE matched = 2") == [0]
 
 
 def test_a_reference_that_has_come_round_after_its_last_word_is_not_ambiguous(desk: Desk) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 from modemsim.errors import SimError
-from modemsim.traits import ROLES, SPEAKING, WORDS_OF, Personality
+from modemsim.traits import ROLES, SPEAKING, WORDS_OF, Form, Personality
 
 
 class PersonalityError(SimError):
@@ -99,12 +99,16 @@ def _check_words(made: Personality, wrong: list[str]) -> None:
 
 
 def scaled(personality: Personality, factor: float) -> Personality:
-    """The same model with all its times (the keys that end in `_s`) multiplied by `factor`."""
+    """The same model with all its times multiplied by `factor`: the keys that end in `_s`, and those of a slow port."""
     parts: dict[str, Any] = {}
     for part in fields(personality):
         value = getattr(personality, part.name)
         if is_dataclass(value) and not isinstance(value, type):
-            times = {f.name: getattr(value, f.name) * factor for f in fields(value) if f.name.endswith("_s")}
+            times: dict[str, Any] = {
+                f.name: getattr(value, f.name) * factor for f in fields(value) if f.name.endswith("_s")
+            }
+            if isinstance(value, Form):
+                times["baud"] = round(value.baud / factor) if factor else 0
             parts[part.name] = replace(value, **times)
     return replace(personality, **parts)
 

@@ -131,7 +131,11 @@ def _short_limits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("personality", PERSONALITIES)
-async def test_every_personality_comes_up_sends_and_receives(tmp_path: Path, personality: str) -> None:
+async def test_every_personality_comes_up_sends_and_receives(
+    tmp_path: Path, personality: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # an announcement that takes its time holds up the prompt behind it
+    monkeypatch.setattr(channel_module, "PROMPT_S", 1.0 + 4 * ALL[personality].urc.split_s)
     async with rig(tmp_path, DriverSettings(), personality=personality) as r:
         info = r.driver.info
         assert info is not None

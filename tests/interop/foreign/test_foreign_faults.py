@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from modemgw.service import sending
+
 from . import codec
 from .codec import deliver
 from .modem import Habits
@@ -30,7 +32,11 @@ async def test_one_unreachable_number_never_stops_the_line(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("fate", [500, 512, "early"])
-async def test_a_passing_refusal_costs_a_moment(tmp_path: Path, fate: int | str) -> None:
+async def test_a_passing_refusal_costs_a_moment(
+    tmp_path: Path, fate: int | str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sending, "REPORT_WAIT_S", 0.5)
+    monkeypatch.setattr(sending, "BACKOFF_FIRST_S", 0.5)
     async with running(tmp_path, Habits()) as rig:
         rig.modem.fate.append(fate)
         await rig.state(await rig.send(TO, "once"), "delivered")

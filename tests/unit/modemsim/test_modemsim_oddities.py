@@ -606,6 +606,7 @@ def test_more_than_two_minutes_to_an_error() -> None:
     quick = scaled(load("quectel-eg06"), 0.01)
     assert quick.radio.send_error_after_s == pytest.approx(1.35)
     assert quick.radio.network_cms == 350
+    assert scaled(load("odd-slow"), 0.02).form.baud == 480_000
 
 
 @seen("radio.window_s")

@@ -303,6 +303,7 @@ class Runtime:
             self._clock,
             random.random,
             lambda: secrets.token_hex(16),
+            signers={native_callbacks.NAME: native_callbacks.sign},
             repliers={dialect.name: dialect.on_reply for dialect in ALL if dialect.on_reply is not None},
             drive=lambda steps: CommandRunner(self.gateway).drive(steps),
             limits=CallbackLimits(

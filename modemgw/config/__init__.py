@@ -145,8 +145,10 @@ class AccountSettings(Section):
     country: str | None = Field(default=None, pattern=r"^[1-9][0-9]{0,2}$")
     callback_url: str | None = Field(default=None, pattern=r"^https?://[^\s/]+")
     callback_secret: str | None = Field(default=None, min_length=1, repr=False)
+    callback_secret_old: str | None = Field(default=None, min_length=1, repr=False)
     callback_format: str = "smsc"
     callback_any_url: bool = False
+    callback_networks: list[Network] = Field(default=[])
     balance: Money = "0.00"
     balance_mode: Literal["fixed", "countdown", "sim"] = "fixed"
     currency: str = Field(default="RUR", pattern=r"^[A-Z]{3}$")
@@ -191,8 +193,10 @@ class AccountSettings(Section):
             country=self.country,
             callback_url=self.callback_url,
             callback_secret=self.callback_secret,
+            callback_secret_old=self.callback_secret_old,
             callback_format=self.callback_format,
             callback_any_url=self.callback_any_url,
+            callback_networks=tuple(self.callback_networks),
             balance=self.balance,
             currency=self.currency,
             price=self.price,
@@ -464,6 +468,10 @@ def _account_altogether(table: Mapping[str, Any]) -> str | None:
         return "give `password` or `api_key`, or both"
     if "callback_secret" in table and "callback_url" not in table and not table.get("callback_any_url"):
         return "`callback_secret` is of no use without `callback_url`"
+    if "callback_secret_old" in table and "callback_secret" not in table:
+        return "`callback_secret_old` signs beside `callback_secret`, which is missing"
+    if table.get("callback_networks") and not table.get("callback_any_url"):
+        return "`callback_networks` is of no use without `callback_any_url`"
     return None
 
 

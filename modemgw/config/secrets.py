@@ -16,7 +16,8 @@ from typing import Any
 
 #: Keys of secrets, in whichever table they stand. Each may be given as `<key>_file` instead.
 SECRET_KEYS = frozenset(
-    {"password", "api_key", "pin", "callback_secret", "webhook_key", "token", "key", "hash", "client_secret"}
+    {"password", "api_key", "pin", "callback_secret", "callback_secret_old"}
+    | {"webhook_key", "token", "key", "hash", "client_secret"}
 )
 
 #: A secret is a line, not a document.

@@ -6,14 +6,13 @@ again.
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
 from modemgw.dialects.json_body import JsonError, read_json, whole
+from modemgw.dialects.native_callbacks import is_genuine
 from modemgw.dialects.seam import WireRequest, WireResponse
 from modemgw.dialects.upstream import (
     NotGenuine,
@@ -245,10 +244,7 @@ def _time(value: object) -> int | None:
 
 def _check(account: UpstreamAccount, request: WireRequest) -> None:
     secret = str(account.options.get("callback_secret", ""))
-    if not secret:
-        return
-    signed = "sha256=" + hmac.new(secret.encode(), request.body, hashlib.sha256).hexdigest()
-    if not hmac.compare_digest(signed, request.headers.get("x-modemgw-signature", "")):
+    if secret and not is_genuine(secret, request.headers, request.body, request.now):
         raise NotGenuine
 
 

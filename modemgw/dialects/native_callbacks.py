@@ -1,10 +1,13 @@
-"""Callbacks in this gateway's own format: JSON, signed with HMAC-SHA256.
+"""Callbacks in this gateway's own format: JSON, signed as Standard Webhooks has it.
 
-Owns the envelope and the signature. The bodies of messages are those of /v1, handed in by whoever wires.
+Owns the envelope and the signatures, and how a receiver checks one (another gateway of ours is one). The bodies of
+messages are those of /v1, handed in by whoever wires.
 """
 
 from __future__ import annotations
 
+import base64
+import binascii
 import hashlib
 import hmac
 import json
@@ -20,6 +23,9 @@ from modemgw.domain.message import MessageView
 from modemgw.domain.states import State
 
 NAME = "native"
+
+#: How far the clocks of sender and receiver may be apart, and how late a request may come.
+TOLERANCE_S = 300
 
 
 def renderer(
@@ -56,13 +62,49 @@ def renderer(
             "X-Modemgw-Event": event.event,
             "X-Modemgw-Timestamp": str(event.at // 1000),
         }
-        if account.callback_secret:
-            headers["X-Modemgw-Signature"] = signature(account.callback_secret, raw)
         return (CallbackRequest(url=url, stream=stream, headers=headers, body=raw),)
 
     return render
 
 
-def signature(secret: str, body: bytes) -> str:
-    """`sha256=` and the HMAC-SHA256 of the body in lower-case hex."""
-    return "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+def sign(request: CallbackRequest, account: Account, callback_id: int, now: int) -> Mapping[str, str]:
+    """The headers of one try: id, time of sending, and with a secret of the account the signatures.
+
+    `Webhook-Signature` covers id, time and body, so that what was overheard cannot be sent again under another id or
+    at another time; it has one signature for each secret while they are being changed. `X-Modemgw-Signature` covers
+    the body alone, for receivers that have checked it from the beginning.
+    """
+    headers = {"Webhook-Id": str(callback_id), "Webhook-Timestamp": str(now // 1000)}
+    if account.callback_secret:
+        secrets = [secret for secret in (account.callback_secret, account.callback_secret_old) if secret]
+        signatures = [signature(secret, headers["Webhook-Id"], now // 1000, request.body) for secret in secrets]
+        headers["Webhook-Signature"] = " ".join(signatures)
+        digest = hmac.new(account.callback_secret.encode(), request.body, hashlib.sha256).hexdigest()
+        headers["X-Modemgw-Signature"] = f"sha256={digest}"
+    return headers
+
+
+def signature(secret: str, id: str, at_s: int, body: bytes) -> str:
+    """`v1,` and the HMAC-SHA256 of `id.time.body` in Base64. A secret `whsec_…` is a key in Base64, as the libraries
+    of Standard Webhooks want it; any other is its own octets."""
+    signed = hmac.new(_key(secret), f"{id}.{at_s}.".encode() + body, hashlib.sha256).digest()
+    return "v1," + base64.b64encode(signed).decode()
+
+
+def is_genuine(secret: str, headers: Mapping[str, str], body: bytes, now: int) -> bool:
+    """True if a request carries our signature and was sent within TOLERANCE_S. Names of headers in lower case."""
+    id, sent = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
+    if not (sent.isascii() and sent.isdigit() and len(sent) < 15) or abs(now // 1000 - int(sent)) > TOLERANCE_S:
+        return False
+    expected = signature(secret, id, int(sent), body).encode()
+    given = headers.get("webhook-signature", "").encode("utf-8", "replace").split(b" ")
+    return any(hmac.compare_digest(expected, one) for one in given)
+
+
+def _key(secret: str) -> bytes:
+    if secret.startswith("whsec_"):
+        try:
+            return base64.b64decode(secret.removeprefix("whsec_"), validate=True)
+        except binascii.Error:
+            pass  # a secret that only begins so
+    return secret.encode()

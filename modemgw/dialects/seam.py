@@ -268,6 +268,9 @@ class CallbackReply:
 #: Pure: which requests an occurrence makes for an account.
 CallbackRenderer = Callable[[Occurrence, Account], Sequence[CallbackRequest]]
 
+#: Pure: headers that sign one try of a request: of an account, with the callback's id, at a time in Unix ms.
+CallbackSigner = Callable[[CallbackRequest, Account, int, int], Mapping[str, str]]
+
 #: What a client's answer asks for (a text to be sent back, …): commands as in a handler.
 ReplyHandler = Callable[[CallbackReply], Generator[Command, Any, None]]
 

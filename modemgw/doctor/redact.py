@@ -31,6 +31,7 @@ _GONE = frozenset(
         "password",
         "api_key",
         "callback_secret",
+        "callback_secret_old",
         "secret",
         "pin",
         "account",

@@ -23,6 +23,7 @@ class Account:
     country: str | None = None  # calling code put before national numbers, e.g. "7" with trunk prefix "8"
     callback_url: str | None = None
     callback_secret: str | None = field(repr=False, default=None)
+    callback_secret_old: str | None = field(repr=False, default=None)  # signs too, while receivers change to the new
     balance: str = "0.00"  # what balance calls answer until a SIM balance is known
     currency: str = "RUR"
     price: str = "0.00"  # per part
@@ -32,6 +33,7 @@ class Account:
     callback_format: str = "smsc"  # the dialect that words the calls to callback_url
     ussd: bool = False  # may use USSD, which can spend money
     callback_any_url: bool = False  # a request may name a URL to be called back
+    callback_networks: tuple[str, ...] = ()  # private networks in which such a URL may lie; none: in none
     limits: str | None = None  # "provider": a provider's limits hold; "own": only ours; None: see provider_limits
     smpp_coding_1: str = "ascii"  # or gsm7: what data_coding 1 is where the octets do not tell
     smpp_coding_4: str = "data"  # or latin1: likewise of data_coding 4

@@ -6,11 +6,13 @@ Owns the rule of who may have what called. Does not own the queue (store/callbac
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Any
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import SplitResult, unquote_to_bytes, urlsplit
 
 from modemgw.domain.account import Account
 from modemgw.domain.call import CallView
@@ -76,22 +78,78 @@ def url_problem(url: str) -> str | None:
 def may_call(account: Account, url: str) -> bool:
     """True if a request of the account may have this URL called.
 
-    Any with `callback_any_url`; else only what lies at or below the account's own `callback_url`, so that a
-    client cannot make the gateway call other hosts of its network.
+    With `callback_any_url` any but an address of a private network that is not in `callback_networks` (whoever makes
+    the call asks `may_reach` again when a name has become an address); else only what lies at or below the account's
+    own `callback_url`, so that a client cannot make the gateway call other hosts of its network.
     """
     if url_problem(url) is not None:
         return False
-    if account.callback_any_url:
+    if lies_below(account, url):
         return True
-    if account.callback_url is None or url_problem(account.callback_url) is not None:
+    host = urlsplit(url).hostname or ""
+    return account.callback_any_url and (address_of(host) is None or may_reach(host, account.callback_networks))
+
+
+def lies_below(account: Account, url: str) -> bool:
+    """True if a URL lies at or below the account's `callback_url`, however a server may read its path."""
+    if account.callback_url is None or url_problem(account.callback_url) is not None or url_problem(url) is not None:
         return False
     own, asked = urlsplit(account.callback_url), urlsplit(url)
     if _origin(own) != _origin(asked):
         return False
-    if any(step in (".", "..") for step in unquote(asked.path).split("/")):
+    if asked.path == own.path:
+        return True
+    folder = (own.path or "/").removesuffix("/") + "/"
+    return asked.path.startswith(folder) and _goes_down(asked.path.removeprefix(folder))
+
+
+def may_reach(address: str, networks: Sequence[str] = ()) -> bool:
+    """True if an IP address is one of the public internet, or in one of the networks that somebody has listed.
+
+    Loopback, private, link-local and reserved addresses are not, in whichever form IPv6 carries them. What is no
+    address is not either.
+    """
+    found = address_of(address)
+    if found is None:
         return False
-    path = own.path or "/"
-    return asked.path == own.path or asked.path.startswith(path if path.endswith("/") else path + "/")
+    inner = _embedded(found)
+    if any(part in network for network in map(ip_network, networks) for part in {found, inner}):
+        return True
+    return inner.is_global and not (inner.is_multicast or inner.is_reserved or inner.is_unspecified)
+
+
+def address_of(host: str) -> IPv4Address | IPv6Address | None:
+    """The IP address that a host is given as; None if it is a name."""
+    try:
+        return ip_address(host.partition("%")[0])  # without the zone of a link-local address
+    except ValueError:
+        return None
+
+
+#: IPv4 behind NAT64, RFC 6052: the last 32 bits.
+_NAT64 = IPv6Network("64:ff9b::/96")
+
+
+def _embedded(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
+    """The IPv4 address that an IPv6 address stands for, or the address itself."""
+    if isinstance(address, IPv4Address):
+        return address
+    if address in _NAT64:
+        return IPv4Address(int(address) & 0xFFFF_FFFF)
+    teredo = address.teredo
+    return address.ipv4_mapped or address.sixtofour or (teredo[1] if teredo else None) or address
+
+
+def _goes_down(path: str) -> bool:
+    """True if no server can read a step upwards into the rest of a path: `..` in any escape, any Unicode look-alike,
+    behind a parameter, or after decoding twice."""
+    try:
+        text = unicodedata.normalize("NFKC", unquote_to_bytes(path).decode())
+    except UnicodeDecodeError:  # as %c0%ae is a dot to some
+        return False
+    if "%" in text or "\\" in text or any(ord(sign) < 0x20 or sign == "\x7f" for sign in text):
+        return False
+    return not any(step.split(";", 1)[0].strip() in (".", "..") for step in text.split("/"))
 
 
 def host_of(url: str) -> str:
@@ -122,6 +180,16 @@ class CallbackRequest:
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
     context: Mapping[str, Any] = field(default_factory=dict)  # comes back with the reply
+
+
+def stream_name(account_id: int, dialect: str, own: bool, stream: str) -> str:
+    """What the queue calls a stream of requests. `own`: to a URL that a request named."""
+    return f"{account_id}:{dialect}:{'own' if own else 'account'}:{stream}"
+
+
+def stream_is_own(name: str) -> bool:
+    """Whether `stream_name` was given `own`."""
+    return name.split(":", 3)[2:3] == ["own"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +259,7 @@ class DueCallback:
     request: CallbackRequest
     tries: int
     since: int
+    own: bool = False  # the URL was named by a request, not by the configuration
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,17 @@ from dataclasses import dataclass, replace
 
 from modemgw.dialects.seam import CallbackRenderer, Occurrence
 from modemgw.domain.account import Account
-from modemgw.domain.callback import CallbackRequest, FeedItem, NewCallback, Note, host_of, may_call, shown, url_problem
+from modemgw.domain.callback import (
+    CallbackRequest,
+    FeedItem,
+    NewCallback,
+    Note,
+    host_of,
+    may_call,
+    shown,
+    stream_name,
+    url_problem,
+)
 from modemgw.domain.message import MessageView
 from modemgw.domain.states import State
 from modemgw.service.callback_ports import CallbackStore
@@ -146,7 +156,7 @@ class CallbackFeed:
                 NewCallback(
                     account_id=account.id,
                     dialect=dialect,
-                    stream=f"{account.id}:{dialect}:{'own' if event.own else 'account'}:{request.stream}",
+                    stream=stream_name(account.id, dialect, event.own, request.stream),
                     host=host_of(request.url),
                     follows=not event.own and request.url == account.callback_url,
                     request=request,
@@ -192,6 +202,8 @@ def _problem(request: CallbackRequest, account: Account, event: Occurrence) -> s
     if reason is not None:
         return f"The URL {reason}."
     if event.own and not may_call(account, request.url):
+        if account.callback_any_url:
+            return "The URL is in a private network: list that in the account's callback_networks to have it called."
         return "The account may not name URLs: it needs callback_any_url, or a URL below its callback_url."
     if request.method not in _METHODS:
         return f"The method {request.method[:20]} is not used for callbacks."

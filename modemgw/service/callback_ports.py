@@ -88,9 +88,15 @@ class Caller(Protocol):
     """Makes one HTTP request, within its own limits of time. Follows no redirects, raises nothing."""
 
     async def call(
-        self, request: CallbackRequest, headers: Mapping[str, str], *, want_body: bool
+        self,
+        request: CallbackRequest,
+        headers: Mapping[str, str],
+        *,
+        want_body: bool,
+        guard: Sequence[str] | None = None,
     ) -> Answered | NoAnswer:
-        """`headers` are ours, beside the request's own. Without `want_body` a status is answer enough."""
+        """`headers` are ours, beside the request's own. Without `want_body` a status is answer enough. With a
+        `guard` only addresses are called that `may_reach` allows with these networks."""
         ...
 
     async def close(self) -> None: ...

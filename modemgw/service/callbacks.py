@@ -13,9 +13,9 @@ from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 from typing import Any
 
-from modemgw.dialects.seam import CallbackRenderer, CallbackReply, ReplyHandler, Submit
+from modemgw.dialects.seam import CallbackRenderer, CallbackReply, CallbackSigner, ReplyHandler, Submit
 from modemgw.domain.account import Account
-from modemgw.domain.callback import CallbackState, CallbackView, DueCallback
+from modemgw.domain.callback import CallbackState, CallbackView, DueCallback, lies_below
 from modemgw.domain.refusal import Refusal, RefusalKind
 from modemgw.domain.requests import Command
 from modemgw.errors import ModemgwError
@@ -84,6 +84,7 @@ class Callbacks:
         chance: Callable[[], float],
         secret: Callable[[], str],
         *,
+        signers: Mapping[str, CallbackSigner] | None = None,
         repliers: Mapping[str, ReplyHandler] | None = None,
         drive: Drive | None = None,
         limits: CallbackLimits | None = None,
@@ -95,6 +96,7 @@ class Callbacks:
         self._caller = caller
         self._clock = clock
         self._chance = chance
+        self._signers = signers or {}
         self._repliers = repliers or {}
         self._drive = drive
         self._limits = limits or CallbackLimits()
@@ -257,7 +259,14 @@ class Callbacks:
         replier = self._repliers.get(call.dialect) if self._drive is not None else None
         begun = asyncio.get_running_loop().time()
         headers = {"X-Modemgw-Callback": str(call.id), "X-Modemgw-Try": str(call.tries + 1)}
-        answer = await self._caller.call(call.request, headers, want_body=replier is not None)
+        account = self._accounts.get(call.account_id)
+        if account is not None and (signer := self._signers.get(call.dialect)) is not None:
+            headers |= signer(call.request, account, call.id, self._clock())
+        # whoever may send may name a URL; what the configuration names may be anywhere
+        guard = None
+        if call.own and not (account is not None and lies_below(account, call.request.url)):
+            guard = account.callback_networks if account is not None else ()
+        answer = await self._caller.call(call.request, headers, want_body=replier is not None, guard=guard)
         await self._judge_host(call.host, answer, asyncio.get_running_loop().time() - begun)
         if isinstance(answer, NoAnswer):
             if answer.never:

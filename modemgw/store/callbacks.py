@@ -25,6 +25,7 @@ from modemgw.domain.callback import (
     Note,
     host_of,
     shown,
+    stream_is_own,
 )
 from modemgw.domain.states import State
 from modemgw.store import queries
@@ -185,7 +186,7 @@ def _due(row: Sequence[Any]) -> DueCallback:
     request = CallbackRequest(
         url=row[6], stream=row[4], method=row[5], headers=json.loads(row[7]), body=row[8], context=json.loads(row[9])
     )
-    return DueCallback(row[0], row[1], row[2], row[3], request, row[10], row[11])
+    return DueCallback(row[0], row[1], row[2], row[3], request, row[10], row[11], stream_is_own(row[4]))
 
 
 def views(

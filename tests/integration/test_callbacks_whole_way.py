@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import time
 from pathlib import Path
 from urllib.parse import parse_qs
 
 from aiohttp import web
 
+from modemgw.dialects.native_callbacks import is_genuine
 from tests.rig import running, until
 from tests.unit.service.callback_desk import receiving
 
@@ -27,6 +29,9 @@ async def test_a_shop_hears_of_what_it_sent_and_of_what_came_in(tmp_path: Path) 
             (incoming,) = [event["inbox"] for event in told if "inbox" in event]
             assert incoming == (await rig.inbox(1))[0]
             for got in shop.got:
+                lower = {name.lower(): value for name, value in got.headers.items()}
+                assert is_genuine("s", lower, got.body, time.time_ns() // 1_000_000)
+                assert lower["webhook-id"] == lower["x-modemgw-callback"]
                 expected = "sha256=" + hmac.new(b"s", got.body, hashlib.sha256).hexdigest()
                 assert got.headers["X-Modemgw-Signature"] == expected
 

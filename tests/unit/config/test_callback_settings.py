@@ -32,6 +32,18 @@ def test_the_defaults() -> None:
         ('callback_url = "http://shop.example:99999/"', "account[0].callback_url: is not a URL"),
         ('callback_url = "ftp://shop.example/"', "account[0].callback_url: must start with http:// or https://"),
         ('callback_secret = "s"', "account[0]: `callback_secret` is of no use without `callback_url`"),
+        (
+            'callback_url = "http://shop.example/"\ncallback_secret_old = "s"',
+            "account[0]: `callback_secret_old` signs beside `callback_secret`, which is missing",
+        ),
+        (
+            'callback_url = "http://shop.example/"\ncallback_networks = ["10.0.0.0/8"]',
+            "account[0]: `callback_networks` is of no use without `callback_any_url`",
+        ),
+        (
+            'callback_any_url = true\ncallback_networks = ["shop.lan"]',
+            "account[0].callback_networks[0]: ",
+        ),
     ],
 )
 def test_what_is_wrong_is_told(line: str, complaint: str) -> None:

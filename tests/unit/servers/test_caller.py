@@ -127,3 +127,31 @@ async def test_a_certificate_that_nobody_trusts_is_refused(caller: HttpCaller, t
     assert isinstance(answer, NoAnswer)
     assert answer.reason.startswith("The TLS connection to the receiver failed: self-signed certificate")
     assert wire.head == b""
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "127.1", "2130706433", "0x7f000001", "0177.0.0.1", "[::1]"])
+async def test_a_guarded_call_reaches_nothing_private_by_any_name(caller: HttpCaller, host: str) -> None:
+    wire = Wire(OK)
+    async with listening(wire.talk) as url:
+        inside = CallbackRequest(url.replace("127.0.0.1", host), "s")
+        # a connection and a remembered address that others have left behind are of no help
+        await caller.call(CallbackRequest(url, "s"), {}, want_body=False)
+        wire.head = b""
+        answer = await caller.call(inside, {}, want_body=False, guard=())
+        assert isinstance(answer, NoAnswer)
+        assert answer.never
+        assert wire.head == b""
+        if host.replace(".", "").isdigit() and host != "127.0.0.1":
+            assert answer.reason == "The URL cannot be called."  # no name, and no address as it is written today
+        else:
+            assert "an address of a private network" in answer.reason
+            assert "callback_networks" in answer.reason
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+async def test_a_network_that_is_listed_is_reached(caller: HttpCaller, host: str) -> None:
+    wire = Wire(OK)
+    async with listening(wire.talk) as url:
+        request = CallbackRequest(url.replace("127.0.0.1", host), "s")
+        answer = await caller.call(request, {}, want_body=False, guard=["127.0.0.0/8"])
+        assert isinstance(answer, Answered), answer

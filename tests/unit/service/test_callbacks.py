@@ -147,7 +147,7 @@ async def test_dead_hanging_and_rude_receivers_are_failures_in_words(path: Path)
             "http://no-such-host.invalid/": "The host no-such-host.invalid is not known.",
             "http://[::1/": "",
         }
-        shop = account("http://127.0.0.1:9/", callback_any_url=True)
+        shop = account("http://127.0.0.1:9/", callback_any_url=True, callback_networks=("127.0.0.1",))
         async with calling(path, replace(shop, callback_url=None), total_s=0.4) as desk:
             for url in cases:
                 await desk.message("sent", extra=json.dumps({"callback": url}))
@@ -361,6 +361,27 @@ async def test_a_message_may_name_a_url_below_the_accounts_own(path: Path) -> No
             "url": "http://127.0.0.1:9/x",
         }
         assert message != outside
+
+
+async def test_a_message_names_nothing_in_a_private_network(path: Path) -> None:
+    async with receiving() as inside:
+        shop = account(None, callback_any_url=True)
+        by_name = inside.url.replace("127.0.0.1", "localhost")
+        async with calling(path, shop) as desk:
+            await desk.message("sent", extra=json.dumps({"callback": inside.url}))
+            await desk.message("sent", extra=json.dumps({"callback": by_name}))
+            (view,) = await desk.until_states("failed")
+            assert view.error == (
+                "localhost is 127.0.0.1, an address of a private network, which a request may not have called: "
+                "list the network in the account's callback_networks, or give a callback_url there."
+            )
+            (ignored, why), (failed, _) = await desk.events()
+            assert (ignored, failed) == ("callback.ignored", "callback.failed")
+            assert "list that in the account's callback_networks" in (why or "")
+        assert inside.got == []
+        async with calling(path, replace(shop, callback_networks=("127.0.0.0/8",))) as desk:
+            await desk.message("sent", extra=json.dumps({"callback": by_name}))
+            await inside.until_got(1)
 
 
 @pytest.mark.parametrize(

@@ -59,10 +59,11 @@ from modemgw.service.accounts import Accounts
 from modemgw.service.balances import Balances, BalanceSettings
 from modemgw.service.callbacks import CallbackLimits, Callbacks
 from modemgw.service.commands import CommandRunner
-from modemgw.service.core import GatewayCore
+from modemgw.service.core import Gateway
 from modemgw.service.desk import Desk
 from modemgw.service.dispatch import Dispatcher
 from modemgw.service.esme import EsmeDesk
+from modemgw.service.lines import Lines
 from modemgw.service.sending import SendingSettings
 from modemgw.service.timers import Timers
 from modemgw.service.ussd import UssdDesk
@@ -98,7 +99,7 @@ class Runtime:
         self._smtp: SmtpServer | None = None
         self._callbacks: Callbacks | None = None
         self._tasks: list[asyncio.Task[None]] = []
-        self._core: GatewayCore | None = None
+        self._core: Gateway | None = None
         self._telling: asyncio.Future[None] | None = None  # kept, or it may be collected before it is done
 
     @property
@@ -118,7 +119,7 @@ class Runtime:
         return self._smtp.address if self._smtp is not None else None
 
     @property
-    def gateway(self) -> GatewayCore:
+    def gateway(self) -> Gateway:
         """The use cases, for those that run in the same process."""
         assert self._core is not None
         return self._core
@@ -134,7 +135,7 @@ class Runtime:
             self._telling = asyncio.ensure_future(self._tell(self._core))
 
     @staticmethod
-    async def _tell(core: GatewayCore) -> None:
+    async def _tell(core: Gateway) -> None:
         """At WARNING, for whoever asked wants to see it at any verbosity."""
         health = await core.health()
         log.warning(
@@ -191,26 +192,28 @@ class Runtime:
         talks = Talks(self._supervisor)
         balances = Balances(talks, SqliteBalances(store), self._clock, self._supervisor.views, self._balance_settings())
         await balances.load()
-        self._core = GatewayCore(
+        self._core = Gateway(
             repository,
             dispatcher,
             timers,
             members,
             self._clock,
-            self._supervisor.views,
-            self._supervisor,
-            callbacks=self._callbacks,
-            traces=self._tracer,
-            ussd=UssdDesk(talks),
-            balances=balances,
-            examiner=Examiner(self._supervisor),
-            desk=Desk(
+            Desk(
                 repository,
                 members,
                 self._clock,
                 sections=config.dialects,
                 block=config.access.rule(),
                 max_records=config.store.max_records,
+            ),
+            self._callbacks,
+            Lines(
+                self._supervisor.views,
+                self._supervisor,
+                self._tracer,
+                Examiner(self._supervisor),
+                UssdDesk(talks),
+                balances,
             ),
         )
         await self._callbacks.start()
@@ -408,7 +411,7 @@ class Runtime:
         )
 
     @staticmethod
-    async def _tell_followers(store: Store, core: GatewayCore) -> None:
+    async def _tell_followers(store: Store, core: Gateway) -> None:
         while True:
             await store.wait_commit()
             core.notify()

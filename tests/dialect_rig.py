@@ -1,4 +1,5 @@
-"""Any dialect over a real socket, on the real use cases and a real store, without modems: for tests of dialects.
+"""The real use cases on a real store, without modems: for tests of servers, commands and dialects; and any dialect
+over a real socket.
 
     async def test_x(serve_dialect):                    # the fixture is in tests/conftest.py
         rig = await serve_dialect(DIALECT)              # or ALL's; options: config=…, account=…
@@ -8,8 +9,8 @@
         await rig.receive("reply", sender="+79161234567")
         rig.advance(7200)                               # the clock stands still unless told
 
+`gateway_rig` is the same without a server. Lines: "a" +79990000001, "b" +79990000002.
 Accounts: "shop" / "s3cret" / "key-of-shop" and "other" / "pärol" / "key-of-other".
-Lines: "a" +79990000001, "b" +79990000002.
 """
 
 from __future__ import annotations
@@ -29,32 +30,40 @@ from modemgw.dialects import ALL
 from modemgw.dialects.seam import Dialect
 from modemgw.domain.account import Account
 from modemgw.domain.inbox import InboxView
-from modemgw.domain.line import LineState, ModemView
+from modemgw.domain.line import ModemView
 from modemgw.domain.message import MessageView
 from modemgw.domain.requests import Command, InboxQuery, MessageQuery
 from modemgw.domain.states import State
+from modemgw.modem.tracing.trace import Tracer
 from modemgw.rules.incoming import RawPdu, understand
 from modemgw.rules.report_matching import tail
 from modemgw.servers.http import make_app, start_http
+from modemgw.servers.http.caller import HttpCaller
 from modemgw.service.accounts import Accounts
+from modemgw.service.balances import Balances
+from modemgw.service.callbacks import Callbacks
 from modemgw.service.commands import CommandRunner
-from modemgw.service.core import GatewayCore
+from modemgw.service.core import Gateway
 from modemgw.service.desk import Desk
 from modemgw.service.dispatch import Dispatcher
+from modemgw.service.lines import Lines
+from modemgw.service.ports import Clock
 from modemgw.service.timers import Timers
+from modemgw.service.ussd import UssdDesk
 from modemgw.sms import Address, Scts, SmsDeliver, SmsStatusReport, encode_pdu, plan, segment
 from modemgw.store import intake, lines, outbox
 from modemgw.store import parts as store_parts
+from modemgw.store.balances import SqliteBalances
+from modemgw.store.callbacks import CallbackQueue
 from modemgw.store.database import Store
 from modemgw.store.repository import SqliteRepository
 from modemgw.store.writer import Transaction
+from tests.played_lines import LINES, NOW_MS, PlayedLines
 
 T = TypeVar("T")
 
-#: Where the clock stands at first: 2027-01-15T08:00:00Z, in Unix ms; that of the memory gateway.
-NOW_MS = 1_800_000_000_000
-
-LINES = {"a": "+79990000001", "b": "+79990000002"}
+#: What is incomplete is shown after this.
+PARTIAL_AFTER_S = 3600
 
 ACCOUNTS = """
 [[account]]
@@ -63,6 +72,7 @@ password = "s3cret"
 api_key = "key-of-shop"
 balance = "100.50"
 price = "1.40"
+ussd = true
 {account}
 [[account]]
 login = "other"
@@ -71,49 +81,44 @@ api_key = "key-of-other"
 """
 
 
-def modem_view(name: str, **changes: object) -> ModemView:
-    """A modem that is ready."""
-    fields: dict[str, object] = {
-        "name": name,
-        "port": f"/dev/tty{name}",
-        "state": LineState.READY,
-        "reason": None,
-        "imei": "356938035643809",
-        "imsi": f"25001{name}",
-        "iccid": None,
-        "number": LINES.get(name),
-        "manufacturer": None,
-        "model": None,
-        "firmware": None,
-        "operator": "MTS RUS",
-        "registration": "home",
-        "signal_dbm": -71,
-        "smsc": "+79168999100",
-        "storage": (),
-        "since": NOW_MS,
-        "sent": 0,
-        "received": 0,
-        "in_air": False,
-    }
-    return ModemView(**{**fields, **changes})  # type: ignore[arg-type]
+@contextlib.contextmanager
+def full_disk(store: Store, *, pages: int = 0) -> Iterator[None]:
+    """The database can grow by so many pages and no more, as on a disk that is full."""
+    connection = store._connection
+    (used,) = connection.execute("PRAGMA page_count").fetchone()
+    (most,) = connection.execute("PRAGMA max_page_count").fetchone()
+    connection.execute(f"PRAGMA max_page_count = {used + pages}")
+    try:
+        yield
+    finally:
+        connection.execute(f"PRAGMA max_page_count = {most}")
 
 
 class DialectRig:
-    """A served dialect. Nothing is sent by itself: a test plays the network with `force` and `receive`."""
+    """A gateway, and where it is served. Nothing is sent by itself: `force` and `receive` play the network."""
 
     def __init__(self, store: Store, config: Config, clock: list[int]) -> None:
         self.store = store
         self.config = config
-        self.modems: list[ModemView] = [modem_view(name) for name in LINES]
+        self.lines = PlayedLines()
         self.repository = SqliteRepository(store)
         self.url = ""
         self.http: ClientSession
-        self.core: GatewayCore
+        self.core: Gateway
         self.timers: Timers
         self._clock = clock
         self._line_ids: dict[str, int] = {}
         self._references = 0
         self._last_second = 0
+
+    @property
+    def modems(self) -> list[ModemView]:
+        """What the gateway sees of its modems; a test sets others."""
+        return self.lines.modems
+
+    @modems.setter
+    def modems(self, views: list[ModemView]) -> None:
+        self.lines.modems = views
 
     # -- the clock
 
@@ -132,17 +137,9 @@ class DialectRig:
 
     # -- the disk
 
-    @contextlib.contextmanager
-    def full_disk(self, *, pages: int = 0) -> Iterator[None]:
-        """The database can grow by so many pages and no more, as on a disk that is full."""
-        connection = self.store._connection
-        (used,) = connection.execute("PRAGMA page_count").fetchone()
-        (most,) = connection.execute("PRAGMA max_page_count").fetchone()
-        connection.execute(f"PRAGMA max_page_count = {used + pages}")
-        try:
-            yield
-        finally:
-            connection.execute(f"PRAGMA max_page_count = {most}")
+    def full_disk(self, *, pages: int = 0) -> contextlib.AbstractContextManager[None]:
+        """The database can grow by so many pages and no more."""
+        return full_disk(self.store, pages=pages)
 
     # -- looking
 
@@ -190,8 +187,8 @@ class DialectRig:
             if not await self._one(message_id, seq, recipient, state, cms, st, line):
                 return
 
-    async def receive(self, text: str, sender: str = "+79161234567", line: str = "a") -> InboxView:
-        """A message comes in, in as many parts as it needs."""
+    async def receive(self, text: str, sender: str = "+79161234567", line: str = "a", *, lost: int = 0) -> InboxView:
+        """A message comes in, in as many parts as it needs; without the last `lost` of them it shows an hour later."""
         self._references += 1
         outline, scts = plan(text), self._scts()
         pdus = [
@@ -200,8 +197,25 @@ class DialectRig:
         ]
         account = await self.account()
         before = await self.core.inbox(InboxQuery(account, 1, newest=True))
-        await self._take(pdus, line)
+        await self._take(pdus[: len(pdus) - lost], line)
+        if lost:
+            self.advance(PARTIAL_AFTER_S)
+            await self.tick()
         return (await self.core.inbox(InboxQuery(account, after=before[0].id if before else 0)))[0]
+
+    async def copies(self, message_id: int, count: int) -> None:
+        """Many more messages, like this one."""
+
+        def copy(tx: Transaction) -> None:
+            names = [row[1] for row in tx.execute("PRAGMA table_info(messages)") if row[1] != "id"]
+            columns = ", ".join(names)
+            tx.execute(
+                "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?) "
+                f"INSERT INTO messages ({columns}) SELECT {columns} FROM n CROSS JOIN messages WHERE id = ?",
+                (count, message_id),
+            )
+
+        await self._do(copy)
 
     async def _one(
         self, message_id: int, seq: int, recipient: str, state: State, cms: int | None, st: int | None, line: str
@@ -268,12 +282,11 @@ def _account_of(tx: Transaction, message_id: int) -> int:
 
 
 @contextlib.asynccontextmanager
-async def serving(
-    directory: Path, *dialects: Dialect, config: str = "", account: str = ""
+async def gateway_rig(
+    directory: Path, *, config: str = "", account: str = "", dialects: Sequence[Dialect] = ALL
 ) -> AsyncIterator[DialectRig]:
-    """Serve `dialects`. `config`: more sections of the configuration; `account`: more keys of the account "shop"."""
-    known = [*dialects, *(other for other in ALL if other.name not in {dialect.name for dialect in dialects})]
-    settings = parse(ACCOUNTS.format(account=account) + config, dialects=known)
+    """A gateway. `config`: more sections of the configuration; `account`: more keys of the account "shop"."""
+    settings = parse(ACCOUNTS.format(account=account) + config, dialects=dialects)
     clock = [NOW_MS]
 
     def now() -> int:
@@ -282,8 +295,9 @@ async def serving(
     store = await Store.open(directory / "modemgw.db", now)
     rig = DialectRig(store, settings, clock)
     dispatcher = Dispatcher(rig.repository)
-    rig.timers = Timers(rig.repository, dispatcher, now, partial_after_ms=3_600_000)
-    accounts = Accounts([await rig.account(a.login) for a in settings.accounts])
+    rig.timers = Timers(rig.repository, dispatcher, now, partial_after_ms=PARTIAL_AFTER_S * 1000)
+    members = [await rig.account(a.login) for a in settings.accounts]
+    accounts = Accounts(members)
     desk = Desk(
         rig.repository,
         accounts,
@@ -293,15 +307,56 @@ async def serving(
         max_records=settings.store.max_records,
         monotonic=lambda: now() / 1000,
     )
-    rig.core = GatewayCore(rig.repository, dispatcher, rig.timers, accounts, now, lambda: rig.modems, desk=desk)
-    app = make_app(rig.core, settings.http, dialects, clock=lambda: now() / 1000)
-    server = await start_http(app, "127.0.0.1:0", shutdown_timeout_s=1.0)
-    rig.url = server.url
+    rig.core = make_gateway(store, dispatcher, rig.timers, accounts, now, desk, rig.lines)
+    telling = asyncio.ensure_future(_tell_followers(store, rig.core))
     try:
-        async with ClientSession(server.url) as rig.http:
-            yield rig
+        yield rig
     finally:
         rig.core.closing = True
         rig.core.notify()
-        await asyncio.wait_for(server.close(), 10)
+        telling.cancel()
+        await rig.core.callbacks.stop()
         await store.close()
+
+
+def make_gateway(
+    store: Store,
+    dispatcher: Dispatcher,
+    timers: Timers,
+    accounts: Accounts,
+    clock: Clock,
+    desk: Desk,
+    lines: PlayedLines,
+) -> Gateway:
+    """The use cases as `runtime` wires them, on lines that are played; callbacks are queued and not sent."""
+    tracer = Tracer(store.path.with_name("traces"))
+    queue = CallbackQueue(store)
+    callbacks = Callbacks(queue, accounts.all, {}, HttpCaller(), clock, lambda: 0.5, lambda: "5ec2e7")
+    balances = Balances(lines, SqliteBalances(store), clock, lines.views, {})
+    all_lines = Lines(lines.views, lines, tracer, lines, UssdDesk(lines), balances)
+    return Gateway(SqliteRepository(store), dispatcher, timers, accounts, clock, desk, callbacks, all_lines)
+
+
+async def _tell_followers(store: Store, gateway: Gateway) -> None:
+    while True:
+        await store.wait_commit()
+        gateway.notify()
+
+
+@contextlib.asynccontextmanager
+async def serving(
+    directory: Path, *dialects: Dialect, config: str = "", account: str = ""
+) -> AsyncIterator[DialectRig]:
+    """Serve `dialects`; the rest as `gateway_rig`."""
+    known = [*dialects, *(other for other in ALL if other.name not in {dialect.name for dialect in dialects})]
+    async with gateway_rig(directory, config=config, account=account, dialects=known) as rig:
+        app = make_app(rig.core, rig.config.http, dialects, clock=lambda: rig.now / 1000)
+        server = await start_http(app, "127.0.0.1:0", shutdown_timeout_s=1.0)
+        rig.url = server.url
+        try:
+            async with ClientSession(server.url) as rig.http:
+                yield rig
+        finally:
+            rig.core.closing = True
+            rig.core.notify()
+            await asyncio.wait_for(server.close(), 10)

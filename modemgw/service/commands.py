@@ -15,7 +15,7 @@ from modemgw.dialects import seam
 from modemgw.domain.account import Account
 from modemgw.domain.refusal import Refusal
 from modemgw.domain.requests import Command, InboxQuery, MessageQuery, Record
-from modemgw.service.gateway import Gateway
+from modemgw.service.core import Gateway
 
 R = TypeVar("R")
 

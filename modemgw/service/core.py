@@ -1,14 +1,15 @@
-"""The gateway as the front doors see it: `service.gateway.Gateway` over the repository and the dispatcher."""
+"""The gateway as the front doors see it: what may be asked of it, over the store, the dispatcher and the lines."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from typing import Protocol, TypeVar
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from typing import TypeVar
 
 from modemgw.domain.account import Account
+from modemgw.domain.health import Figures, Health
 from modemgw.domain.inbox import InboxView
 from modemgw.domain.job import NewMessage, job_of
 from modemgw.domain.line import ModemView
@@ -20,14 +21,12 @@ from modemgw.errors import ModemgwError
 from modemgw.rules.admission import admit
 from modemgw.rules.pricing import money, units
 from modemgw.service.accounts import Accounts
-from modemgw.service.balances import Balances
 from modemgw.service.callbacks import Callbacks
 from modemgw.service.desk import Desk
 from modemgw.service.dispatch import Dispatcher
-from modemgw.service.gateway import Figures, Health
+from modemgw.service.lines import Lines
 from modemgw.service.ports import Clock, Repository
 from modemgw.service.timers import Timers
-from modemgw.service.ussd import UssdDesk
 
 log = logging.getLogger(__name__)
 
@@ -45,30 +44,8 @@ def _then(future: asyncio.Future[R], then: Callable[[R], None]) -> None:
         then(future.result())
 
 
-class Lines(Protocol):
-    """The lines as the operator's hand reaches them; False where there is none of that name."""
-
-    def pause(self, name: str, by: str) -> bool: ...
-
-    def resume(self, name: str) -> bool: ...
-
-
-class Traces(Protocol):
-    """The AT traces of the lines, whatever lines there are. `switch` raises ModemgwError if none can be written."""
-
-    def switch(self, name: str, on: bool) -> TraceView: ...
-
-    def view(self, name: str) -> TraceView: ...
-
-
-class Examiner(Protocol):
-    """Asks a modem how it is set. Raises Refusal."""
-
-    async def examine(self, line: str) -> Sequence[tuple[str, tuple[str, ...], str | None]]: ...
-
-
-class GatewayCore:
-    """See `service.gateway.Gateway`, whose docstrings are the contract."""
+class Gateway:
+    """Every method may raise `Refusal`; nothing it accepted is lost."""
 
     def __init__(
         self,
@@ -77,32 +54,22 @@ class GatewayCore:
         timers: Timers,
         accounts: Accounts,
         clock: Clock,
-        modems: Callable[[], list[ModemView]],
-        lines: Lines | None = None,
-        desk: Desk | None = None,
-        callbacks: Callbacks | None = None,
-        traces: Traces | None = None,
-        ussd: UssdDesk | None = None,
-        balances: Balances | None = None,
-        examiner: Examiner | None = None,
+        desk: Desk,
+        callbacks: Callbacks,
+        lines: Lines,
     ) -> None:
-        self.ussd = ussd or UssdDesk(None)
-        self._balances = balances
-        self.desk = desk or Desk(repository, accounts, clock)
-        #: What the SIM of an account says is left; None where nobody asked it yet.
-        self.sim_balance: Callable[[Account], Balance | None] = (
-            balances.of_account if balances is not None else lambda account: None
-        )
+        #: What dialects are given besides messages.
+        self.desk = desk
+        #: What was sent to clients' URLs, and sending it again.
+        self.callbacks = callbacks
+        #: USSD dialogues of the lines.
+        self.ussd = lines.ussd
         self._repository = repository
         self._dispatcher = dispatcher
         self._timers = timers
         self._accounts = accounts
         self._clock = clock
-        self._modems = modems
         self._lines = lines
-        self._callbacks = callbacks
-        self._traces = traces
-        self._examiner = examiner
         self._counted: int | None = None  # events up to this one are in the counters
         self._events: dict[str, int] = {}
         self._followers: set[asyncio.Event] = set()
@@ -117,29 +84,39 @@ class GatewayCore:
         md5: bool = False,
         remote: str | None = None,
     ) -> Account:
+        """The account these credentials belong to, compared in constant time; Refusal(UNAUTHORISED) otherwise."""
         return await self.desk.access.authenticate(
             login=login, password=password, api_key=api_key, md5=md5, remote=remote
         )
 
     def check(self, account: Account, remote: str | None) -> None:
+        """That an account known from before may (still) come from this address. Refusal as of `authenticate`."""
         self.desk.access.check(account, remote)
 
     async def balance(self, account: Account) -> Balance:
+        """What is left: as configured, counted down, or as the SIM said, as the account is set."""
         if account.balance_mode == "countdown":
             left = units(account.balance) - await self._repository.spent(account.id)
             return Balance(money(left), account.currency)
-        said = self.sim_balance(account) if account.balance_mode == "sim" else None
+        said = self._lines.balances.of_account(account) if account.balance_mode == "sim" else None
         return said or Balance(account.balance, account.currency)
 
     # -- out ----------------------------------------------------------------------------------------------
 
     async def submit(self, account: Account, submission: Submission) -> Accepted:
+        """Validate and store one message; returns after the COMMIT."""
         message = self.admit(account, submission)
         return await self.durable(self._repository.accept(message), lambda accepted: self.offer(message, accepted))
 
     async def submit_many(
         self, account: Account, submissions: Sequence[Submission], *, each: bool = False, as_group: bool = False
     ) -> list[Accepted | Refusal]:
+        """As `submit`, for many: all of them in one COMMIT, or a Refusal and none. One entry for each, in order.
+
+        With `each`, what is wrong with one message alone (its number, its text, a reference used before) is told in
+        its place, and the others are the promise. With `as_group`, messages without `extra["ref"]` carry the id of
+        the first as theirs.
+        """
         admitted = await self._admit_many(account, submissions)
         refusals = [item for item in admitted if isinstance(item, Refusal)]
         refusal = next((item for item in refusals if not each or item.kind in OF_THE_WHOLE), None)
@@ -201,8 +178,8 @@ class GatewayCore:
         if self.closing:
             raise Refusal(RefusalKind.UNAVAILABLE, "The gateway is shutting down. Try again when it is back.")
         message = admit(account, submission, self._clock())
-        if message.line and message.line not in {modem.name for modem in self._modems()}:
-            names = ", ".join(sorted(modem.name for modem in self._modems())) or "none"
+        if message.line and message.line not in {modem.name for modem in self._lines.views()}:
+            names = ", ".join(sorted(modem.name for modem in self._lines.views())) or "none"
             raise Refusal(
                 RefusalKind.UNKNOWN_LINE,
                 f"There is no modem named {message.line!r}. There are: {names}.",
@@ -232,10 +209,12 @@ class GatewayCore:
                 self._timers.wake_by(message.send_at)
 
     def quote(self, account: Account, submission: Submission) -> Quoted:
+        """Encoding, parts and cost a submission would have; refuses what `submit` would refuse."""
         message = self.admit(account, submission)
         return Quoted(message.encoding, message.parts, money(message.cost))
 
     async def quote_many(self, account: Account, submissions: Sequence[Submission]) -> list[Quoted | Refusal]:
+        """As `quote`, one entry for each, in order."""
         admitted = await self._admit_many(account, submissions)
         return [
             item if isinstance(item, Refusal) else Quoted(item.encoding, item.parts, money(item.cost))
@@ -243,10 +222,15 @@ class GatewayCore:
         ]
 
     async def cancel(self, account: Account, message_id: int) -> MessageView:
+        """Withdraw a message of which nothing has been sent; Refusal(CONFLICT) when it is too late."""
         await self._repository.cancel(account.id, message_id)
         return await self.message(account, message_id)
 
     async def cancel_many(self, account: Account, login: str | None, line: str | None) -> int:
+        """Withdraw all that waits of an account, or of it for a line; how many. None: the asking account.
+
+        Refusal(NOT_FOUND) where there never was such a login, Refusal(FORBIDDEN) for another that is configured.
+        """
         whose: int | None = account.id
         if login is not None and login != account.login:
             whose = await self._repository.account_id(login)
@@ -257,6 +241,7 @@ class GatewayCore:
         return await self._repository.cancel_many(whose, line)
 
     async def message(self, account: Account, message_id: int) -> MessageView:
+        """One message with parts, attempts and receipts; Refusal(NOT_FOUND)."""
         view = await self._repository.message(account.id, message_id)
         if view is None:
             raise Refusal(RefusalKind.NOT_FOUND, f"There is no message {message_id}.")
@@ -265,27 +250,33 @@ class GatewayCore:
     async def find_message(
         self, account: Account, *, id: int | None = None, ref: str | None = None, to: str | None = None
     ) -> MessageView | None:
+        """The newest message that fits, with its parts."""
         return await self._repository.find_message(account.id, id=id, ref=ref, tail=to or None)
 
     async def messages(self, asked: MessageQuery) -> list[MessageView]:
+        """A page of messages."""
         return await self._repository.messages(asked)
 
     async def mark(self, account: Account, message_id: int, extra: Mapping[str, object]) -> None:
+        """Merge keys into a message's `extra`; Refusal(NOT_FOUND)."""
         await self._repository.mark(account.id, message_id, extra)
 
     async def release(self, account: Account, ids: Sequence[int] | None, drop: bool) -> int:
+        """Send messages that are held because the database was brought back, or (`drop`) leave them unknown; None:
+        all there are. How many."""
         count = await self._repository.release(ids, drop, self._accounts.ids)
         self._dispatcher.refresh()
-        if self._callbacks is not None:
-            self._callbacks.notify()
+        self.callbacks.notify()
         return count
 
     # -- in -----------------------------------------------------------------------------------------------
 
     async def inbox(self, asked: InboxQuery) -> list[InboxView]:
+        """A page of incoming messages."""
         return await self._repository.inbox(asked)
 
     async def inbox_item(self, account: Account, inbox_id: int) -> InboxView:
+        """One incoming message; Refusal(NOT_FOUND)."""
         view = await self._repository.inbox_item(inbox_id)
         if view is None:
             raise Refusal(RefusalKind.NOT_FOUND, f"There is no incoming message {inbox_id}.")
@@ -294,42 +285,43 @@ class GatewayCore:
     # -- state --------------------------------------------------------------------------------------------
 
     def modems(self) -> list[ModemView]:
-        if self._balances is None:
-            return self._modems()
-        return [self._balances.shown(view) for view in self._modems()]
+        """Every modem the gateway knows of, with the state of its line."""
+        return [self._lines.balances.shown(view) for view in self._lines.views()]
 
     async def refresh_balance(self, account: Account, name: str) -> ModemView:
-        if self._balances is None:
-            raise Refusal(RefusalKind.NOT_FOUND, f"There is no modem named {name!r}.", field="name")
-        await self._balances.refresh(name)
+        """Ask the operator what the SIM in a modem has left; the modem with it. Raises what `Balances.refresh` does."""
+        await self._lines.balances.refresh(name)
         return self._modem(name)
 
     async def pause_modem(self, account: Account, name: str) -> ModemView:
-        await self._switch(
-            name, "line.paused", self._lines is not None and self._lines.pause(name, account.login), account
-        )
+        """Send nothing more through a modem until `resume_modem`, or a restart; Refusal(NOT_FOUND)."""
+        await self._switch(name, "line.paused", self._lines.manual.pause(name, account.login), account)
         return self._modem(name)
 
     async def resume_modem(self, account: Account, name: str) -> ModemView:
-        await self._switch(name, "line.resumed", self._lines is not None and self._lines.resume(name), account)
+        """End a pause of either kind, a quarantine, or the wait for a person; Refusal(NOT_FOUND)."""
+        await self._switch(name, "line.resumed", self._lines.manual.resume(name), account)
         return self._modem(name)
 
     async def trace_modem(self, account: Account, name: str, on: bool | None) -> TraceView:
-        if self._traces is None or all(modem.name != name for modem in self._modems()):
+        """Begin, end or (None) just look at a modem's AT trace; Refusal(NOT_FOUND), Refusal(UNAVAILABLE)."""
+        if all(modem.name != name for modem in self._lines.views()):
             raise Refusal(RefusalKind.NOT_FOUND, f"There is no modem named {name!r}.", field="name")
         if on is None:
-            return self._traces.view(name)
+            return self._lines.traces.view(name)
         try:
-            view = self._traces.switch(name, on)
+            view = self._lines.traces.switch(name, on)
         except ModemgwError as error:
             raise Refusal(RefusalKind.UNAVAILABLE, str(error)) from error
         await self._switch(name, "line.traced" if on else "line.untraced", True, account)
         return view
 
     async def examine_modem(self, account: Account, name: str) -> Sequence[tuple[str, tuple[str, ...], str | None]]:
-        if self._examiner is None:
-            raise Refusal(RefusalKind.NOT_FOUND, f"There is no modem named {name!r}.", field="name")
-        return await self._examiner.examine(name)
+        """Questions put to a modem between two messages, with the lines of each answer, or the error.
+
+        Refusal(NOT_FOUND); Refusal(CONFLICT) while it cannot be asked.
+        """
+        return await self._lines.examiner.examine(name)
 
     async def _switch(self, name: str, kind: str, done: bool, account: Account) -> None:
         if not done:
@@ -341,6 +333,7 @@ class GatewayCore:
         return next(modem for modem in self.modems() if modem.name == name)
 
     async def figures(self) -> Figures:
+        """Counters and latencies."""
         if self._counted is None:
             self._counted = await self._repository.last_event()
         last, counts = await self._repository.count_events(self._counted)
@@ -351,10 +344,14 @@ class GatewayCore:
         return Figures(dict(self._events), {line: ms / 1000 for line, ms in latencies.items()})
 
     async def events(self, asked: EventQuery) -> list[EventView]:
+        """A page of the history."""
         return await self._repository.events(asked)
 
-    async def follow_events(self, account: Account, *, after: int | None = None) -> AsyncIterator[EventView]:
-        cursor = await self._repository.last_event() if after is None else after
+    async def follow_events(self, account: Account, *, after: int | None = None) -> AsyncGenerator[EventView, None]:
+        """The history of the account after the cursor, without end; None: what is committed from this call on."""
+        return self._follow(account, await self._repository.last_event() if after is None else after)
+
+    async def _follow(self, account: Account, cursor: int) -> AsyncGenerator[EventView, None]:
         news = asyncio.Event()
         self._followers.add(news)
         try:
@@ -385,15 +382,10 @@ class GatewayCore:
         """Something was committed: followers look again."""
         for news in self._followers:
             news.set()
-        if self._callbacks is not None:
-            self._callbacks.notify()
-
-    @property
-    def callbacks(self) -> Callbacks:
-        assert self._callbacks is not None
-        return self._callbacks
+        self.callbacks.notify()
 
     async def health(self) -> Health:
+        """State of the store and of each line."""
         problem = self._repository.problem
         queued: int | None = None
         callbacks: Mapping[str, int] = {}
@@ -401,13 +393,13 @@ class GatewayCore:
         try:
             queued = await self._repository.queued_count()
             held = {str(hold): count for hold, count in (await self._repository.holds()).items()}
-            callbacks = {} if self._callbacks is None else await self._callbacks.counts()
+            callbacks = await self.callbacks.counts()
         except StoreUnavailable as error:
             problem = problem or str(error)
         return Health(
             ready=problem is None and not self.closing,
             store=problem or "ok",
-            lines=tuple((modem.name, str(modem.state)) for modem in self._modems()),
+            lines=tuple((modem.name, str(modem.state)) for modem in self._lines.views()),
             queued=queued,
             callbacks=callbacks,
             held=held,

@@ -16,7 +16,7 @@ from modemgw.domain.job import NewMessage
 from modemgw.domain.line import ModemView
 from modemgw.domain.message import Accepted, MessageView, Submission
 from modemgw.domain.refusal import Refusal, RefusalKind
-from modemgw.service.core import GatewayCore
+from modemgw.service.core import Gateway
 from modemgw.service.dispatch import Dispatcher
 
 
@@ -60,7 +60,7 @@ class EsmeDesk:
     """The use cases behind the SMPP server."""
 
     def __init__(
-        self, core: GatewayCore, repository: EsmeRepository, dispatcher: Dispatcher, *, piece_wait_ms: int = 300_000
+        self, core: Gateway, repository: EsmeRepository, dispatcher: Dispatcher, *, piece_wait_ms: int = 300_000
     ) -> None:
         self._core = core
         self._repository = repository
@@ -78,7 +78,7 @@ class EsmeDesk:
         return self._core.modems()
 
     def submit_soon(self, account: Account, submission: Submission, done: Callable[[Accepted | Refusal], None]) -> None:
-        """See GatewayCore.submit_soon."""
+        """See Gateway.submit_soon."""
         self._core.submit_soon(account, submission, done)
 
     async def keep_piece(

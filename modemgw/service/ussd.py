@@ -31,7 +31,7 @@ class UssdLines(Protocol):
 class UssdDesk:
     """What the front doors ask. Raises what `UssdLines` raises."""
 
-    def __init__(self, lines: UssdLines | None) -> None:
+    def __init__(self, lines: UssdLines) -> None:
         self._lines = lines
 
     async def ask(self, account: Account, line: str, code: str, timeout_s: float = TIMEOUT_S) -> UssdAnswer:
@@ -57,8 +57,6 @@ class UssdDesk:
                 f"The account {account.login} may not use USSD, which can spend money: set `ussd = true` in its "
                 "[[account]].",
             )
-        if self._lines is None:
-            raise Refusal(RefusalKind.CONFLICT, "This gateway has no modems.")
         return self._lines
 
 

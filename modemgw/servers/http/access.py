@@ -17,7 +17,7 @@ from modemgw.domain.refusal import Refusal, RefusalKind
 from modemgw.servers.http.connection import Connection
 from modemgw.servers.http.peer import Peers
 from modemgw.servers.http.problems import RequestProblem
-from modemgw.service.gateway import Gateway
+from modemgw.service.core import Gateway
 
 #: How many different good headers are remembered; each account normally sends one or two.
 _MAX_KNOWN = 1024

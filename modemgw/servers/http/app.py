@@ -37,7 +37,7 @@ from modemgw.servers.http.unfinished import UnfinishedRequests
 from modemgw.servers.listen import listen, url_of
 from modemgw.servers.tls import certificate, listeners
 from modemgw.service.commands import CommandRunner
-from modemgw.service.gateway import Gateway
+from modemgw.service.core import Gateway
 
 OPERATIONS = web.AppKey("operations", list[Operation])
 SETTINGS = web.AppKey("settings", HttpSettings)

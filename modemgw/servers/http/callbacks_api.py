@@ -18,7 +18,7 @@ from modemgw.servers.http.access import Keyring, read_body
 from modemgw.servers.http.native import Operation, as_json, page, parse_query, require_json
 from modemgw.servers.http.problems import RequestProblem, of_validation
 from modemgw.servers.http.views import rfc3339
-from modemgw.service.gateway import Gateway
+from modemgw.service.core import Gateway
 
 
 class CallbacksQuery(models.ListQuery):

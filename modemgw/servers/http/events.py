@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 from aiohttp import web
 
@@ -18,7 +18,7 @@ from modemgw.servers.http import models, views
 from modemgw.servers.http.access import Keyring
 from modemgw.servers.http.native import Operation, page, parse_query
 from modemgw.servers.http.problems import RequestProblem
-from modemgw.service.gateway import Gateway
+from modemgw.service.core import Gateway
 
 #: Seconds of silence after which a comment is sent, so that proxies and clients see a living connection.
 HEARTBEAT_S = 15.0
@@ -76,8 +76,8 @@ class EventsApi:
                 "X-Accel-Buffering": "no",
             }
         )
+        source = await self._gateway.follow_events(account, after=after)
         await response.prepare(request)
-        source = self._gateway.follow_events(account, after=after)
         stream = asyncio.create_task(self._stream(request, response, source), name="event stream")
         self._streams.add(stream)
         try:
@@ -91,7 +91,7 @@ class EventsApi:
         return response
 
     async def _stream(
-        self, request: web.Request, response: web.StreamResponse, source: AsyncIterator[EventView]
+        self, request: web.Request, response: web.StreamResponse, source: AsyncGenerator[EventView, None]
     ) -> None:
         following: asyncio.Task[EventView] | None = None
         try:
@@ -117,8 +117,7 @@ class EventsApi:
                 following.cancel()
                 with contextlib.suppress(asyncio.CancelledError, Exception):
                     await following
-            if (close := getattr(source, "aclose", None)) is not None:
-                await close()
+            await source.aclose()
 
     async def _write(self, response: web.StreamResponse, data: bytes) -> None:
         async with asyncio.timeout(SLOW_CLIENT_S):
@@ -130,5 +129,5 @@ class EventsApi:
             stream.cancel()
 
 
-async def _next(source: AsyncIterator[EventView]) -> EventView:
+async def _next(source: AsyncGenerator[EventView, None]) -> EventView:
     return await anext(source)

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from modemgw.servers.http import models
 from modemgw.servers.http.access import Keyring
 from modemgw.servers.http.native import Operation, as_json, parse_query
-from modemgw.service.gateway import Gateway
+from modemgw.service.core import Gateway
 
 
 class AnswerBody(BaseModel):

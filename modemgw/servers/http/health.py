@@ -8,12 +8,13 @@ from typing import Any
 from aiohttp import web
 
 from modemgw import __version__
+from modemgw.domain.health import Figures, Health
 from modemgw.domain.line import LineState, ModemView
 from modemgw.installation import how_to_add
 from modemgw.servers.http import models, views
 from modemgw.servers.http.native import Operation, as_json
 from modemgw.servers.http.problems import RequestProblem
-from modemgw.service.gateway import Figures, Gateway, Health
+from modemgw.service.core import Gateway
 
 
 class HealthApi:

@@ -15,7 +15,7 @@ from modemgw.servers.http import models
 from modemgw.servers.http.access import Keyring, read_body
 from modemgw.servers.http.native import Operation, as_json, parse_query, require_json
 from modemgw.servers.http.problems import of_validation
-from modemgw.service.gateway import Gateway
+from modemgw.service.core import Gateway
 
 B = TypeVar("B", bound=BaseModel)
 

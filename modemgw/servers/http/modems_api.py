@@ -19,7 +19,7 @@ from modemgw.servers.http import models, views
 from modemgw.servers.http.access import Keyring, read_body
 from modemgw.servers.http.native import Operation, as_json, parse_query, require_json
 from modemgw.servers.http.problems import RequestProblem, of_validation
-from modemgw.service.gateway import Gateway
+from modemgw.service.core import Gateway
 from modemgw.service.ussd import LONGEST_ANSWER, LONGEST_S, TIMEOUT_S
 
 

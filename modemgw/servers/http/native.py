@@ -20,7 +20,7 @@ from modemgw.domain.requests import EventQuery, InboxQuery, MessageQuery
 from modemgw.servers.http import models, views
 from modemgw.servers.http.access import Keyring, read_body
 from modemgw.servers.http.problems import RequestProblem, of_validation
-from modemgw.service.gateway import Gateway
+from modemgw.service.core import Gateway
 
 HttpHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 

@@ -15,7 +15,7 @@ from modemgw.servers.http import models
 from modemgw.servers.http.access import Keyring
 from modemgw.servers.http.native import Operation, as_json, parse_query
 from modemgw.servers.http.views import rfc3339
-from modemgw.service.gateway import Gateway
+from modemgw.service.core import Gateway
 
 
 class TraceBody(BaseModel):

@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from modemgw.domain.call import CallView
+from modemgw.domain.health import Health
 from modemgw.domain.inbox import InboxView
 from modemgw.domain.line import ModemView
 from modemgw.domain.message import AttemptView, EventView, MessageView, PartView, ReceiptView
-from modemgw.service.gateway import Health
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

@@ -1,10 +1,11 @@
-"""The real command against a real HTTP server on a memory gateway, each in its own thread."""
+"""The real command against a real HTTP server, each in its own thread."""
 
 from __future__ import annotations
 
 import asyncio
 import threading
 from collections.abc import Callable, Coroutine, Iterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,7 +14,7 @@ from click.testing import CliRunner, Result
 
 from modemgw.cli.main import group
 from modemgw.servers.http import make_app, start_http
-from tests.unit.servers.memory_gateway import MemoryGateway
+from tests.dialect_rig import DialectRig, gateway_rig
 
 T = TypeVar("T")
 
@@ -21,17 +22,15 @@ T = TypeVar("T")
 class Service:
     """A server in a thread of its own, so that the blocking client can talk to it."""
 
-    def __init__(self) -> None:
+    def __init__(self, directory: Path) -> None:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="service")
         self._thread.start()
-        self.gateway = self.run(self._gateway())
+        self._stack = AsyncExitStack()
+        self.rig: DialectRig = self.run(self._stack.enter_async_context(gateway_rig(directory)))
+        self.gateway = self.rig.core
         self._server = self.run(start_http(make_app(self.gateway), "127.0.0.1:0", shutdown_timeout_s=1.0))
         self.url = self._server.url
-
-    @staticmethod
-    async def _gateway() -> MemoryGateway:
-        return MemoryGateway()
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """The result of a coroutine run in the server's loop."""
@@ -39,6 +38,7 @@ class Service:
 
     def close(self) -> None:
         self.run(self._server.close())
+        self.run(self._stack.aclose())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(10)
         self._loop.close()
@@ -48,8 +48,8 @@ Invoke = Callable[..., Result]
 
 
 @pytest.fixture
-def service() -> Iterator[Service]:
-    running = Service()
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    running = Service(tmp_path_factory.mktemp("service"))
     yield running
     running.close()
 

@@ -55,7 +55,7 @@ class Callbacks:
 @pytest.fixture
 def callbacks(service: Service, monkeypatch: pytest.MonkeyPatch) -> Callbacks:
     found = Callbacks()
-    monkeypatch.setattr(type(service.gateway), "callbacks", found)
+    monkeypatch.setattr(service.gateway, "callbacks", found)
     return found
 
 

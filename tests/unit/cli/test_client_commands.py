@@ -8,7 +8,6 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,15 +26,15 @@ def test_send(invoke: Invoke, service: Service) -> None:
     result = invoke("send", "+79991234567", "Привет", "--flash", "--priority", "5", "--validity", "60", "--ref", "r1")
     assert result.exit_code == 0, result.output
     assert result.output == "Accepted as message 1 (1 part, ucs2): queued.\n"
-    [submission] = service.gateway.submissions
-    assert (submission.flash, submission.priority, submission.validity_s) == (True, 5, 60)
-    assert submission.client_ref == "r1"
-    assert submission.report
+    [message] = service.run(service.rig.messages())
+    assert (message.flash, message.priority, message.text, message.client_ref) == (True, 5, "Привет", "r1")
+    assert message.expires_at == message.created_at + 60_000
+    assert message.report
 
 
 def test_send_reads_standard_input(invoke: Invoke, service: Service) -> None:
     assert invoke("send", "12345", "-", input="two\nlines\n").exit_code == 0
-    assert service.gateway.submissions[0].text == "two\nlines"
+    assert service.run(service.rig.messages())[0].text == "two\nlines"
 
 
 def test_send_json(invoke: Invoke) -> None:
@@ -61,9 +60,9 @@ def test_send_and_wait(
     invoke: Invoke, service: Service, state: State, arguments: tuple[str, ...], status: Exit, says: str
 ) -> None:
     def network() -> None:
-        while not service.gateway.stored:
+        while not service.run(service.rig.messages()):
             pass
-        service.run(service.gateway.become(1, state))
+        service.run(service.rig.force(1, state))
 
     thread = threading.Thread(target=network)
     thread.start()
@@ -77,13 +76,13 @@ def test_send_and_wait(
     ("arguments", "status", "says"),
     [
         (("send", "nobody", "x"), Exit.USAGE, "modemgw: The recipient 'nobody' is not a telephone number"),
-        (("send", "12345", ""), Exit.USAGE, "modemgw: The text is empty."),
-        (("send", "12345", "x", "--modem", "z"), Exit.USAGE, "modemgw: There is no modem z."),
+        (("send", "12345", ""), Exit.USAGE, "modemgw: The text is empty; there is nothing to send."),
+        (("send", "12345", "x", "--modem", "z"), Exit.USAGE, "modemgw: There is no modem named 'z'. There are: a, b."),
         (("send", "12345", "x", "--at", "soon"), Exit.USAGE, "modemgw: send_at is not a time"),
         (("send", "12345"), Exit.USAGE, "Missing argument 'TEXT'"),
         (("show", "7"), Exit.NOT_FOUND, "modemgw: There is no message 7."),
         (("cancel", "7"), Exit.NOT_FOUND, "modemgw: There is no message 7."),
-        (("modems", "--api-key", "wrong"), Exit.UNAUTHORISED, "modemgw: The login, password or key is wrong."),
+        (("modems", "--api-key", "wrong"), Exit.UNAUTHORISED, "modemgw: The API key is not known."),
         (("modems", "--url", "ftp://x"), Exit.USAGE, "is not the address of a service"),
         (("modems", "--url", "http://x:y"), Exit.USAGE, "is not the address of a service"),
     ],
@@ -110,17 +109,20 @@ def test_an_address_or_a_key_that_cannot_be(invoke: Invoke, more: tuple[str, ...
     assert says in result.output
 
 
-def test_cancel_and_too_late(invoke: Invoke) -> None:
+def test_cancel_and_too_late(invoke: Invoke, service: Service) -> None:
     invoke("send", "12345", "x")
-    assert invoke("cancel", "1").output == "Message 1 to 12345 is cancelled.\n"
-    result = invoke("cancel", "1")
+    for _ in range(2):
+        assert invoke("cancel", "1").output == "Message 1 to 12345 is cancelled.\n"
+    invoke("send", "12345", "x")
+    service.run(service.rig.force(2, State.SENT))
+    result = invoke("cancel", "2")
     assert result.exit_code == Exit.FAILED
-    assert result.output == "modemgw: Message 1 is cancelled already.\n"
+    assert result.output == "modemgw: Message 2 is already sent; only a queued one can be cancelled.\n"
 
 
 def test_show_tells_the_life_in_words(invoke: Invoke, service: Service) -> None:
     invoke("send", "+79991234567", "Привет")
-    service.run(service.gateway.deliver(1))
+    service.run(service.rig.force(1, State.DELIVERED))
     output = invoke("show", "1").output
     assert output.startswith("Message 1 to +79991234567 (one part, UCS-2): delivered\n  “Привет”\n")
     assert output.endswith("\nIt was delivered.\n")
@@ -144,8 +146,7 @@ def test_outbox_of_very_many_takes_few_requests(
 ) -> None:
     invoke("send", "12345", "x")
     gateway = service.gateway
-    view = gateway.stored[1]
-    gateway.stored.update({n: replace(view, id=n) for n in range(2, 50_002)})
+    service.run(service.rig.copies(1, 50_000))
     calls = 0
     real: Any = gateway.messages
 
@@ -160,10 +161,13 @@ def test_outbox_of_very_many_takes_few_requests(
     assert calls < 30
 
 
-def test_inbox_and_modems(invoke: Invoke) -> None:
+def test_inbox_and_modems(invoke: Invoke, service: Service) -> None:
+    for number in range(1, 5):
+        service.run(service.rig.receive(f"Ответ {number} 👍"))
+    service.run(service.rig.receive(f"Ответ 5 👍{' ' * 70}", lost=1))
     lines = invoke("inbox", "--limit", "2").output.splitlines()
     assert len(lines) == 3
-    assert lines[-1].endswith("+79161234567  a      [parts missing: 2] Ответ 5 👍")
+    assert "+79161234567  a      [parts missing: 2] Ответ 5 👍" in lines[-1]
     assert "a     ready  MTS RUS   -71 dBm  +79990000001  SM 3/30" in invoke("modems").output
 
 

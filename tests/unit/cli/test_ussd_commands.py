@@ -16,7 +16,7 @@ from tests.unit.cli.conftest import Invoke
         (["a", "*100#"], Exit.OK, "Balance: 123.45 RUB\n"),
         (["a"], Exit.USAGE, "modemgw: give a CODE, or --answer TEXT, or --cancel\n"),
         (["a", "*1#", "--cancel"], Exit.USAGE, "modemgw: give a CODE, or --answer TEXT, or --cancel\n"),
-        (["b", "*100#"], Exit.NOT_FOUND, "modemgw: There is no modem named 'b'.\n"),
+        (["c", "*100#"], Exit.NOT_FOUND, "modemgw: There is no modem named 'c'.\n"),
         (["a", "--cancel"], Exit.FAILED, "modemgw: There is no open USSD dialogue.\n"),
         (["a", "ping"], Exit.USAGE, "modemgw: A USSD code has digits, *, # and + only, such as *100#.\n"),
         (["a", "*108#"], Exit.UNKNOWN, "modemgw: The network did not answer within 30 s.\n"),
@@ -50,4 +50,4 @@ def test_json_for_programs(invoke: Invoke) -> None:
 
 def test_the_balance(invoke: Invoke) -> None:
     assert invoke("balance", "a").output.startswith("123.45 RUB (")
-    assert invoke("balance", "b").exit_code == Exit.NOT_FOUND
+    assert invoke("balance", "c").exit_code == Exit.NOT_FOUND

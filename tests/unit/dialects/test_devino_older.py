@@ -16,7 +16,7 @@ from modemgw.domain.line import LineState
 from modemgw.domain.refusal import Refusal, RefusalKind
 from modemgw.domain.states import State
 from modemgw.store.writer import _explain
-from tests.dialect_rig import modem_view
+from tests.played_lines import modem_view
 
 if TYPE_CHECKING:
     from tests.dialect_rig import DialectRig

@@ -119,7 +119,7 @@ async def test_a_route_is_a_group_a_line_or_any(client: Client) -> None:
 
 async def test_lines_that_are_ready_go_first(client: Client) -> None:
     from modemgw.domain.line import LineState
-    from tests.dialect_rig import modem_view
+    from tests.played_lines import modem_view
 
     client.rig.modems = [modem_view("a", state=LineState.ABSENT), modem_view("b")]
     await client.send([USER] * 3)

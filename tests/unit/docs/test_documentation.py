@@ -37,7 +37,7 @@ from modemgw.servers.http.models import NewMessage
 from modemgw.servers.smpp.reports import STATES
 from modemgw.smpp.errors import STATUSES
 from modemgw.smpp.names import STAT
-from tests.unit.servers.memory_gateway import MemoryGateway
+from tests.dialect_rig import gateway_rig
 
 DOCS = Path(__file__).parents[3] / "docs"
 
@@ -126,9 +126,10 @@ def test_the_example_configuration_is_valid() -> None:
         parse(example)
 
 
-async def test_every_route_is_documented() -> None:
+async def test_every_route_is_documented(tmp_path: Path) -> None:
     documented = rows(doc("api.md"))
-    operations = make_app(MemoryGateway())[OPERATIONS]
+    async with gateway_rig(tmp_path) as rig:
+        operations = make_app(rig.core)[OPERATIONS]
     for operation in operations:
         assert f"{operation.method} {operation.path}" in documented
     described = {name for name in documented if re.match(r"[A-Z]+ /", name)}

@@ -399,8 +399,8 @@ async def test_a_balance_that_the_sim_tells(serve_dialect: Serve) -> None:
     rig = await serve_dialect(TOY, account='balance_mode = "sim"')
     shop = await rig.account()
     assert await rig.run(GetBalance(shop)) == Balance("100.50", "RUR")
-    rig.core.sim_balance = lambda account: Balance("12.34", "RUR")
-    assert await rig.run(GetBalance(shop)) == Balance("12.34", "RUR")
+    await rig.core.refresh_balance(shop, "a")
+    assert await rig.run(GetBalance(shop)) == Balance("123.45", "RUR")
 
 
 def table(request: WireRequest) -> Steps:

@@ -12,7 +12,8 @@ from aiohttp import ClientSession
 
 from modemgw.servers.http import HttpServer, make_app, start_http
 from modemgw.servers.listen import ListenError, holder_of, listen
-from tests.unit.servers.memory_gateway import MemoryGateway
+from modemgw.service.core import Gateway
+from tests.dialect_rig import DialectRig
 
 LIMIT_S = 10.0
 
@@ -66,7 +67,7 @@ async def test_a_head_that_never_ends_is_cut_off(server: HttpServer) -> None:
     await writer.wait_closed()
 
 
-async def test_address_in_use_names_the_holder(server: HttpServer, gateway: MemoryGateway) -> None:
+async def test_address_in_use_names_the_holder(server: HttpServer, gateway: Gateway) -> None:
     port = int(server.url.rpartition(":")[2])
     with pytest.raises(ListenError, match=rf"cannot listen on 127\.0\.0\.1:{port}: it is in use by .*\(pid \d+\)"):
         await start_http(make_app(gateway), f"127.0.0.1:{port}")
@@ -82,7 +83,7 @@ def test_addresses_that_cannot_be() -> None:
         assert holder_of(free.getsockname()[1]) is None
 
 
-async def test_ipv6(gateway: MemoryGateway) -> None:
+async def test_ipv6(gateway: Gateway) -> None:
     try:
         running = await start_http(make_app(gateway), "[::1]:0")
     except ListenError:
@@ -104,28 +105,28 @@ async def frame(response: Any) -> dict[str, str]:
             fields[name] = value
 
 
-async def test_events_stream_from_where_the_client_left_off(client: ClientSession, gateway: MemoryGateway) -> None:
+async def test_events_stream_from_where_the_client_left_off(client: ClientSession, rig: DialectRig) -> None:
     for _ in range(3):
-        await gateway.record("queued", 1)
+        await rig.repository.note("line.up", None)
     headers = {"Accept": "text/event-stream", "Last-Event-ID": "1"}
     async with client.get("/v1/events", headers=headers) as response:
         assert response.status == 200
         assert response.content_type == "text/event-stream"
         assert [(await frame(response))["id"] for _ in range(2)] == ["2", "3"]
-        await gateway.record("sent", 1, text="Ю")
+        await rig.repository.note("line.down", None, text="Ю")
         found = await frame(response)
-    assert found["event"] == "sent"
+    assert found["event"] == "line.down"
     assert json.loads(found["data"])["data"] == {"text": "Ю"}
 
 
-async def test_events_stream_from_now_or_after(client: ClientSession, gateway: MemoryGateway) -> None:
-    await gateway.record("queued", 1)
+async def test_events_stream_from_now_or_after(client: ClientSession, rig: DialectRig) -> None:
+    await rig.repository.note("line.up", None)
     headers = {"Accept": "text/event-stream"}
     async with client.get("/v1/events?after=0", headers=headers) as response:
         assert (await frame(response))["id"] == "1"
     async with client.get("/v1/events", headers=headers) as response:
         await response.content.readline()  # the stream has begun
-        await gateway.record("sent", 1)
+        await rig.repository.note("line.down", None)
         while (found := await frame(response))["id"] == "1":
             pytest.fail("an event from before the stream")
         assert found["id"] == "2"
@@ -133,7 +134,7 @@ async def test_events_stream_from_now_or_after(client: ClientSession, gateway: M
         assert response.status == 400
 
 
-async def test_closing_ends_streams_and_frees_the_port(gateway: MemoryGateway) -> None:
+async def test_closing_ends_streams_and_frees_the_port(gateway: Gateway) -> None:
     running = await start_http(make_app(gateway), "127.0.0.1:0", shutdown_timeout_s=1.0)
     headers = {"Authorization": "Bearer key-of-shop", "Accept": "text/event-stream"}
     async with ClientSession(running.url, headers=headers) as session, session.get("/v1/events") as response:
@@ -143,7 +144,7 @@ async def test_closing_ends_streams_and_frees_the_port(gateway: MemoryGateway) -
     listen(running.url.removeprefix("http://")).close()
 
 
-async def test_openapi_describes_every_route_and_docs_shows_it(anybody: ClientSession, gateway: MemoryGateway) -> None:
+async def test_openapi_describes_every_route_and_docs_shows_it(anybody: ClientSession, gateway: Gateway) -> None:
     async with anybody.get("/openapi.json") as response:
         document = await response.json()
     app = make_app(gateway)

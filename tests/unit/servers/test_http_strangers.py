@@ -6,7 +6,7 @@ import asyncio
 import gzip
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from urllib.parse import quote_from_bytes
 
 import pytest
@@ -19,20 +19,25 @@ from modemgw.dialects.smsc import DIALECT
 from modemgw.servers.http import HttpServer, make_app, start_http
 from modemgw.servers.http.request_line import escaped
 from modemgw.servers.http.unfinished import UnfinishedRequests
+from modemgw.service.core import Gateway
 from tests.dialect_rig import DialectRig
-from tests.unit.servers.memory_gateway import MemoryGateway
 
 LIMIT_S = 10.0
 
 Serve = Callable[..., Awaitable[DialectRig]]
+Serving = Callable[[HttpSettings], AbstractAsyncContextManager[HttpServer]]
 Connect = Callable[[str], Awaitable["Client"]]
 
 
-@asynccontextmanager
-async def serving(settings: HttpSettings) -> AsyncIterator[HttpServer]:
-    server = await start_http(make_app(MemoryGateway(), settings), "127.0.0.1:0", shutdown_timeout_s=1.0)
-    yield server
-    await server.close()
+@pytest.fixture
+def serving(gateway: Gateway) -> Serving:
+    @asynccontextmanager
+    async def serving(settings: HttpSettings) -> AsyncIterator[HttpServer]:
+        server = await start_http(make_app(gateway, settings), "127.0.0.1:0", shutdown_timeout_s=1.0)
+        yield server
+        await server.close()
+
+    return serving
 
 
 @pytest.fixture
@@ -129,7 +134,7 @@ async def test_every_path_of_every_dialect_refuses_packed_bodies(serve_dialect: 
 # -- hoarding
 
 
-async def test_of_unfinished_requests_the_oldest_makes_room(connect: Connect) -> None:
+async def test_of_unfinished_requests_the_oldest_makes_room(connect: Connect, serving: Serving) -> None:
     async with serving(HttpSettings(max_unfinished_bytes=65_536, max_body_bytes=1024 * 32)) as server:
         head = b"POST /sys/send.php HTTP/1.1\r\nHost: x\r\nContent-Length: 30000\r\n\r\n"
         clients = [await connect(server.url) for _ in range(3)]
@@ -141,7 +146,7 @@ async def test_of_unfinished_requests_the_oldest_makes_room(connect: Connect) ->
         assert (await clients[2].answer()).startswith(b"HTTP/1.1 200 ")
 
 
-async def test_heads_are_counted_as_bodies_are(connect: Connect) -> None:
+async def test_heads_are_counted_as_bodies_are(connect: Connect, serving: Serving) -> None:
     async with serving(HttpSettings(max_unfinished_bytes=65_536, max_body_bytes=1024)) as server:
         clients = [await connect(server.url) for _ in range(3)]
         for client in clients:
@@ -194,7 +199,7 @@ def test_the_bound_holds_whoever_sends(steps: list[tuple[int, int]]) -> None:
 
 
 async def test_the_oldest_connection_without_credentials_makes_room(
-    caplog: pytest.LogCaptureFixture, connect: Connect
+    caplog: pytest.LogCaptureFixture, connect: Connect, serving: Serving
 ) -> None:
     async with serving(HttpSettings(max_connections=10)) as server:
         known = await connect(server.url)
@@ -212,7 +217,7 @@ async def test_the_oldest_connection_without_credentials_makes_room(
         assert (await known.answer()).startswith(b"HTTP/1.1 200 ")
 
 
-async def test_when_all_have_credentials_one_more_is_told_to_come_again(connect: Connect) -> None:
+async def test_when_all_have_credentials_one_more_is_told_to_come_again(connect: Connect, serving: Serving) -> None:
     async with serving(HttpSettings(max_connections=10)) as server:
         known = [await connect(server.url) for _ in range(10)]
         for client in known:

@@ -13,27 +13,29 @@ from modemgw.domain.ussd import UssdState
 from modemgw.rules.operators import operators
 from modemgw.servers.http import make_app
 from modemgw.servers.http.modems_api import UssdBody, UssdRequest
-from tests.unit.servers.memory_gateway import MemoryGateway
+from modemgw.service.core import Gateway
 
 SHOP = {"Authorization": "Bearer key-of-shop"}
 OTHER = {"Authorization": "Bearer key-of-other"}
 DOC = (Path(__file__).parents[3] / "docs/ussd.md").read_text(encoding="utf-8")
 
 
-async def call(method: str, path: str, body: Any = None, headers: dict[str, str] | None = None) -> tuple[int, Any]:
-    async with TestClient(TestServer(make_app(MemoryGateway()))) as client:
+async def call(
+    gateway: Gateway, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None
+) -> tuple[int, Any]:
+    async with TestClient(TestServer(make_app(gateway))) as client:
         response = await client.request(method, path, json=body, headers=SHOP if headers is None else headers)
         return response.status, await response.json(content_type=None)
 
 
-async def test_a_code_and_its_answer() -> None:
-    status, body = await call("POST", "/v1/modems/a/ussd", {"code": " *100# "})
+async def test_a_code_and_its_answer(gateway: Gateway) -> None:
+    status, body = await call(gateway, "POST", "/v1/modems/a/ussd", {"code": " *100# "})
     assert (status, body["text"], body["open"], body["status"]) == (200, "Balance: 123.45 RUB", False, "done")
     UssdBody.model_validate(body)
 
 
-async def test_a_menu_over_http() -> None:
-    async with TestClient(TestServer(make_app(MemoryGateway()))) as client:
+async def test_a_menu_over_http(gateway: Gateway) -> None:
+    async with TestClient(TestServer(make_app(gateway))) as client:
         path = "/v1/modems/a/ussd"
         assert (await (await client.post(path, json={"code": "*105#"}, headers=SHOP)).json())["open"] is True
         assert (await client.post(path, json={"code": "*100#"}, headers=SHOP)).status == 409
@@ -47,7 +49,7 @@ async def test_a_menu_over_http() -> None:
         ("/v1/modems/a/ussd", {"code": "*108#"}, SHOP, 504, "no_answer"),
         ("/v1/modems/a/ussd", {"code": "*109#"}, SHOP, 424, "ussd_failed"),
         ("/v1/modems/a/ussd", {"answer": "1"}, SHOP, 409, "conflict"),
-        ("/v1/modems/b/ussd", {"code": "*100#"}, SHOP, 404, "not_found"),
+        ("/v1/modems/c/ussd", {"code": "*100#"}, SHOP, 404, "not_found"),
         ("/v1/modems/a/ussd", {"code": "*100#"}, OTHER, 403, "forbidden"),
         ("/v1/modems/a/ussd", {"code": "*100#"}, {}, 401, "unauthorised"),
         ("/v1/modems/a/ussd", {"code": "ping"}, SHOP, 422, "bad_parameter"),
@@ -56,17 +58,19 @@ async def test_a_menu_over_http() -> None:
         ("/v1/modems/a/ussd", {"code": "*100#", "timeout_s": 0}, SHOP, 422, "bad_parameter"),
         ("/v1/modems/a/ussd", {"code": "*100#", "modem": "a"}, SHOP, 422, "bad_parameter"),
         ("/v1/modems/a/ussd", [], SHOP, 422, "bad_parameter"),
-        ("/v1/modems/b/balance", None, SHOP, 404, "not_found"),
+        ("/v1/modems/c/balance", None, SHOP, 404, "not_found"),
         ("/v1/modems/a/balance", None, {}, 401, "unauthorised"),
     ],
 )
-async def test_problems(path: str, body: Any, headers: dict[str, str], status: int, kind: str) -> None:
-    got, problem = await call("POST", path, body, headers)
+async def test_problems(
+    gateway: Gateway, path: str, body: Any, headers: dict[str, str], status: int, kind: str
+) -> None:
+    got, problem = await call(gateway, "POST", path, body, headers)
     assert (got, problem["type"]) == (status, f"/docs#{kind}")
 
 
-async def test_the_balance_over_http() -> None:
-    status, body = await call("POST", "/v1/modems/a/balance", headers=OTHER)
+async def test_the_balance_over_http(gateway: Gateway) -> None:
+    status, body = await call(gateway, "POST", "/v1/modems/a/balance", headers=OTHER)
     assert (status, body["balance"], body["balance_currency"]) == (200, "123.45", "RUB")
 
 

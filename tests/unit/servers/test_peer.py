@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
 
 import pytest
 from aiohttp import ClientSession
 from aiohttp.test_utils import make_mocked_request
 
 from modemgw.config import HttpSettings
-from modemgw.domain.account import Account
-from modemgw.domain.refusal import Refusal, RefusalKind
 from modemgw.servers.http import make_app, start_http
 from modemgw.servers.http.peer import Peers
-from tests.unit.servers.memory_gateway import MemoryGateway
+from tests.dialect_rig import gateway_rig
 
 LOCAL = ["127.0.0.1", "10.0.0.0/8", "fd00::/8"]
 
@@ -59,27 +57,14 @@ def test_scheme(trusted: list[str], told: str | None, scheme: str) -> None:
     assert Peers(trusted).scheme(request) == scheme
 
 
-class _Doorman(MemoryGateway):
-    """Lets one address in."""
-
-    async def authenticate(self, **given: Any) -> Account:
-        account = await super().authenticate(**given)
-        self.check(account, given["remote"])
-        return account
-
-    def check(self, account: Account, remote: str | None) -> None:
-        if remote != "198.51.100.7":
-            raise Refusal(RefusalKind.ADDRESS_NOT_ALLOWED, f"not from {remote}")
-
-
-async def test_through_a_trusted_proxy() -> None:
+async def test_through_a_trusted_proxy(tmp_path: Path) -> None:
     """The native API holds an account's networks against the client's address."""
-    server = await start_http(make_app(_Doorman(), HttpSettings(trusted_proxies=["127.0.0.1"])), "127.0.0.1:0")
-    try:
+    settings = HttpSettings(trusted_proxies=["127.0.0.1"])
+    async with gateway_rig(tmp_path, account='allow = ["198.51.100.7"]') as rig:
+        server = await start_http(make_app(rig.core, settings), "127.0.0.1:0")
         async with ClientSession(server.url, headers={"Authorization": "Bearer key-of-shop"}) as client:
             # the second time on an account is known by its header, and its address is held against its networks
             for client_address, status in [("198.51.100.7", 200), ("198.51.100.7", 200), ("198.51.100.8", 403)]:
                 async with client.get("/v1/modems", headers={"X-Forwarded-For": client_address}) as answer:
                     assert answer.status == status
-    finally:
         await server.close()

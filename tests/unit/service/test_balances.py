@@ -21,8 +21,8 @@ from modemgw.rules.operators import operator_of, operators
 from modemgw.service import balances as balances_module
 from modemgw.service.balances import Balances, BalanceSettings, key_of
 from modemgw.service.ussd import checked_code
+from tests.played_lines import modem_view
 from tests.rig import until
-from tests.unit.servers.memory_gateway import MODEM
 
 # ---------------------------------------------------------------- texts
 
@@ -172,6 +172,7 @@ def test_the_operator_of_a_sim(imsi: str | None, name: str | None, code: str | N
 # ---------------------------------------------------------------- asking
 
 SHOP = Account(1, "shop", currency="RUR", balance_mode="sim")
+MODEM = modem_view("a", imsi="250010000000001", iccid="8970100000000000001")
 
 
 class World:

@@ -5,25 +5,25 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
 from modemgw.domain.account import Account
 from modemgw.domain.job import LineRecord
-from modemgw.domain.line import ModemView
 from modemgw.domain.message import Submission
 from modemgw.domain.refusal import ClientRefUsed, Refusal, RefusalKind, StoreUnavailable
 from modemgw.domain.requests import InboxQuery, MessageQuery
 from modemgw.rules.incoming import RawPdu
 from modemgw.service.accounts import Accounts
-from modemgw.service.core import GatewayCore
+from modemgw.service.desk import Desk
 from modemgw.service.dispatch import Dispatcher
 from modemgw.service.receiving import take_in
 from modemgw.service.timers import Timers
 from modemgw.store.database import Store
 from modemgw.store.repository import SqliteRepository
+from tests.dialect_rig import full_disk, make_gateway
+from tests.played_lines import PlayedLines
 from tests.unit.store.desk import HOUR, START
 from tests.unit.store.pdus import deliver, report
 
@@ -37,12 +37,9 @@ class Rig:
         self.repository = SqliteRepository(store)
         self.dispatcher = Dispatcher(self.repository)
         self.timers = Timers(self.repository, self.dispatcher, lambda: self.now, partial_after_ms=HOUR)
-        modems = cast(
-            list[ModemView], [SimpleNamespace(name="a", state="ready"), SimpleNamespace(name="b", state="ready")]
-        )
-        self.core = GatewayCore(
-            self.repository, self.dispatcher, self.timers, Accounts([SHOP, OTHER]), lambda: self.now, lambda: modems
-        )
+        accounts = Accounts([SHOP, OTHER])
+        desk = Desk(self.repository, accounts, lambda: self.now)
+        self.core = make_gateway(store, self.dispatcher, self.timers, accounts, lambda: self.now, desk, PlayedLines())
 
     async def submit(self, text: str = "hello", **more: Any) -> int:
         return (await self.core.submit(SHOP, Submission(to="+79160000001", text=text, **more))).id
@@ -140,16 +137,13 @@ async def test_refusals_at_the_door(rig: Rig) -> None:
     assert refused.value.kind is RefusalKind.UNAVAILABLE
 
 
-async def test_a_store_that_would_not(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    def accept(message: object) -> asyncio.Future[Any]:
-        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        future.set_exception(StoreUnavailable("The disk is full."))
-        return future
-
-    monkeypatch.setattr(rig.repository, "accept", accept)
-    with pytest.raises(Refusal, match=r"disk is full") as refused:
-        await rig.submit()
-    assert refused.value.kind is RefusalKind.UNAVAILABLE
+async def test_a_store_that_would_not(rig: Rig) -> None:
+    with full_disk(rig.store):
+        tries = [await asyncio.gather(rig.submit("x" * 1500), return_exceptions=True) for _ in range(100)]
+    refused = next(error for (error,) in tries if isinstance(error, BaseException))
+    assert isinstance(refused, StoreUnavailable)
+    assert "is full (" in str(refused)
+    assert refused.kind is RefusalKind.UNAVAILABLE
 
 
 async def test_cancel_and_what_others_may_not(rig: Rig) -> None:

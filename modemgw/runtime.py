@@ -38,6 +38,7 @@ from modemgw.line.finder import FoundModem
 from modemgw.line.settings import WorkerPorts, WorkerSettings
 from modemgw.line.supervisor import Supervisor
 from modemgw.line.talks import Talks
+from modemgw.line.timing import Timing
 from modemgw.modem.dialogue.driver import Driver, DriverSettings
 from modemgw.modem.dialogue.driver_at import AtDriver
 from modemgw.modem.dialogue.init_sim import RefusedPins
@@ -83,9 +84,10 @@ INSPECT_S = 1.0
 class Runtime:
     """A running gateway. `start`, then `stop`; both once."""
 
-    def __init__(self, config: Config, clock: ServiceClock | None = None) -> None:
+    def __init__(self, config: Config, clock: ServiceClock | None = None, *, timing: Timing | None = None) -> None:
         self.config = config
         self._clock = clock or ServiceClock()
+        self._timing = timing if timing is not None else Timing()
         self._refused_pins = RefusedPins(config.store_path.with_name(config.store_path.name + ".pins"))
         self._learned = LearnedStore(learned_path(config.store_path))
         trace = config.trace
@@ -185,6 +187,7 @@ class Runtime:
             [self._worker_settings(modem) for modem in config.modems if modem.enabled],
             worker_ports,
             adopt=None if config.modems else self._adopt,
+            timing=self._timing,
         )
         known = [account.account(ids[account.login]) for account in accounts]
         members = Accounts(known)
@@ -362,6 +365,7 @@ class Runtime:
             canary_interval_s=modem.canary_interval_s,
             canary_limit_s=modem.canary_limit_s,
             calls=modem.calls,
+            timing=self._timing,
         )
 
     def _adopt(self, name: str, found: FoundModem) -> WorkerSettings:
@@ -436,6 +440,7 @@ def make_driver(
         profile=settings.driver.profiles.get(settings.profile),
         usb=usb_of(transport.url),
         port_kind=port_kind(transport.url),
+        timing=settings.timing.dialogue,
     )
 
 

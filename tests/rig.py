@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,6 +14,7 @@ import aiohttp
 
 from modemgw.clock import ServiceClock
 from modemgw.config import parse
+from modemgw.line.timing import Timing
 from modemgw.runtime import Runtime
 from modemsim.simulation import Simulation
 
@@ -40,6 +41,7 @@ class Rig:
     runtime: Runtime
     http: aiohttp.ClientSession
     config: str
+    timing: Timing = field(default_factory=Timing)
 
     async def call(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
         """Status and JSON of one request of the native API."""
@@ -91,7 +93,7 @@ class Rig:
     async def restart(self) -> None:
         """Stop the gateway in good order and start it again on the same database."""
         await self.runtime.stop()
-        self.runtime = Runtime(parse(self.config))
+        self.runtime = Runtime(parse(self.config), timing=self.timing)
         await self.runtime.start()
 
 
@@ -112,17 +114,19 @@ async def running(
     modem_config: str = "",
     wait: bool = True,
     clock: ServiceClock | None = None,
+    timing: Timing | None = None,
     **simulation: Any,
 ) -> AsyncIterator[Rig]:
     """A gateway on `Simulation(**simulation)`; `config` is added to its configuration file, `modem_config` to each
     of its modems. `clock` is what it goes by."""
+    timing = timing if timing is not None else Timing()
     simulation.setdefault("modems", 1)
     async with Simulation(dir=directory, **simulation) as sim:
         text = config_text(directory, [host.port for host in sim.modems], config, modem_config)
-        runtime = Runtime(parse(text), clock)
+        runtime = Runtime(parse(text), clock, timing=timing)
         await runtime.start()
         async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {API_KEY}"}) as http:
-            rig = Rig(sim, runtime, http, text)
+            rig = Rig(sim, runtime, http, text, timing)
             try:
                 if wait:
                     await rig.ready()

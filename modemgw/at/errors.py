@@ -220,6 +220,24 @@ class CmeError(CommandFailed):
         super().__init__(said, command)
 
 
+class CommandTimeout(ModemgwError):
+    """The modem did not answer in time; the dialogue is put in step again before the next command."""
+
+    def __init__(self, command: str, limit_s: float) -> None:
+        self.command = command
+        self.limit_s = limit_s
+        super().__init__(f"The modem did not answer {command} within {limit_s:g} s.")
+
+
+class ModemSilent(CommandTimeout):
+    """Resynchronising failed: the modem answers nothing at all. Only the next rung of the recovery ladder helps."""
+
+    def __init__(self, command: str, limit_s: float, hint: str = "") -> None:
+        super().__init__(command, limit_s)
+        if hint:
+            self.args = (f"{self} {hint}",)
+
+
 def cms_text(code: int | None) -> str:
     """What a CMS code means, in words."""
     if code is None:

@@ -8,6 +8,7 @@ Any chunking of the same bytes gives the same events, every buffer is bounded, a
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from modemgw.at.commands import Command
@@ -183,28 +184,31 @@ class AtParser:
 
     def feed(self, data: bytes) -> list[AtEvent]:
         """The events that these bytes complete, in their order. Never raises."""
-        events: list[AtEvent] = []
-        buffer = self._buffer + data if self._buffer else data
+        return list(self.events(data))
+
+    def events(self, data: bytes) -> Iterator[AtEvent]:
+        """The same one by one: what the command and the payload are may change between two of them. Use it up."""
+        buffer, self._buffer = self._buffer + data if self._buffer else data, b""
         if self._overflow is not None:
             found = _LINE_END.search(buffer)
             if found is None:
-                self._buffer = b""
-                return events
-            events.append(Garbage(self._overflow))
+                return
+            yield Garbage(self._overflow)
             self._overflow = None
             buffer = buffer[found.end() :]
         position = 0
         search = _LINE_END.search
+        events: list[AtEvent] = []
         while True:
             if self._prompt_due:
                 prompt = _PROMPT_AT.match(buffer, position)
                 if prompt is not None and prompt.end() - position <= LINE_LIMIT + 1:
                     junk = prompt.group(1).strip(b" \t")
                     if junk:
-                        events.append(Garbage(junk[:GARBAGE_KEPT]))
+                        yield Garbage(junk[:GARBAGE_KEPT])
                     self._prompt_due = False
                     position = prompt.end()
-                    events.append(_PROMPT)
+                    yield _PROMPT
             found = search(buffer, position)
             if found is not None and buffer[found.start()] in b"\x1a\x1b" and self._in_string(buffer, position):
                 found = _STRING_LINE_END.search(buffer, found.end())  # it is a character of the GSM alphabet there
@@ -213,17 +217,18 @@ class AtParser:
             start, end = position, found.start()
             position = end + 1
             if end - start > LINE_LIMIT:
-                events.append(Garbage(buffer[start : start + GARBAGE_KEPT]))
+                yield Garbage(buffer[start : start + GARBAGE_KEPT])
             elif end > start:
                 line = buffer[start:end].strip(b" \t")
                 if line:
                     self._line(line, events)
+                    yield from events
+                    events.clear()
         rest = buffer[position:]
         if len(rest) > LINE_LIMIT:
             self._overflow = rest[:GARBAGE_KEPT]
             rest = b""
         self._buffer = rest
-        return events
 
     # ------------------------------------------------------------ lines
 

@@ -15,7 +15,7 @@ from enum import StrEnum
 
 from modemgw.at import commands
 from modemgw.at.commands import Command
-from modemgw.at.errors import CommandFailed
+from modemgw.at.errors import CommandFailed, CommandTimeout
 from modemgw.errors import ModemgwError
 from modemgw.line.diagnostics import (
     CLOCK,
@@ -25,7 +25,7 @@ from modemgw.line.diagnostics import (
     SUPPLY,
     makers_own,
 )
-from modemgw.modem.dialogue.channel import Channel, CommandTimeout
+from modemgw.modem.dialogue.channel import Channel
 from modemgw.modem.ports.transport import PortLost, Transport, open_transport
 
 #: How long each `AT` is waited for.

@@ -10,10 +10,10 @@ from dataclasses import replace
 
 from modemgw.at import commands
 from modemgw.at.commands import Command
-from modemgw.at.errors import CommandFailed
+from modemgw.at.errors import CommandFailed, CommandTimeout, ModemSilent
 from modemgw.domain.refusal import Refusal, RefusalKind
 from modemgw.line.supervisor import Supervisor
-from modemgw.modem.dialogue.channel import Channel, CommandTimeout, ModemSilent
+from modemgw.modem.dialogue.channel import Channel
 from modemgw.modem.dialogue.driver import Driver
 from modemgw.modem.ports.transport import PortLost
 

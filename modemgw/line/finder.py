@@ -12,10 +12,12 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from modemgw.at import timing as dialogue
 from modemgw.at.commands import IDENTIFY, IMEI
 from modemgw.at.errors import AtResponseError, CommandFailed
 from modemgw.at.responses import first, read_imei
 from modemgw.errors import ModemgwError
+from modemgw.line.timing import Timing
 from modemgw.modem.dialogue.channel import Channel
 from modemgw.modem.dialogue.init import imei_in
 from modemgw.modem.ports.discovery import FoundPort, PortRole, by_device, find_ports
@@ -71,7 +73,13 @@ class _Known:
 class Finder:
     """`find` looks the machine over. `in_use` tells the ports that have a worker: they are left alone."""
 
-    def __init__(self, in_use: Callable[[], Iterable[str]], ports: Callable[[], list[FoundPort]] = find_ports) -> None:
+    def __init__(
+        self,
+        in_use: Callable[[], Iterable[str]],
+        ports: Callable[[], list[FoundPort]] = find_ports,
+        timing: Timing | None = None,
+    ) -> None:
+        self._timing = timing if timing is not None else Timing()
         self._in_use = in_use
         self._ports = ports
         self._known: dict[str, _Known] = {}
@@ -171,7 +179,7 @@ class Finder:
         silent, first_at, fresh = (
             (known.silent, known.first_at, known.fresh) if known is not None and again else (0, now, self._looked)
         )
-        answered, imei, problem = await _ask_port(port.url)
+        answered, imei, problem = await _ask_port(port.url, self._timing.dialogue)
         self._tell(port, problem, again)
         modem = FoundModem(port.url, imei, port.usb, port.description, port.place) if answered else None
         if answered:
@@ -198,14 +206,16 @@ async def ask_imei(url: str) -> tuple[bool, str | None]:
     return answered, imei
 
 
-async def _ask_port(url: str) -> tuple[bool, str | None, ModemgwError | TimeoutError | None]:
+async def _ask_port(
+    url: str, timing: dialogue.Timing | None = None
+) -> tuple[bool, str | None, ModemgwError | TimeoutError | None]:
     """The same with what was in the way."""
     try:
         transport = await open_transport(url)
     except ModemgwError as error:
         log.debug("%s: %s", url, error)
         return False, None, error
-    channel = Channel(transport, lambda urc: None)
+    channel = Channel(transport, lambda urc: None, timing=timing)
     answered = False
     try:
         async with asyncio.timeout(ASKING_S):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from modemgw.at.errors import CommandFailed
+from modemgw.at.errors import CommandFailed, CommandTimeout
+from modemgw.at.sending import SendAborted, SendInDoubt, SendRejected, TpduHex
 from modemgw.line.turn import Turn
-from modemgw.modem.dialogue.channel import CommandTimeout
-from modemgw.modem.dialogue.driver import Driver, SendAborted, SendInDoubt, SendRejected, TpduHex
+from modemgw.modem.dialogue.driver import Driver
 from modemgw.modem.ports.transport import PortLost
 from modemgw.service.ports import InDoubt, NotSent, Refused, SendOutcome, Sent
 from modemgw.sms import PduHex

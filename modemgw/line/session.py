@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from modemgw.at.errors import CommandFailed
+from modemgw.at.errors import CommandFailed, CommandTimeout, ModemSilent
 from modemgw.at.policy import ErrorAction, ErrorScope
 from modemgw.domain.job import LineRecord
 from modemgw.domain.line import LineState
@@ -27,7 +27,6 @@ from modemgw.line.settings import LAST_SEND_S, Climb, Vitals, WorkerPorts, Worke
 from modemgw.line.turn import Turn
 from modemgw.line.ussd_dialogue import Conversation
 from modemgw.modem.dialogue.acknowledge import AcknowledgementFailed
-from modemgw.modem.dialogue.channel import CommandTimeout, ModemSilent
 from modemgw.modem.dialogue.driver import (
     Driver,
     LateCmgs,

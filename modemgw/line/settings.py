@@ -12,6 +12,7 @@ from modemgw.domain.refusal import Refusal, RefusalKind
 from modemgw.errors import ModemgwError
 from modemgw.line.calls import CallsMode
 from modemgw.line.ladder import Ladder, Rung
+from modemgw.line.timing import Timing
 from modemgw.line.watchdog import LossWatch, StorageWatch
 from modemgw.modem.dialogue.driver import Driver, DriverSettings
 from modemgw.modem.ports.transport import PortLost, Transport
@@ -47,6 +48,7 @@ class WorkerSettings:
     canary_interval_s: float = 0.0  # 0: no canary
     canary_limit_s: float = 300.0
     calls: CallsMode = "log"
+    timing: Timing = field(default_factory=Timing)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from modemgw.domain.line import ModemView
 from modemgw.line.finder import Finder, FoundModem
 from modemgw.line.port_choice import Claims, Whereabouts
 from modemgw.line.settings import NoSuchLine, WorkerPorts, WorkerSettings
+from modemgw.line.timing import Timing
 from modemgw.line.ussd_dialogue import Conversation
 from modemgw.line.worker import Worker
 from modemgw.modem.dialogue.driver import Driver
@@ -44,13 +45,14 @@ class Supervisor:
         adopt: Callable[[str, FoundModem], WorkerSettings] | None = None,
         look: Callable[[], list[FoundPort]] = find_ports,
         plugs: HotPlug | None = None,
+        timing: Timing | None = None,
     ) -> None:
         self._plugs = plugs if plugs is not None else HotPlug()
         self._claims = Claims(settings)
         self._settings = settings
         self._ports = ports
         self._adopt = adopt
-        self._finder = Finder(self._in_use, look)
+        self._finder = Finder(self._in_use, look, timing)
         self._workers: dict[str, Worker] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = asyncio.Event()

@@ -13,12 +13,11 @@ from collections.abc import Awaitable, Callable, Coroutine
 from enum import Enum, auto
 from typing import Any, Protocol
 
-from modemgw.at.errors import CommandFailed
+from modemgw.at.errors import CommandFailed, CommandTimeout, ModemSilent
 from modemgw.at.ussd import UssdStatus, other_coding_may_help
 from modemgw.domain.refusal import Refusal, RefusalKind
 from modemgw.domain.ussd import UssdAnswer, UssdFailed, UssdNoAnswer, UssdState
 from modemgw.errors import ModemgwError
-from modemgw.modem.dialogue.channel import CommandTimeout, ModemSilent
 from modemgw.modem.dialogue.driver import Driver, Talk, UssdReply
 from modemgw.modem.ports.transport import PortLost
 from modemgw.sms.ussd import UssdCoding, read_answer

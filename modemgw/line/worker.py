@@ -11,7 +11,7 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
-from modemgw.at.errors import CommandFailed
+from modemgw.at.errors import CommandFailed, CommandTimeout
 from modemgw.domain.line import LineState, ModemView, StorageView
 from modemgw.errors import ModemgwError
 from modemgw.line.ladder import ALWAYS, Rung
@@ -19,7 +19,6 @@ from modemgw.line.port_choice import PortTaken, Whereabouts
 from modemgw.line.session import Session
 from modemgw.line.settings import Climb, LineNotReady, Vitals, WorkerPorts, WorkerSettings
 from modemgw.line.ussd_dialogue import Conversation
-from modemgw.modem.dialogue.channel import CommandTimeout
 from modemgw.modem.dialogue.driver import Driver, InitialiseFailed, ModemInfo, ResetKind, SimProblem, SimReason
 from modemgw.modem.ports.discovery import PLACE
 from modemgw.modem.ports.hotplug import HotPlug

@@ -11,7 +11,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from modemgw.modem.dialogue.driver import DriverSettings, TpduHex
+from modemgw.at.sending import TpduHex
+from modemgw.modem.dialogue.driver import DriverSettings
 from modemgw.modem.dialogue.driver_at import AtDriver
 from modemgw.modem.ports.transport import open_transport
 from modemgw.modem.tracing.trace import Tracer

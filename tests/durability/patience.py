@@ -11,17 +11,18 @@ from typing import Any
 
 import pytest
 
+from modemgw.at.timing import Timing as DialogueTiming
 from modemgw.line import ladder, session, worker
-from modemgw.modem.dialogue import channel
+from modemgw.line.timing import Timing
 from modemgw.runtime import Runtime
 from modemgw.service import sending, timers
 
 #: The longest that any answer of a modem is waited for.
 LIMIT_S = 0.6
 
+TIMING = Timing(dialogue=DialogueTiming(resync_probe_s=(0.3, 0.3, 0.5), hold_s=0.3, longest_s=LIMIT_S))
+
 SPANS: list[tuple[Any, str, Any]] = [
-    (channel, "RESYNC_PROBE_S", (0.3, 0.3, 0.5)),
-    (channel, "HOLD_S", 0.3),
     (worker, "MISSING_S", 0.05),
     (worker, "TROUBLE_S", (0.05, 0.1, 0.2)),
     (worker, "RESET_GRACE_S", 0.3),
@@ -42,8 +43,6 @@ def shorten(monkeypatch: pytest.MonkeyPatch, *, health_s: float = 0.5) -> None:
     """Shorten every span of `SPANS`, every wait for an answer, and the interval of the health question."""
     for module, name, value in SPANS:
         monkeypatch.setattr(module, name, value)
-    limit = channel.Channel._limit
-    monkeypatch.setattr(channel.Channel, "_limit", lambda self, seconds: limit(self, min(seconds, LIMIT_S)))
     made = Runtime._worker_settings
 
     def settings(self: Runtime, modem: Any) -> Any:

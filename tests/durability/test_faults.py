@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import os
 import random
 import sqlite3
@@ -18,10 +19,12 @@ import pytest
 
 from modemsim.faults import KINDS
 from modemsim.network import Rule
-from tests.durability.patience import shorten
+from tests.durability.patience import TIMING, shorten
 from tests.durability.verdict import Order, Verdict, judge, text_of
 from tests.rig import Rig, running, until
 from tests.sweep import every, one_of_each, sweep
+
+running = functools.partial(running, timing=TIMING)
 
 TO = "+79161234567"
 SENDING = "[sending]\ndoubt_window_s = 600\n[receiving]\nsweep_interval_s = 5\n"

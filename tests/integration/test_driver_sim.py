@@ -6,13 +6,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from modemgw.at.errors import CmsError
-from modemgw.modem.dialogue import channel as channel_module
+from modemgw.at.sending import SendAborted, SendInDoubt, SendRejected, TpduHex
+from modemgw.at.timing import Timing
 from modemgw.modem.dialogue import driver_gsmmodem, init_sim
 from modemgw.modem.dialogue.driver import (
     DirectMessage,
@@ -26,13 +28,9 @@ from modemgw.modem.dialogue.driver import (
     RegistrationChanged,
     ReportStored,
     ResetKind,
-    SendAborted,
-    SendInDoubt,
-    SendRejected,
     SimProblem,
     SimReason,
     StoredPdu,
-    TpduHex,
 )
 from modemgw.modem.dialogue.driver_at import AtDriver
 from modemgw.modem.ports.transport import PortLost, open_transport
@@ -106,12 +104,17 @@ class Rig:
         return [m for memory in self.driver.info.memories for m in await self.driver.list_messages(memory)]
 
 
+TIMING = Timing(quiet_s=0.02, prompt_s=1.0, submit_s=1.0, submit_ok_s=0.1, resync_probe_s=(0.5, 0.5, 0.5))
+
+
 @contextlib.asynccontextmanager
-async def rig(tmp_path: Path, settings: DriverSettings | None = None, **options: Any) -> AsyncIterator[Rig]:
+async def rig(
+    tmp_path: Path, settings: DriverSettings | None = None, timing: Timing = TIMING, **options: Any
+) -> AsyncIterator[Rig]:
     async with Simulation(modems=1, dir=tmp_path, **options) as sim:
         events: list[ModemEvent] = []
         losses: list[PortLost] = []
-        driver = DRIVER(await open_transport(sim.modems[0].port), events.append, on_lost=losses.append)
+        driver = DRIVER(await open_transport(sim.modems[0].port), events.append, on_lost=losses.append, timing=timing)
         try:
             if settings is not None:
                 await driver.initialise(settings)
@@ -122,21 +125,14 @@ async def rig(tmp_path: Path, settings: DriverSettings | None = None, **options:
 
 @pytest.fixture(autouse=True)
 def _short_limits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(channel_module, "QUIET_S", 0.02)
-    monkeypatch.setattr(channel_module, "PROMPT_S", 1.0)
-    monkeypatch.setattr(channel_module, "SUBMIT_S", 1.0)
-    monkeypatch.setattr(channel_module, "SUBMIT_OK_S", 0.1)
-    monkeypatch.setattr(channel_module, "RESYNC_PROBE_S", (0.5, 0.5, 0.5))
     monkeypatch.setattr(init_sim, "BUSY_PAUSE_S", 0.05)
 
 
 @pytest.mark.parametrize("personality", PERSONALITIES)
-async def test_every_personality_comes_up_sends_and_receives(
-    tmp_path: Path, personality: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_every_personality_comes_up_sends_and_receives(tmp_path: Path, personality: str) -> None:
     # an announcement that takes its time holds up the prompt behind it
-    monkeypatch.setattr(channel_module, "PROMPT_S", 1.0 + 4 * ALL[personality].urc.split_s)
-    async with rig(tmp_path, DriverSettings(), personality=personality) as r:
+    timing = replace(TIMING, prompt_s=1.0 + 4 * ALL[personality].urc.split_s)
+    async with rig(tmp_path, DriverSettings(), timing, personality=personality) as r:
         info = r.driver.info
         assert info is not None
         assert info.imei

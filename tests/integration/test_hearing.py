@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from modemgw.at.timing import Timing as DialogueTiming
 from modemgw.line import receiver
-from modemgw.modem.dialogue import channel
+from modemgw.line.timing import Timing
 from tests.integration.test_surviving import adjust, event, rungs, state
 from tests.rig import Rig, running, until
 
@@ -76,10 +77,9 @@ async def test_a_modem_that_refuses_the_repair_too_is_set_up_anew(
         assert (await rungs(rig))[:1] == ["reinit"]
 
 
-async def test_an_acknowledgement_that_hangs_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    limit = channel.Channel._limit
-    monkeypatch.setattr(channel.Channel, "_limit", lambda self, seconds: limit(self, min(seconds, 1.0)))
-    async with running(tmp_path, modem_config=DIRECT) as rig:
+async def test_an_acknowledgement_that_hangs_is_made_again(tmp_path: Path) -> None:
+    timing = Timing(dialogue=DialogueTiming(longest_s=1.0))
+    async with running(tmp_path, modem_config=DIRECT, timing=timing) as rig:
         await refused(rig, "no_answer", r"\+CNMA", 1)
 
 

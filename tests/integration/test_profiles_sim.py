@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from modemgw.at.errors import CommandTimeout
+from modemgw.at.sending import TpduHex
+from modemgw.at.timing import Timing as DialogueTiming
 from modemgw.errors import ModemgwError
 from modemgw.line import session, worker
-from modemgw.modem.dialogue import channel, init_sim
-from modemgw.modem.dialogue.channel import CommandTimeout
+from modemgw.line.timing import Timing
+from modemgw.modem.dialogue import init_sim
 from modemgw.modem.dialogue.driver import (
     DirectMessage,
     DirectReport,
@@ -22,7 +27,6 @@ from modemgw.modem.dialogue.driver import (
     ModemEvent,
     ModemInfo,
     ReportStored,
-    TpduHex,
 )
 from modemgw.modem.dialogue.driver_at import AtDriver
 from modemgw.modem.ports.transport import open_transport
@@ -33,14 +37,14 @@ from modemsim.simulation import Simulation
 from tests.rig import running, until
 
 PDU = TpduHex.of(bytes.fromhex("21000B919710325476F8000005C8329BFD06"))
+DIALOGUE = DialogueTiming(quiet_s=0.02, resync_probe_s=(0.5, 0.5, 0.5))
+running = functools.partial(running, timing=Timing(dialogue=DIALOGUE))
 GENERIC = Registry({"generic": built_in().get("generic") or Profile()})
 
 
 @pytest.fixture(autouse=True)
 def _short_spans(monkeypatch: pytest.MonkeyPatch) -> None:
     spans: list[tuple[Any, str, Any]] = [
-        (channel, "QUIET_S", 0.02),
-        (channel, "RESYNC_PROBE_S", (0.5, 0.5, 0.5)),
         (init_sim, "BUSY_PAUSE_S", 0.05),
         (worker, "TROUBLE_S", (0.05, 0.1, 0.2)),
         (worker, "RESET_GRACE_S", 0.2),
@@ -58,7 +62,7 @@ async def work(folder: Path, settings: DriverSettings, personality: str) -> Mode
     """Set a modem up, send with a report, receive; what it was set up to."""
     async with Simulation(modems=1, dir=folder, personality=personality) as sim:
         events: list[ModemEvent] = []
-        driver = AtDriver(await open_transport(sim.modems[0].port), events.append)
+        driver = AtDriver(await open_transport(sim.modems[0].port), events.append, timing=DIALOGUE)
 
         async def event(*kinds: type) -> ModemEvent:
             async with asyncio.timeout(10):
@@ -146,12 +150,11 @@ async def test_a_modem_that_is_sick_after_reference_255_goes_on(tmp_path: Path, 
         await until(learned, 5, lambda: "the cure is learned")
 
 
-async def test_a_modem_that_calls_failures_ok_is_asked_to_be_honest(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_modem_that_calls_failures_ok_is_asked_to_be_honest(tmp_path: Path) -> None:
     """Siemens MC35i as it leaves the factory, and nobody knows that it is one."""
-    monkeypatch.setattr(channel, "SUBMIT_S", 1.0)
-    async with running(tmp_path, modem_config='profile = "generic"\n', personality="siemens-mc35i") as rig:
+    timing = Timing(dialogue=replace(DIALOGUE, submit_s=1.0))
+    modem = 'profile = "generic"\n'
+    async with running(tmp_path, modem_config=modem, personality="siemens-mc35i", timing=timing) as rig:
         rig.sim.fault("cms_error", code=38, count=2)
         first = await rig.submit("+79161234567", "the first")
         await rig.until_state(first["id"], "unknown", limit_s=20)
@@ -166,16 +169,13 @@ async def test_a_modem_that_calls_failures_ok_is_asked_to_be_honest(
         await until(refused, 10, lambda: "the second one was refused with its code")
 
 
-async def test_a_modem_that_stalls_while_it_lists_is_read_place_by_place(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_modem_that_stalls_while_it_lists_is_read_place_by_place(tmp_path: Path) -> None:
     """Huawei E1550 takes twenty minutes over every fifth AT+CMGL: it is asked five times, and never again."""
-    limit = channel.Channel._limit
-    monkeypatch.setattr(channel.Channel, "_limit", lambda self, seconds: limit(self, min(seconds, 0.8)))
+    timing = replace(DIALOGUE, longest_s=0.8)
     settings = DriverSettings(learned=LearnedStore(tmp_path / "learned.json"))
     async with Simulation(modems=1, dir=tmp_path, personality="huawei-e1550-stalls") as sim:
         sim.inject("Hello there")
-        driver = AtDriver(await open_transport(sim.modems[0].port), lambda event: None)
+        driver = AtDriver(await open_transport(sim.modems[0].port), lambda event: None, timing=timing)
         await driver.initialise(settings)
         for _ in range(4):
             assert len(await driver.list_messages("SM")) == 1
@@ -186,7 +186,7 @@ async def test_a_modem_that_stalls_while_it_lists_is_read_place_by_place(
 
         async def up() -> tuple[AtDriver, ModemInfo] | None:
             with contextlib.suppress(ModemgwError):
-                again = AtDriver(await open_transport(sim.modems[0].port), lambda event: None)
+                again = AtDriver(await open_transport(sim.modems[0].port), lambda event: None, timing=timing)
                 try:
                     return again, await again.initialise(settings)
                 except ModemgwError:

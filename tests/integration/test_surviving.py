@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import functools
 import logging
 import time
 from collections.abc import Callable
@@ -12,17 +13,19 @@ from typing import Any
 
 import pytest
 
+from modemgw.at.timing import Timing as DialogueTiming
 from modemgw.line import canary, ladder, session, worker
-from modemgw.modem.dialogue import channel
+from modemgw.line.timing import Timing
 from modemgw.modem.ports.discovery import FoundPort, PortRole
 from modemgw.runtime import Runtime
 from tests.rig import Json, Rig, running, until
 
 FAR = "+79161234567"
 
+TIMING = Timing(dialogue=DialogueTiming(quiet_s=0.02, resync_probe_s=(0.2, 0.2, 0.2), longest_s=0.8))
+running = functools.partial(running, timing=TIMING)
+
 SPANS: list[tuple[Any, str, Any]] = [
-    (channel, "QUIET_S", 0.02),
-    (channel, "RESYNC_PROBE_S", (0.2, 0.2, 0.2)),
     (worker, "TROUBLE_S", (0.05, 0.1, 0.2)),
     (worker, "RESET_GRACE_S", 0.2),
     (worker, "SIM_S", 30.0),
@@ -37,8 +40,6 @@ SPANS: list[tuple[Any, str, Any]] = [
 def _short_spans(monkeypatch: pytest.MonkeyPatch) -> None:
     for module, name, value in SPANS:
         monkeypatch.setattr(module, name, value)
-    limit = channel.Channel._limit
-    monkeypatch.setattr(channel.Channel, "_limit", lambda self, seconds: limit(self, min(seconds, 0.8)))
 
 
 @pytest.fixture

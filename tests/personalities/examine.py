@@ -16,13 +16,15 @@ from unittest import mock
 
 import aiohttp
 
+from modemgw.at.timing import Timing as DialogueTiming
 from modemgw.config import parse
 from modemgw.errors import ModemgwError
 from modemgw.line import finder, receiver, session, supervisor, worker
 from modemgw.line.ladder import Rung
 from modemgw.line.settings import Climb
+from modemgw.line.timing import Timing
 from modemgw.line.worker import Worker
-from modemgw.modem.dialogue import channel, init_messages, init_sim
+from modemgw.modem.dialogue import init_messages, init_sim
 from modemgw.runtime import Runtime
 from modemsim.catalogue import oddities
 from modemsim.personality import load
@@ -38,8 +40,6 @@ LIMIT_S = 30.0  # for a step, and as much again as the model's own times ask for
 
 #: Pauses of the gateway that are waits for real hardware: in a compressed run they are as short as the model's times.
 PAUSES = [
-    (channel, "QUIET_S"),
-    (channel, "LONE_OK_S"),
     (finder, "BOOTING_S"),
     (finder, "SILENT_S"),
     (init_messages, "NOT_READY_PAUSE_S"),
@@ -90,9 +90,19 @@ def compressed(scale: float) -> Iterator[None]:
             least = max(scale, 0.02)
             short = tuple(v * least for v in value) if isinstance(value, tuple) else value * least
             stack.enter_context(mock.patch.object(module, name, short))
-        if scale != 1:
-            stack.enter_context(mock.patch.object(channel, "RESYNC_PROBE_S", (0.5, 0.7, 1.0)))
         yield
+
+
+def timing_of(scale: float) -> Timing:
+    """The same of the dialogue."""
+    if scale == 1:
+        return Timing()
+    made, least = DialogueTiming(), max(scale, 0.02)
+    return Timing(
+        dialogue=DialogueTiming(
+            quiet_s=made.quiet_s * least, lone_ok_s=made.lone_ok_s * least, resync_probe_s=(0.5, 0.7, 1.0)
+        )
+    )
 
 
 async def examine(name: str, directory: Path, scale: float = 1.0, limit_s: float = LIMIT_S) -> Row:
@@ -147,7 +157,7 @@ class Examination:
             f'[http]\nlisten = "127.0.0.1:0"\n[store]\npath = "{self._directory / "modemgw.db"}"\n{modem}'
             f'[[account]]\nlogin = "shop"\npassword = "secret"\napi_key = "{API_KEY}"\n'
         )
-        runtime = Runtime(parse(text))
+        runtime = Runtime(parse(text), timing=timing_of(self._scale))
         await runtime.start()
         async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {API_KEY}"}) as http:
             try:

@@ -12,18 +12,20 @@ from dataclasses import replace
 
 from modemgw.at import commands
 from modemgw.at.commands import plain
-from modemgw.at.errors import AtResponseError, CommandFailed
+from modemgw.at.dialogue import Counters
+from modemgw.at.errors import AtResponseError, CommandFailed, CommandTimeout
 from modemgw.at.parser import Urc
 from modemgw.at.policy import explained
 from modemgw.at.responses import first, read_indications, read_operator, read_signal
+from modemgw.at.sending import SendInDoubt, SendRejected, TpduHex
+from modemgw.at.timing import Timing
 from modemgw.modem.dialogue.acknowledge import Acknowledgement, AcknowledgementFailed, Acknowledger
 from modemgw.modem.dialogue.arrivals import Arrivals
 from modemgw.modem.dialogue.boot import BootWatch
-from modemgw.modem.dialogue.channel import Channel, CommandTimeout
+from modemgw.modem.dialogue.channel import Channel
 from modemgw.modem.dialogue.driver import (
     DirectMessage,
     DirectReport,
-    DriverCounters,
     DriverSettings,
     GoAhead,
     ModemEvent,
@@ -32,12 +34,9 @@ from modemgw.modem.dialogue.driver import (
     Registration,
     RegistrationChanged,
     ResetKind,
-    SendInDoubt,
-    SendRejected,
     Signal,
     StorageFill,
     StoredPdu,
-    TpduHex,
     Unannounced,
 )
 from modemgw.modem.dialogue.driver_events import event_of
@@ -73,8 +72,9 @@ class AtDriver:
         usb: str | None = None,
         port_kind: str | None = None,
         channel: type[Channel] = Channel,
+        timing: Timing | None = None,
     ) -> None:
-        self.counters = DriverCounters()
+        self.counters = Counters()
         self._on_event = on_event
         self._fixed_profile = profile
         self._profile = profile if profile is not None else Profile()
@@ -91,7 +91,7 @@ class AtDriver:
         self._acknowledges = False
         self._unacknowledged = 0  # handed over, and neither acknowledged nor refused
         self._registrations = RegistrationWatch()
-        self.channel = channel(transport, self._urc, on_lost=on_lost, counters=self.counters)
+        self.channel = channel(transport, self._urc, on_lost=on_lost, counters=self.counters, timing=timing)
         self._acknowledger = Acknowledger(self.channel, self._profile, self._learned)
         self._storage = Storage(self.channel)
         self.talk = AtTalk(self.channel, lambda: self._profile, lambda: self._learned)

@@ -16,10 +16,12 @@ from typing import Any
 
 import serial
 
+from modemgw.at.dialogue import Counters
+from modemgw.at.timing import Timing
 from modemgw.errors import ModemgwError
 from modemgw.installation import how_to_add
 from modemgw.modem.dialogue.channel import Channel, OnUrc
-from modemgw.modem.dialogue.driver import DriverCounters, ModemEvent
+from modemgw.modem.dialogue.driver import ModemEvent
 from modemgw.modem.dialogue.driver_at import AtDriver
 from modemgw.modem.ports.transport import PortLost, Transport
 from modemgw.modem.quirks.profile import Profile
@@ -45,9 +47,17 @@ class GsmmodemDriver(AtDriver):
         profile: Profile | None = None,
         usb: str | None = None,
         port_kind: str | None = None,
+        timing: Timing | None = None,
     ) -> None:
         super().__init__(
-            transport, on_event, on_lost=on_lost, profile=profile, usb=usb, port_kind=port_kind, channel=LibraryChannel
+            transport,
+            on_event,
+            on_lost=on_lost,
+            profile=profile,
+            usb=usb,
+            port_kind=port_kind,
+            channel=LibraryChannel,
+            timing=timing,
         )
 
 
@@ -60,12 +70,12 @@ class LibraryChannel(Channel):
         on_urc: OnUrc,
         *,
         on_lost: Callable[[PortLost], None] | None = None,
-        counters: DriverCounters | None = None,
+        counters: Counters | None = None,
+        timing: Timing | None = None,
     ) -> None:
         comms = _library()
         self._port = _Port(transport)
-        self._span_s = 0.0
-        super().__init__(transport, on_urc, on_lost=on_lost, counters=counters)
+        super().__init__(transport, on_urc, on_lost=on_lost, counters=counters, timing=timing)
         transport.on_data = self._port.feed
         self._writer = ThreadPoolExecutor(1, thread_name_prefix=f"gsmmodem {transport.url}")
         self._modem = comms(self._port, self._said, self._reader_ended)
@@ -73,11 +83,7 @@ class LibraryChannel(Channel):
 
     # ------------------------------------------------------------ what the channel writes
 
-    def _await_outcome(self, limit_s: float) -> None:
-        self._span_s = limit_s
-        super()._await_outcome(limit_s)
-
-    def _write(self, data: bytes, shown: str) -> None:
+    def _put(self, data: bytes) -> None:
         if not self.transport.is_open:
             raise PortLost(self.transport.url, f"The port {self.transport.url} is closed.")
         self._modem.interrupt()
@@ -86,10 +92,11 @@ class LibraryChannel(Channel):
         elif data[-1:] == b"\x1a":
             term, prompt = "\x1a", None
         else:  # ESC: nothing answers to it
-            self._writer.submit(self._modem.write, data.decode("latin-1"), False, writeTerm="")
+            with contextlib.suppress(RuntimeError):  # it is closed
+                self._writer.submit(self._modem.write, data.decode("latin-1"), False, writeTerm="")
             return
         text = data[:-1].decode("latin-1")
-        limit_s = max(SPARE_S, self._span_s - SPARE_S)
+        limit_s = max(SPARE_S, self._dialogue.patience_s - SPARE_S)
         work = self._writer.submit(self._modem.ask, text, term, prompt, limit_s)
         work.add_done_callback(self._answered)
 
@@ -104,10 +111,6 @@ class LibraryChannel(Channel):
         if data:
             with contextlib.suppress(RuntimeError):  # the loop is closed
                 self._loop.call_soon_threadsafe(self._received, data)
-
-    def _leave_prompt(self) -> None:
-        with contextlib.suppress(PortLost, RuntimeError):
-            self._write(b"\x1b", "ESC")
 
     # ------------------------------------------------------------ its end
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from modemgw.at import commands
 from modemgw.at.commands import Command, plain, question
-from modemgw.at.errors import AtError, AtResponseError, CommandFailed
+from modemgw.at.errors import AtError, AtResponseError, CommandFailed, CommandTimeout, ModemSilent
 from modemgw.at.responses import (
     first,
     read_function,
@@ -28,7 +28,7 @@ from modemgw.at.responses import (
 from modemgw.at.ussd import USSD_ON
 from modemgw.modem.dialogue import init_messages
 from modemgw.modem.dialogue.boot import BootWatch
-from modemgw.modem.dialogue.channel import Channel, CommandTimeout, ModemSilent
+from modemgw.modem.dialogue.channel import Channel
 from modemgw.modem.dialogue.driver import (
     DriverSettings,
     InitialiseFailed,

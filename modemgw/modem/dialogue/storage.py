@@ -12,7 +12,8 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from modemgw.at import commands
-from modemgw.at.errors import AtResponseError, CmeError, CmsError, CommandFailed
+from modemgw.at.dialogue import Response
+from modemgw.at.errors import AtResponseError, CmeError, CmsError, CommandFailed, CommandTimeout, ModemSilent
 from modemgw.at.responses import (
     MemoryFill,
     StoredLine,
@@ -23,7 +24,7 @@ from modemgw.at.responses import (
     read_message,
     with_sca,
 )
-from modemgw.modem.dialogue.channel import Channel, CommandTimeout, ModemSilent, Response
+from modemgw.modem.dialogue.channel import Channel
 from modemgw.modem.dialogue.driver import StorageFill, StoredPdu
 from modemgw.modem.quirks.learned import Learned
 from modemgw.modem.quirks.profile import Profile

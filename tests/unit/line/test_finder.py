@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 
+from modemgw.at.timing import Timing as DialogueTiming
 from modemgw.line import finder as finder_module
-from modemgw.line.finder import Finder
-from modemgw.modem.dialogue import channel as channel_module
+from modemgw.line.timing import Timing
 from modemgw.modem.ports.discovery import FoundPort, PortRole
 from modemgw.modem.ports.transport import open_transport
 from tests.unit.modem.peer import ALIVE, Answer, Peer, over, said
@@ -23,10 +24,9 @@ def port(peer: Peer, device: str = "1-1", interface: int = 2) -> FoundPort:
     return FoundPort(peer.url, "2c7c:0125", interface, device, PortRole.AT, "Maker Stick", known_modem=True)
 
 
-@pytest.fixture(autouse=True)
-def _short(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(channel_module, "QUIET_S", 0.005)
-    monkeypatch.setattr(channel_module, "RESYNC_PROBE_S", (0.05, 0.05, 0.05))
+Finder = functools.partial(
+    finder_module.Finder, timing=Timing(dialogue=DialogueTiming(quiet_s=0.005, resync_probe_s=(0.05, 0.05, 0.05)))
+)
 
 
 async def test_a_modem_is_asked_once() -> None:

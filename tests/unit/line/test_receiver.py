@@ -9,12 +9,12 @@ from typing import Any, cast
 
 import pytest
 
+from modemgw.at.errors import CommandTimeout
 from modemgw.domain.job import LineRecord
 from modemgw.line import receiver as receiver_module
 from modemgw.line.receiver import Receiver
 from modemgw.line.turn import Turn
 from modemgw.modem.dialogue.acknowledge import AcknowledgementFailed
-from modemgw.modem.dialogue.channel import CommandTimeout
 from modemgw.modem.dialogue.driver import DirectMessage, Driver, MessageStored, ReportStored, StorageFill, StoredPdu
 from modemgw.rules.incoming import RawPdu
 from modemgw.service.ports import Repository

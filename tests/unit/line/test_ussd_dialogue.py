@@ -8,12 +8,11 @@ from typing import Any
 
 import pytest
 
-from modemgw.at.errors import CmeError, CommandFailed
+from modemgw.at.errors import CmeError, CommandFailed, CommandTimeout
 from modemgw.domain.refusal import Refusal
 from modemgw.domain.ussd import UssdFailed, UssdNoAnswer, UssdState
 from modemgw.line import ussd_dialogue as conversation_module
 from modemgw.line.ussd_dialogue import Conversation, masked
-from modemgw.modem.dialogue.channel import CommandTimeout
 from modemgw.modem.dialogue.driver import UssdReply
 from modemgw.modem.dialogue.talk import AtTalk
 from modemgw.modem.ports.transport import PortLost

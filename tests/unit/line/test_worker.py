@@ -13,13 +13,12 @@ from typing import Any, cast
 
 import pytest
 
-from modemgw.at.errors import CommandFailed
+from modemgw.at.errors import CommandFailed, CommandTimeout
 from modemgw.domain.line import LineState
 from modemgw.line import ladder, worker
 from modemgw.line.ladder import Rung
 from modemgw.line.settings import WorkerPorts, WorkerSettings
 from modemgw.line.worker import Worker
-from modemgw.modem.dialogue.channel import CommandTimeout
 from modemgw.modem.dialogue.driver import Driver, InitialiseFailed, ResetKind, SimProblem, SimReason
 from modemgw.modem.ports.hotplug import HotPlug, PlugEvent
 from modemgw.modem.ports.transport import PortDenied, PortLost, Transport

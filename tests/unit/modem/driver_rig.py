@@ -8,11 +8,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from modemgw.modem.dialogue import channel as channel_module
+from modemgw.at.timing import Timing
 from modemgw.modem.dialogue import init_messages, init_sim
-from modemgw.modem.dialogue.driver import (
-    ModemEvent,
-)
+from modemgw.modem.dialogue.driver import ModemEvent
 from modemgw.modem.dialogue.driver_at import AtDriver
 from modemgw.modem.dialogue.init_sim import RefusedPins
 from modemgw.modem.ports.transport import open_transport
@@ -48,12 +46,12 @@ SENSIBLE: dict[str, Answer] = {
 
 @pytest.fixture(autouse=True)
 def _short_limits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(channel_module, "QUIET_S", 0.005)
-    monkeypatch.setattr(channel_module, "RESYNC_REFUSED_S", 0.02)
-    monkeypatch.setattr(channel_module, "RESYNC_PROBE_S", (0.1, 0.1, 0.1))
     monkeypatch.setattr(init_messages, "NOT_READY_PAUSE_S", 0.01)
     monkeypatch.setattr(init_sim, "BUSY_PAUSE_S", 0.01)
     monkeypatch.setattr(init_sim, "THIS_PROCESS", RefusedPins())
+
+
+TIMING = Timing(quiet_s=0.005, resync_refused_s=0.02, resync_probe_s=(0.1, 0.1, 0.1))
 
 
 class Rig:
@@ -70,7 +68,7 @@ async def rig(
 ) -> AsyncIterator[Rig]:
     async with Peer(over(script or {}, base, ALIVE)) as peer:
         events: list[ModemEvent] = []
-        driver = AtDriver(await open_transport(peer.url), events.append, profile=profile)
+        driver = AtDriver(await open_transport(peer.url), events.append, profile=profile, timing=TIMING)
         try:
             yield Rig(peer, driver, events)
         finally:

@@ -9,10 +9,11 @@ import pytest
 
 from modemgw.at.errors import CmeError, CmsError, CommandFailed
 from modemgw.at.policy import ErrorAction, ErrorScope, ExplainedError, explained, policy_for, policy_of
+from modemgw.at.sending import SendRejected, TpduHex
 from modemgw.modem.dialogue import acknowledge
 from modemgw.modem.dialogue.acknowledge import AcknowledgementFailed
 from modemgw.modem.dialogue.boot import BootWatch
-from modemgw.modem.dialogue.driver import DriverSettings, SendRejected, StoredPdu, TpduHex
+from modemgw.modem.dialogue.driver import DriverSettings, StoredPdu
 from modemgw.modem.dialogue.mr_wrap import MrWrap
 from modemgw.modem.dialogue.report_path import (
     OWED_LONG_S,

@@ -6,16 +6,18 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from modemgw.at import commands, policy
 from modemgw.at.commands import Command
-from modemgw.at.errors import CmsError
+from modemgw.at.errors import CmsError, CommandTimeout, ModemSilent
 from modemgw.at.parser import Urc
-from modemgw.modem.dialogue import channel as channel_module
-from modemgw.modem.dialogue.channel import Channel, CommandTimeout, ModemSilent
-from modemgw.modem.dialogue.driver import SendAborted, SendInDoubt, SendRejected, TpduHex
+from modemgw.at.sending import SendAborted, SendInDoubt, SendRejected, TpduHex
+from modemgw.at.timing import Timing
+from modemgw.modem.dialogue.channel import Channel
 from modemgw.modem.ports.transport import PortLost, open_transport
 from tests.unit.modem.peer import ALIVE, OK, Answer, Peer, over, said
 
@@ -42,27 +44,29 @@ async def no() -> bool:
 
 
 @contextlib.asynccontextmanager
-async def rig(script: dict[str, Answer]) -> AsyncIterator[Rig]:
+async def rig(script: dict[str, Answer], **timing: Any) -> AsyncIterator[Rig]:
     async with Peer(over(script, ALIVE)) as peer:
         urcs: list[Urc] = []
         losses: list[PortLost] = []
-        channel = Channel(await open_transport(peer.url), urcs.append, on_lost=losses.append)
+        channel = Channel(
+            await open_transport(peer.url), urcs.append, on_lost=losses.append, timing=replace(TIMING, **timing)
+        )
         try:
             yield Rig(peer, channel, urcs, losses)
         finally:
             channel.close()
 
 
-@pytest.fixture(autouse=True)
-def _short_limits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(channel_module, "PROMPT_S", 0.3)
-    monkeypatch.setattr(channel_module, "SUBMIT_S", 0.4)
-    monkeypatch.setattr(channel_module, "SUBMIT_OK_S", 0.1)
-    monkeypatch.setattr(channel_module, "QUIET_S", 0.01)
-    monkeypatch.setattr(channel_module, "HOLD_S", 0.05)
-    monkeypatch.setattr(channel_module, "GO_AHEAD_S", 0.3)
-    monkeypatch.setattr(channel_module, "RESYNC_PROBE_S", (0.15, 0.15, 0.15))
-    monkeypatch.setattr(channel_module, "RESYNC_REFUSED_S", 0.05)
+TIMING = Timing(
+    prompt_s=0.3,
+    submit_s=0.4,
+    submit_ok_s=0.1,
+    quiet_s=0.01,
+    hold_s=0.05,
+    go_ahead_s=0.3,
+    resync_probe_s=(0.15, 0.15, 0.15),
+    resync_refused_s=0.05,
+)
 
 
 def later(peer: Peer, delay_s: float, data: bytes) -> None:
@@ -264,9 +268,8 @@ async def test_rejected(script: dict[str, Answer], before: bool, code: int | Non
         await r.channel.run(commands.AT)
 
 
-async def test_a_modem_that_says_ok_of_what_failed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(channel_module, "LONE_OK_S", 0.05)
-    async with rig({SUBMIT: PROMPT, PAYLOAD: said('+CMTI: "SM",1', "OK")}) as r:
+async def test_a_modem_that_says_ok_of_what_failed() -> None:
+    async with rig({SUBMIT: PROMPT, PAYLOAD: said('+CMTI: "SM",1', "OK")}, lone_ok_s=0.05) as r:
         with pytest.raises(SendRejected, match=r"OK without \+CMGS") as caught:
             await r.send(ok_is_failure=True)
         assert caught.value.error is None
@@ -280,15 +283,14 @@ async def test_ok_without_a_reference_says_nothing() -> None:
         assert caught.value.silent_ok
 
 
-async def test_the_true_result_may_come_long_after_an_ok(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_true_result_may_come_long_after_an_ok() -> None:
     """As long as any result: the OK was that of something before."""
-    monkeypatch.setattr(channel_module, "LONE_OK_S", 0.0)
 
     def late(peer: Peer, line: bytes) -> bytes:
         later(peer, 0.2, said("+CMGS: 33", "OK"))
         return OK
 
-    async with rig({SUBMIT: PROMPT, PAYLOAD: late}) as r:
+    async with rig({SUBMIT: PROMPT, PAYLOAD: late}, lone_ok_s=0.0) as r:
         assert await r.send() == 33
         await r.channel.run(commands.AT)
 
@@ -473,6 +475,26 @@ async def test_cancelled_with_the_payload_out_the_result_is_still_awaited() -> N
         assert Urc("+CMGS", "+CMGS: 7") in r.urcs
 
 
+async def test_cancelled_at_the_moment_of_the_result_its_reference_is_told() -> None:
+    async with rig({SUBMIT: PROMPT, PAYLOAD: said("+CMGS: 7", "OK")}) as r:
+        transport = r.channel.transport
+        hear = transport.on_data
+        assert hear is not None
+
+        def heard(data: bytes) -> None:
+            hear(data)
+            if b"OK" in data:
+                task.cancel()
+
+        transport.on_data = heard
+        task = asyncio.create_task(r.send())
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert not r.channel.sending
+        assert r.urcs == [Urc("+CMGS", "+CMGS: 7")]
+        await r.channel.run(commands.AT)
+
+
 async def test_closed_with_the_payload_out_of_a_cancelled_send() -> None:
     async with rig({SUBMIT: PROMPT, PAYLOAD: None}) as r:
         task = asyncio.create_task(r.send())
@@ -495,9 +517,8 @@ async def drip(peer: Peer, data: bytes, pause_s: float) -> None:
         await asyncio.sleep(pause_s)
 
 
-async def test_the_wait_for_one_urc_does_not_tear_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(channel_module, "HOLD_S", 0.3)
-    async with rig({}) as r:
+async def test_the_wait_for_one_urc_does_not_tear_the_next() -> None:
+    async with rig({}, hold_s=0.3) as r:
         for n in range(4):  # each takes longer than the time from the first header to the end of the wait for it
             await drip(r.peer, said(f"+CDS: {n + 4}", "00" + "06" * (n + 4)), 0.01)
         await r.peer.until(lambda: len(r.urcs) >= 4)
@@ -514,14 +535,12 @@ async def test_an_answer_that_takes_longer_than_its_limit_is_waited_for_while_it
         assert response.texts == ("+CSQ: 1,2", "+CSQ: 3,4", "+CSQ: 5,6")
 
 
-async def test_an_endless_answer_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_endless_answer_has_an_end() -> None:
     def answer(peer: Peer, _: bytes) -> None:
         tasks.append(asyncio.ensure_future(drip(peer, said(*["+CSQ: 1,2"] * 200), 0.005)))
 
     tasks: list[asyncio.Task[None]] = []
-    monkeypatch.setattr(channel_module, "ANSWER_MOST", 2)
-    monkeypatch.setattr(channel_module, "ANSWERING_S", 0.05)
-    async with rig({r"AT\+CSQ": answer}) as r:
+    async with rig({r"AT\+CSQ": answer}, answer_most=2, answering_s=0.05) as r:
         with pytest.raises(CommandTimeout):
             await r.channel.run(Command("AT+CSQ", ("+CSQ",), timeout_s=0.2))
         tasks[0].cancel()
@@ -539,9 +558,8 @@ async def test_a_result_inside_a_text_of_the_network_ends_no_send() -> None:
         assert r.urcs == [Urc("+CUSD", '+CUSD: 0,"Hello\n+CMGS: 77\nOK\nworld",15')]
 
 
-async def test_a_result_behind_a_text_without_its_quote_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(channel_module, "BURST_S", 0.05)
+async def test_a_result_behind_a_text_without_its_quote_is_one() -> None:
     reply = b'\r\n+CUSD: 0,"Hello\r\n+CMGS: 77\r\n\r\nOK\r\n'
-    async with rig({SUBMIT: PROMPT, PAYLOAD: reply}) as r:
+    async with rig({SUBMIT: PROMPT, PAYLOAD: reply}, burst_s=0.05) as r:
         assert await r.channel.send_tpdu(PDU, go_ahead=yes()) == 77
         assert r.urcs == [Urc("+CUSD", '+CUSD: 0,"Hello')]

@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from modemgw.at import commands
+from modemgw.at.errors import ModemSilent
 from modemgw.at.parser import Urc
-from modemgw.modem.dialogue import channel as channel_module
-from modemgw.modem.dialogue.channel import Channel, ModemSilent
-from modemgw.modem.dialogue.driver import SendAborted, TpduHex
+from modemgw.at.sending import SendAborted, TpduHex
+from modemgw.at.timing import Timing
+from modemgw.modem.dialogue.channel import Channel
 from modemgw.modem.ports.transport import open_transport
 from tests.unit.modem.peer import ALIVE, OK, Answer, Peer, over, said
 
@@ -20,21 +23,18 @@ PDU = TpduHex.of(bytes.fromhex("01000B919710325476F8000005C8329BFD06"))
 FIRST = "0791" + "97" * 6 + "040B919710325476F80000" + "62112221540021" + "03C8329B"
 
 
+TIMING = Timing(quiet_s=0.02, resync_probe_s=(0.15, 0.15, 0.15))
+
+
 @contextlib.asynccontextmanager
-async def rig(script: dict[str, Answer]) -> AsyncIterator[tuple[Channel, Peer, list[Urc]]]:
+async def rig(script: dict[str, Answer], **timing: Any) -> AsyncIterator[tuple[Channel, Peer, list[Urc]]]:
     async with Peer(over(script, ALIVE)) as peer:
         urcs: list[Urc] = []
-        channel = Channel(await open_transport(peer.url), urcs.append)
+        channel = Channel(await open_transport(peer.url), urcs.append, timing=replace(TIMING, **timing))
         try:
             yield channel, peer, urcs
         finally:
             channel.close()
-
-
-@pytest.fixture(autouse=True)
-def _short_limits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(channel_module, "QUIET_S", 0.02)
-    monkeypatch.setattr(channel_module, "RESYNC_PROBE_S", (0.15, 0.15, 0.15))
 
 
 async def yes() -> bool:
@@ -58,7 +58,7 @@ async def test_an_empty_place_may_be_told_by_ok_alone() -> None:
         assert (await channel.run(commands.read(2))).lines == ()
 
 
-async def test_results_said_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_results_said_twice() -> None:
     """Once it is noticed, the next command waits for the second OK, and is not answered by it."""
 
     def twice(text: str) -> Answer:
@@ -69,8 +69,7 @@ async def test_results_said_twice(monkeypatch: pytest.MonkeyPatch) -> None:
         return answer
 
     script = {r"AT\+CSQ": twice("+CSQ: 20,99"), r"AT\+CGMI": twice("maker"), r"AT\+CGMM": twice("model")}
-    monkeypatch.setattr(channel_module, "SETTLE_S", 0.2)
-    async with rig(script) as (channel, _, urcs):
+    async with rig(script, settle_s=0.2) as (channel, _, urcs):
         await channel.run(commands.SIGNAL)
         async with asyncio.timeout(5):
             while not urcs:
@@ -81,10 +80,7 @@ async def test_results_said_twice(monkeypatch: pytest.MonkeyPatch) -> None:
         assert channel.counters.timeouts == 0
 
 
-async def test_results_said_twice_are_noticed_before_the_first_command(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(channel_module, "QUIET_S", 0.2)
-    monkeypatch.setattr(channel_module, "SETTLE_S", 0.2)
-
+async def test_results_said_twice_are_noticed_before_the_first_command() -> None:
     def twice(text: str) -> Answer:
         def answer(peer: Peer, line: bytes) -> bytes:
             asyncio.get_running_loop().call_later(0.005, peer.say, OK)
@@ -93,7 +89,7 @@ async def test_results_said_twice_are_noticed_before_the_first_command(monkeypat
         return answer
 
     script = {r"AT\+CMEE\?": twice("+CMEE: 0"), r"AT\+CGMI": twice("maker"), r"AT\+CGMM": twice("model")}
-    async with rig(script) as (channel, peer, _):
+    async with rig(script, quiet_s=0.2, settle_s=0.2) as (channel, peer, _):
         await channel.resync()
         assert (await channel.run(commands.MANUFACTURER)).texts == ("maker",)
         assert (await channel.run(commands.MODEL)).texts == ("model",)
@@ -199,8 +195,7 @@ async def test_a_slow_modem_hears_the_next_question_once_it_has_answered_the_las
         "AT": None,
         "ATQ0V1": None,
     }
-    monkeypatch.setattr(channel_module, "RESYNC_PROBE_S", (0.1, 0.15, 1.0))
-    async with rig(script) as (channel, peer, _):
+    async with rig(script, resync_probe_s=(0.1, 0.15, 1.0)) as (channel, peer, _):
         await channel.resync()
         assert peer.heard[-1] == b"AT+CFUN?"
         assert channel.counters.timeouts == 0

@@ -6,6 +6,7 @@ import pytest
 
 from modemgw.at.errors import CommandFailed
 from modemgw.at.parser import Urc
+from modemgw.at.sending import TpduHex
 from modemgw.modem.dialogue import report_path
 from modemgw.modem.dialogue.acknowledge import AcknowledgementFailed
 from modemgw.modem.dialogue.driver import (
@@ -26,7 +27,6 @@ from modemgw.modem.dialogue.driver import (
     StorageFill,
     StorageFull,
     StoredPdu,
-    TpduHex,
     UnknownUrc,
     UssdReply,
 )

@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 
 from modemgw.at import commands
-from modemgw.at.errors import CommandFailed
+from modemgw.at.errors import CommandFailed, CommandTimeout
 from modemgw.modem.dialogue import storage as storage_module
-from modemgw.modem.dialogue.channel import CommandTimeout
 from modemgw.modem.dialogue.driver import DriverSettings, StoredPdu
 from modemgw.modem.quirks.learned import LearnedStore
 from modemgw.modem.quirks.profile import Profile

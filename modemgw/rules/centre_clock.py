@@ -25,8 +25,10 @@ MARGIN_MS = 500
 #: A copy of which the time is known worse than this teaches nothing.
 WIDEST_MS = 100_000
 
-#: The clock is believed after so many reports in a row that agree, which show it to run.
+#: The clock is believed after so many reports in a row that agree, which show it to run for so long; or after many
+#: that agree within less, as those of a burst.
 ENOUGH, RAN_MS = 5, 2 * TICK_MS
+MANY, RAN_IN_A_BURST_MS = 50, TICK_MS
 
 
 class Fit(Enum):
@@ -51,7 +53,8 @@ class CentreClock:
     @property
     def steady(self) -> bool:
         """It may be used: a clock that stands still, jumps, or runs at a speed of its own, never is."""
-        return self.count >= ENOUGH and self.last_scts - self.first_scts >= RAN_MS
+        ran_ms = self.last_scts - self.first_scts
+        return (self.count >= ENOUGH and ran_ms >= RAN_MS) or (self.count >= MANY and ran_ms >= RAN_IN_A_BURST_MS)
 
     def learn(self, since: int, until: int, scts: int) -> CentreClock:
         """With a copy that was taken between two of our times, as it says itself at `scts`. What contradicts all

@@ -14,6 +14,7 @@ from modemgw.at import policy
 from modemgw.line import session, worker
 from modemgw.modem.dialogue import channel
 from modemgw.service import sending
+from modemsim.network import Rule
 from tests.rig import Json, Rig, running, until
 
 TO = "+79161234567"
@@ -172,3 +173,16 @@ async def test_ok_alone_is_no_word_about_the_message(tmp_path: Path) -> None:
         message = await rig.submit(TO, "hello")
         await rig.until_state(message["id"], "delivered", limit_s=20)
         assert await settled(rig) == [False]
+
+
+async def test_three_hundred_reports_that_come_last_first(tmp_path: Path) -> None:
+    """References come round after 256: what shares one is told apart by the service centre's time."""
+    async with running(tmp_path, report_delay=1.0) as rig:
+        rig.sim.network.config.rules = [Rule(TO, plan="out_of_order")]
+        for number in range(300):
+            await rig.submit(TO, f"text {number}")
+
+        async def all_delivered() -> bool:
+            return len((await rig.get("/v1/messages?state=delivered&limit=1000"))["items"]) == 300
+
+        await until(all_delivered, 60, lambda: "300 of 300 delivered")

@@ -186,9 +186,21 @@ def _times(sent: list[tuple[int, int]], number: int, offset_s: float) -> dict[st
     return {"seconds": taken // 1, "done": taken // 1 + 4000 + number}
 
 
+def test_reports_of_a_burst_within_two_seconds_are_told_apart(desk: Desk) -> None:
+    desk.now += 300
+    sent = burst(desk, 300, every_ms=7, took_ms=3)
+    desk.now += HOUR
+    for number in range(300):
+        desk.take([report(number % 256, st=0x41 if number % 3 == 0 else 0, **_times(sent, number, 0.0))])
+    assert [desk.state(message) for message, _ in sent] == [
+        "undeliverable" if number % 3 == 0 else "delivered" for number in range(300)
+    ]
+
+
+@pytest.mark.parametrize("every_ms", [100, 7])
 @pytest.mark.parametrize("clock", ["void", "frozen", "random", "slow", "jumps"])
-def test_a_centre_without_a_usable_clock_makes_nothing_wrong(desk: Desk, clock: str) -> None:
-    sent, chance = burst(desk, 300), random.Random(5)
+def test_a_centre_without_a_usable_clock_makes_nothing_wrong(desk: Desk, clock: str, every_ms: int) -> None:
+    sent, chance = burst(desk, 300, every_ms=every_ms, took_ms=every_ms // 2), random.Random(5)
     desk.now += HOUR
     for number in range(300):
         taken = (sent[number][1] - START) / 1000

@@ -88,7 +88,7 @@ def send(
     if as_json:
         print_json(message)
     else:
-        say(f"{headline(message)}. {summary(message)}")
+        say(f"{headline(message)}. {summary(message, _modems(client, message))}")
     raise SystemExit(int(outcome(message["state"], until)))
 
 
@@ -123,6 +123,14 @@ def _wait(client: Client, message_id: int, until: str, timeout_s: float) -> dict
             click.echo("\r\x1b[K", err=True, nl=False)
 
 
+def _modems(client: Client, message: dict[str, Any]) -> list[dict[str, Any]] | None:
+    """The modems, for as long as what becomes of the message depends on them."""
+    if message["state"] not in ("queued", "sending", "sent", "unknown"):
+        return None
+    modems: list[dict[str, Any]] = client.get("/v1/modems")["items"]
+    return modems
+
+
 @click.command()
 @click.argument("message_id", metavar="ID", type=click.IntRange(min=0))
 @connected
@@ -138,8 +146,7 @@ def explain(*, client: Client, as_json: bool, message_id: int) -> None:
     say()
     for at, sentence in timeline(message):
         say(f"  {at}  {sentence}")
-    modems = client.get("/v1/modems")["items"] if message["state"] == "queued" else None
-    say(f"\n{summary(message, modems)}")
+    say(f"\n{summary(message, _modems(client, message))}")
     if message["part_count"] > 1:
         states = ", ".join(f"{part['seq']} {part['state']}" for part in message["parts"])
         say(f"Its parts: {states}.")

@@ -35,6 +35,9 @@ _AGAIN = {
     "rejected": " once more, though the network may have the first copy: if so, one more copy goes out",
 }
 
+#: States of a part that a report may still change.
+_OPEN = frozenset({"sent", "sending", "unknown"})
+
 _ENCODINGS = {"gsm7": "GSM 7-bit", "ucs2": "UCS-2", "data8": "8-bit data"}
 
 #: Of a message in one part these only repeat what the part's own event said.
@@ -53,7 +56,7 @@ def headline(message: dict[str, Any]) -> str:
 
 
 def summary(message: dict[str, Any], modems: Sequence[dict[str, Any]] | None = None) -> str:
-    """Where it stands and what will happen next. With `modems`, also what it waits for."""
+    """Where it stands and what will happen next. With `modems`, also what it waits for, and that no report comes."""
     state = message["state"]
     sentence = STATES.get(state, f"It is {state}.")
     if message["error"]:
@@ -66,11 +69,21 @@ def summary(message: dict[str, Any], modems: Sequence[dict[str, Any]] | None = N
         sentence += f" Its validity ends at {local_time(message['expires_at'])}."
     if state == "sent" and not message["report"]:
         sentence += " No delivery report was asked for."
+    elif state == "sent" and (silent := _without_reports(message, modems)):
+        sentence += f" No delivery reports come through {silent} (AT+CNMI): whether it arrived will not be known."
     elif state == "sent":
         sentence += " A status report will say whether it was delivered."
     if state == "unknown":
-        sentence += _doubt(message)
+        sentence += _doubt(message, bool(_without_reports(message, modems)))
     return sentence
+
+
+def _without_reports(message: dict[str, Any], modems: Sequence[dict[str, Any]] | None) -> str:
+    """The modems that took parts of which nothing is known yet and that offer no report, by name; "" if there is hope:
+    a modem that hands reports over, or is not set up, took one of them."""
+    known = {modem["name"]: modem.get("reports") for modem in modems or ()}
+    names = list(dict.fromkeys(part["modem"] for part in message.get("parts", []) if part["state"] in _OPEN))
+    return " and ".join(names) if names and all(known.get(name) == "none" for name in names) else ""
 
 
 def _queued(message: dict[str, Any], modems: Sequence[dict[str, Any]] | None) -> str:
@@ -111,17 +124,18 @@ def _lines(message: dict[str, Any], modems: Sequence[dict[str, Any]]) -> str:
     return f"{head} No line is ready to take it: {reasons}."
 
 
-def _doubt(message: dict[str, Any]) -> str:
+def _doubt(message: dict[str, Any], no_report: bool = False) -> str:
     at = message.get("doubt_at")
+    settles = "late answer" if no_report or not message["report"] else "late answer or a report"
     hold = message["on_doubt"] == "hold"
     if at is None:
         return (
-            " It will not be sent again by itself; a late answer or a report can still settle it."
+            f" It will not be sent again by itself; a {settles} can still settle it."
             if hold
             else " It is sent again when the doubt window ends without an answer."
         )
     then = "it stays unknown and is not sent again by itself" if hold else "it is sent again"
-    return f" A late answer or a report can settle it. The doubt window ends at {local_time(at)}; then {then}."
+    return f" A {settles} can settle it. The doubt window ends at {local_time(at)}; then {then}."
 
 
 def timeline(message: dict[str, Any]) -> list[tuple[str, str]]:

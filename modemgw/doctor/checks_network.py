@@ -225,6 +225,16 @@ def announcing(answers: Answers, wanted: Wanted, *, serving: bool = False) -> It
         shown = ",".join(map(str, cnmi))
         if len(cnmi) > 1 and cnmi[0] and cnmi[1]:
             yield ok("announce.on", Area.MESSAGES, f"It announces what arrives (AT+CNMI: {shown}).", name)
+            if serving and not any(cnmi[3:4]):
+                yield Finding(
+                    "reports.none",
+                    Area.MESSAGES,
+                    Verdict.NOTE,
+                    f"It hands over no delivery reports (AT+CNMI: {shown}): what goes out through it is called sent "
+                    "and never delivered.",
+                    None,
+                    name,
+                )
         elif serving:
             yield Finding(
                 "announce.lost",

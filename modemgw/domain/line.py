@@ -58,6 +58,7 @@ class ModemView:
     balance: str | None = None  # of the SIM, as its operator said it: decimal text
     balance_currency: str | None = None  # ISO 4217, where known
     balance_at: int | None = None  # Unix ms
+    reports: str | None = None  # how delivery reports reach it: direct, stored or none; None while not set up
     recoveries: tuple[tuple[str, int], ...] = ()  # rung of the ladder, times climbed since start
 
 

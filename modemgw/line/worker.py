@@ -147,6 +147,7 @@ class Worker:
             received=self._totals[1] + (session.received if session else 0),
             in_air=bool(session and session.in_air),
             paused=self._vitals.switch.paused_by is not None,
+            reports=info.reports if info else None,
             recoveries=tuple((_name(rung), count) for rung, count in sorted(self._vitals.ladder.climbs.items())),
         )
 

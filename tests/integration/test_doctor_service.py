@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from modemgw.cli.story import summary
 from tests.doctor_rig import HOLD, Told, doctor, mute, port, process, scripted, write_config
 from tests.integration.test_doctor_modems import expect
 from tests.rig import API_KEY, Rig, running, until
@@ -120,6 +121,17 @@ async def test_cnmi_was_reset_and_nobody_knows_it_yet(tmp_path: Path) -> None:
         told = await examine(rig, tmp_path)
     expect(told, "announce.lost", "another program has reset it", "ModemManager")
     assert told.problems == ["announce.lost"]
+
+
+async def test_a_modem_that_offers_no_reports(tmp_path: Path) -> None:
+    async with running(tmp_path, personality="iridium-9522b") as rig:
+        sent = await rig.submit("+79161234567", "hello")
+        message = await rig.until_state(sent["id"], "sent")
+        modems = (await rig.get("/v1/modems"))["items"]
+        told = await examine(rig, tmp_path)
+    assert modems[0]["reports"] == "none"
+    assert "No delivery reports come through m0" in summary(message, modems)
+    assert "hands over no delivery reports (AT+CNMI: 2,1,0,0" in told.of("reports.none")["seen"]
 
 
 async def test_another_program_at_the_port_of_a_line_that_works(tmp_path: Path) -> None:

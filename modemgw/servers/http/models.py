@@ -314,6 +314,10 @@ class ModemBody(_Body):
     received: int
     in_air: bool = Field(description="A part is being sent right now.")
     paused: bool = Field(description="By hand: nothing is sent until it is resumed.")
+    reports: str | None = Field(
+        description="How delivery reports come: direct, stored, or none if the modem offers none. Null while it is not "
+        "set up."
+    )
     balance: str | None = Field(description="What the SIM has left, as its operator said last; decimal.")
     balance_currency: str | None = Field(description="ISO 4217, where known.")
     balance_at: Time | None = Field(description="When it was said.")

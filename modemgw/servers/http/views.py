@@ -191,6 +191,7 @@ def modem(view: ModemView) -> dict[str, Any]:
         "received": view.received,
         "in_air": view.in_air,
         "paused": view.paused,
+        "reports": view.reports,
         "balance": view.balance,
         "balance_currency": view.balance_currency,
         "balance_at": _time(view.balance_at),

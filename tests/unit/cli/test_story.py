@@ -131,6 +131,44 @@ def test_what_it_waits_for(changes: dict[str, Any], modems: list[dict[str, Any]]
     assert says in summary(message(ahead=0, **changes), modems)
 
 
+def part(state: str, modem: str) -> dict[str, Any]:
+    return {"seq": 1, "state": state, "modem": modem, "sent_at": "2030-01-01T00:00:00.000Z", "attempts": []}
+
+
+HOPE = "A status report will say whether it was delivered."
+NO_HOPE = "No delivery reports come through a (AT+CNMI): whether it arrived will not be known."
+
+
+@pytest.mark.parametrize(
+    ("parts", "ways", "says"),
+    [
+        ([("sent", "a")], {"a": "none", "b": "direct"}, NO_HOPE),
+        ([("sent", "a")], {"a": "direct", "b": "none"}, HOPE),
+        ([("sent", "a")], {"a": "stored"}, HOPE),
+        ([("sent", "a")], {"a": None}, HOPE),  # not set up
+        ([("sent", "a")], {}, HOPE),  # not there: it may be back
+        ([("sent", "a"), ("sent", "b")], {"a": "none", "b": "direct"}, HOPE),
+        ([("sent", "a"), ("delivered", "b")], {"a": "none", "b": "direct"}, NO_HOPE),
+    ],
+)
+def test_no_report_is_promised_of_a_modem_that_offers_none(
+    parts: list[tuple[str, str]], ways: dict[str, str | None], says: str
+) -> None:
+    modems = [modem(name, "ready") | {"reports": way} for name, way in ways.items()]
+    sent = message(state="sent", parts=[part(*values) for values in parts], part_count=len(parts))
+    told = summary(sent, modems)
+    assert says in told
+    assert (HOPE in told) != (NO_HOPE in told)
+
+
+def test_what_can_settle_a_doubt() -> None:
+    doubt = message(state="unknown", parts=[part("unknown", "a")])
+    without = [modem("a", "ready") | {"reports": "none"}]
+    assert "a late answer or a report can still settle it" in summary(doubt)
+    assert "; a late answer can still settle it" in summary(doubt, without)
+    assert "; a late answer can still settle it" in summary(doubt | {"report": False})
+
+
 def test_each_attempt_names_its_sim() -> None:
     attempts = [{"imsi": "250010000000001", "number": "+79990000001"}, {"imsi": None, "number": None}]
     events = [

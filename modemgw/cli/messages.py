@@ -249,9 +249,14 @@ def _nothing(what: str, after: int | None) -> str:
 
 def _inbox_text(item: dict[str, Any]) -> str:
     labels = [item["kind"]] if item["kind"] != "text" else []
-    if not item["complete"]:
+    if item["missing"]:
         labels.append("parts missing: " + ", ".join(str(number) for number in item["missing"]))
     label = f"[{'; '.join(labels)}] " if labels else ""
+    mms = item["mms"]
+    if mms is not None:
+        return label + " ".join(
+            filter(None, (mms["subject"], f"{mms['size']} octets" if mms["size"] else "", mms["url"]))
+        )
     text = item["text"] if item["text"] is not None else item["data"] or " ".join(item["pdus"])
     return label + text
 

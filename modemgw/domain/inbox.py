@@ -12,9 +12,24 @@ class InboxKind(StrEnum):
     TEXT = "text"
     FLASH = "flash"  # class 0
     BINARY = "binary"  # 8-bit data or port-addressed
+    MMS = "mms"  # the notification of an MMS that waits to be fetched
     VOICEMAIL = "voicemail"  # message waiting indication
     TYPE0 = "type0"  # short message type 0 ("silent")
     UNDECODABLE = "undecodable"  # kept raw
+
+
+@dataclass(frozen=True, slots=True)
+class MmsView:
+    """What a notification tells of its MMS. Times are Unix milliseconds; None: it does not say."""
+
+    sender: str | None  # None: hidden
+    via: str  # who sent the notification: the network
+    url: str  # where it lies, for its recipient alone
+    size: int | None  # octets
+    expires_at: int | None
+    subject: str | None
+    message_class: str | None
+    transaction: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,3 +52,5 @@ class InboxView:
     ports: tuple[int, int] | None  # destination, originator
     pdus: tuple[str, ...]  # hex with the SMSC prefix, as read from the modem
     copies: int = 1  # how often it came; of a message of several parts, that part which came most often
+    mms: MmsView | None = None
+    problem: str | None = None  # of what is undecodable: why

@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 
-from modemgw.domain.inbox import InboxKind
+from modemgw.domain.inbox import InboxKind, MmsView
 from modemgw.rules.report_matching import tail
 from modemgw.sms import (
     Alphabet,
@@ -18,9 +18,15 @@ from modemgw.sms import (
     TpduDecodeError,
     decode_pdu,
 )
+from modemgw.sms.deliver import Remains
+from modemgw.sms.mms import WAP_PUSH_PORT, MmsNotification, read_mms_notification
+from modemgw.sms.pdu import remains_of_pdu
 
 #: TP-PID of a short message type 0, which a phone confirms and does not show (TS 23.040 9.2.3.9).
 TYPE_0 = 0x40
+
+#: The end of the year 9999 in Unix ms: no time beyond it can be written.
+LAST_MS = 253_402_300_799_000
 
 #: TP-MMS, "more messages to send": differs between deliveries of the same message.
 _MMS_BIT = 0x04
@@ -48,6 +54,7 @@ class Incoming:
     deliver: SmsDeliver | None = None
     report: SmsStatusReport | None = None
     reason: str | None = None  # why it does not decode
+    remains: Remains | None = None  # what can be read of it all the same
     timed: bool = False  # its service centre time is a time: two equal ones are one message
 
     @property
@@ -61,7 +68,9 @@ def understand(raw: RawPdu) -> Incoming:
     try:
         tpdu = decode_pdu(raw.hex, Direction.TO_MS).tpdu
     except TpduDecodeError as error:
-        return Incoming(raw, digest, reason=str(error))
+        remains = remains_of_pdu(raw.hex)
+        timed = remains is not None and remains.scts is not None and remains.scts.valid
+        return Incoming(raw, digest, reason=str(error), remains=remains, timed=timed)
     if isinstance(tpdu, SmsDeliver):
         return Incoming(raw, digest, deliver=tpdu, timed=tpdu.scts.valid)
     if isinstance(tpdu, SmsStatusReport):
@@ -84,6 +93,36 @@ def _digest(raw: RawPdu) -> bytes:
     if start < len(octets):
         tpdu[0] &= ~_MMS_BIT
     return hashlib.blake2b(bytes(tpdu), digest_size=16).digest()
+
+
+#: Who sent an MMS whose sender the network hides.
+HIDDEN = "hidden"
+
+
+def mms_in(deliver: SmsDeliver, data: bytes | None) -> MmsNotification | None:
+    """The notification in the whole user data of a push; the ports may have been lost on the way."""
+    if data is None or (deliver.udh.ports is not None and deliver.udh.ports.destination != WAP_PUSH_PORT):
+        return None
+    return read_mms_notification(data)
+
+
+def mms_view(deliver: SmsDeliver, data: bytes | None, received_at: int) -> MmsView | None:
+    """What the notification tells; `received_at` in Unix ms."""
+    notification = mms_in(deliver, data)
+    if notification is None:
+        return None
+    at, within_s = notification.expires_at, notification.expires_in_s
+    expires_at = at * 1000 if at is not None else None if within_s is None else received_at + within_s * 1000
+    return MmsView(
+        sender=notification.sender,
+        via=sender_of(deliver),
+        url=notification.location,
+        size=notification.size,
+        expires_at=expires_at if expires_at is not None and expires_at < LAST_MS else None,
+        subject=notification.subject,
+        message_class=notification.message_class,
+        transaction=notification.transaction,
+    )
 
 
 def kind_of(deliver: SmsDeliver) -> InboxKind:

@@ -127,13 +127,17 @@ class Address:
 
         Tolerant of reserved types and plans, fill semi-octets among the digits, a missing extension bit.
         """
+        if offset < len(data) and data[offset] > MAX_SEMI_OCTETS:
+            raise TpduDecodeError(field, offset, f"length of {data[offset]} semi-octets is over {MAX_SEMI_OCTETS}")
         cursor = Cursor(data, offset)
+        return cls.read(cursor, field), cursor.at
+
+    @classmethod
+    def read(cls, cursor: Cursor, field: str) -> Address:
+        """The address at the cursor, of any length that is there; raises TpduDecodeError naming `field`."""
         semi_octets = cursor.octet(field)
         toa = cursor.octet(field)
-        if semi_octets > MAX_SEMI_OCTETS:
-            raise TpduDecodeError(field, offset, f"length of {semi_octets} semi-octets is over {MAX_SEMI_OCTETS}")
-        value = cursor.take((semi_octets + 1) // 2, field)
-        return cls._of(toa, value, semi_octets), cursor.at
+        return cls._of(toa, cursor.take((semi_octets + 1) // 2, field), semi_octets)
 
     @classmethod
     def _of(cls, toa: int, value: bytes, semi_octets: int) -> Address:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from modemgw.sms.address import Address
@@ -14,7 +14,7 @@ from modemgw.sms.scts import SCTS_OCTETS, Scts
 from modemgw.sms.status import StatusMeaning, describe_status, status_meaning
 from modemgw.sms.submit import octets
 from modemgw.sms.udh import NO_UDH, Udh
-from modemgw.sms.user_data import UserDataText, decode_user_data, encode_user_data
+from modemgw.sms.user_data import UserDataText, decode_user_data, encode_user_data, remains_of_user_data, text_of
 
 MAX_STATUS_REPORT_UD: Final = 131
 
@@ -73,6 +73,40 @@ class SmsDeliver(UserDataText):
             sri=bool(first & 0x20),
             rp=bool(first & 0x80),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Remains:
+    """What can be read of an SMS-DELIVER that is cut or contradicts itself; each field is whole or None."""
+
+    oa: Address
+    scts: Scts | None = None
+    text: str | None = None
+    data: bytes | None = None
+
+
+def read_remains(data: bytes, offset: int = 0) -> Remains | None:
+    """The fields of a damaged SMS-DELIVER at `offset`, as far as they go; None if not even its sender. Never raises.
+
+    Lengths are believed as far as there are octets: TP-UDL up to the end, and a TP-UDHL past it is a letter.
+    """
+    cursor = Cursor(data, offset)
+    try:
+        first = cursor.octet("first octet")
+        if first & 3 not in (0, 3):
+            return None
+        remains = Remains(Address.read(cursor, "oa"))
+    except TpduDecodeError:
+        return None
+    try:
+        cursor.octet("pid")
+        dcs = Dcs.decode(cursor.octet("dcs"))
+        remains = replace(remains, scts=Scts.decode(cursor.take(SCTS_OCTETS, "scts")))
+        udh, ud = remains_of_user_data(cursor, bool(first & 0x40), dcs)
+    except TpduDecodeError:
+        return remains
+    text = text_of(dcs, udh, ud)
+    return replace(remains, text=text or None, data=ud or None if text is None else None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import binascii
+import re
 from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
 
 from modemgw.sms.address import Address, decode_sca, encode_sca
-from modemgw.sms.deliver import SmsDeliver, SmsStatusReport
+from modemgw.sms.deliver import Remains, SmsDeliver, SmsStatusReport, read_remains
 from modemgw.sms.errors import TpduDecodeError
 from modemgw.sms.reports import SmsDeliverReport, SmsSubmitReport
 from modemgw.sms.submit import SmsCommand, SmsSubmit
+
+_DIGITS = re.compile(r"[0-9A-Fa-f]*")
 
 Tpdu = SmsSubmit | SmsDeliver | SmsStatusReport | SmsDeliverReport | SmsSubmitReport | SmsCommand
 
@@ -69,6 +72,20 @@ def decode_pdu(hex: str, direction: Direction) -> Pdu:
         raise TpduDecodeError("pdu", 0, "not an even number of hexadecimal digits") from None
     sca, offset = decode_sca(data)
     return Pdu(sca, decode_tpdu(data, direction, offset))
+
+
+def remains_of_pdu(text: str) -> Remains | None:
+    """What can be read of a PDU that `decode_pdu` refuses; None if it is no SMS-DELIVER up to its sender. Never raises.
+
+    Up to the first character that is no hexadecimal digit, and of an odd number of digits without the last.
+    """
+    digits = _DIGITS.match(text.strip())
+    data = bytes.fromhex(digits[0][: len(digits[0]) & ~1]) if digits is not None else b""
+    try:
+        _, offset = decode_sca(data)
+    except TpduDecodeError:
+        return None
+    return read_remains(data, offset)
 
 
 def encode_pdu(tpdu: Tpdu, sca: Address | None = None) -> PduHex:

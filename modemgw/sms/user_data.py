@@ -119,10 +119,24 @@ def decode_user_data(cursor: Cursor, udhi: bool, dcs: Dcs, limit: int = MAX_UD_O
     if size > cursor.left:
         raise TpduDecodeError("ud", cursor.at, f"TP-UDL {length} means {size} octets, {cursor.left} are there")
     body = cursor.take(size, "ud")
+    if udhi and (not body or body[0] >= len(body)):
+        raise TpduDecodeError("udhl", start + 1, "the header is longer than the user data")
+    return _take_apart(body, length, udhi, dcs)
+
+
+def remains_of_user_data(cursor: Cursor, udhi: bool, dcs: Dcs, limit: int = MAX_UD_OCTETS) -> tuple[Udh, bytes]:
+    """As `decode_user_data`, of what there is when TP-UDL is wrong; a header that runs past the end is none."""
+    length = cursor.octet("udl")
+    size = (length * 7 + 7) // 8 if dcs.in_septets else length
+    body = cursor.take(min(size, limit, cursor.left), "ud")
+    there = len(body) * 8 // 7 if dcs.in_septets else len(body)
+    return _take_apart(body, min(length, there), udhi and bool(body) and body[0] < len(body), dcs)
+
+
+def _take_apart(body: bytes, length: int, udhi: bool, dcs: Dcs) -> tuple[Udh, bytes]:
+    """Header and payload of user data of `length` septets or octets."""
     udh, end = NO_UDH, 0
     if udhi:
-        if not body or body[0] >= len(body):
-            raise TpduDecodeError("udhl", start + 1, "the header is longer than the user data")
         end = body[0] + 1
         try:
             udh, _ = Udh.decode(body)

@@ -23,16 +23,19 @@ from modemgw.rules.concat_grouping import (
     regroup,
 )
 from modemgw.rules.incoming import (
+    HIDDEN,
     Incoming,
     RawPdu,
     kind_of,
+    mms_in,
     offset_s,
     sender_of,
     tail,
     time_ms,
     understand,
 )
-from modemgw.sms import Concat, SmsDeliver, SmsStatusReport, assemble
+from modemgw.sms import GAP_MARK, Address, Concat, SmsDeliver, SmsStatusReport, assemble
+from modemgw.sms.deliver import Remains
 from modemgw.store import receipts
 from modemgw.store.ids import next_id
 from modemgw.store.writer import Transaction
@@ -68,7 +71,7 @@ class TakeIn:
             tx.execute("ROLLBACK TO pdu")
             del tx.events[events:]
             reason = f"Internal error: {type(error).__name__}"
-            new = self._take(tx, replace(pdu, deliver=None, report=None, reason=reason))
+            new = self._take(tx, replace(pdu, deliver=None, report=None, remains=None, reason=reason))
         tx.execute("RELEASE pdu")
         return new
 
@@ -117,10 +120,23 @@ class TakeIn:
             tx.event("inbox.copy", line=self.line_id, inbox=inbox_id, data={"copies": copies})
 
     def _undecodable(self, tx: Transaction, pdu_id: int, pdu: Incoming) -> None:
+        remains = pdu.remains or Remains(Address(""))
+        time = None if remains.scts is None else remains.scts.time
         inbox_id = tx.execute(
-            "INSERT INTO inbox (id, line_id, sender, recipient, text, kind, received_at, parts, missing, complete) "
-            f"VALUES ({next_id('inbox')}, ?, '', ?, NULL, ?, ?, 1, '[]', 1)",
-            (self.line_id, self.recipient, InboxKind.UNDECODABLE, tx.now),
+            "INSERT INTO inbox (id, line_id, sender, recipient, text, kind, data, received_at, scts, scts_offset_s, "
+            f"parts, missing, complete) VALUES ({next_id('inbox')}, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, '[]', ?)",
+            (
+                self.line_id,
+                str(remains.oa),
+                self.recipient,
+                None if remains.text is None else remains.text + GAP_MARK,
+                InboxKind.UNDECODABLE,
+                remains.data,
+                tx.now,
+                time_ms(time),
+                offset_s(time),
+                remains.text is None and remains.data is None,
+            ),
         ).lastrowid
         tx.execute("UPDATE pdus SET inbox_id = ? WHERE id = ?", (inbox_id, pdu_id))
         tx.event("inbox.undecodable", line=self.line_id, inbox=inbox_id, data={"reason": pdu.reason})
@@ -147,7 +163,6 @@ class TakeIn:
             self.line_id,
             self.recipient,
             deliver,
-            kind_of(deliver),
             deliver.text,
             deliver.data if deliver.text is None else None,
             tx.now,
@@ -268,14 +283,26 @@ def show_group(tx: Transaction, group_id: int, *, regrouped: bool = False) -> in
     if inbox_id is None:
         recipient = tx.execute("SELECT number FROM lines WHERE id = ?", (line_id,)).fetchone()[0]
         inbox_id = insert_inbox(
-            tx, line_id, recipient, first, kind_of(first), whole.text, data, first_at, total, whole.missing, complete
+            tx, line_id, recipient, first, whole.text, data, first_at, total, whole.missing, complete
         )
         tx.event("inbox.received" if complete else "inbox.partial", line=line_id, inbox=inbox_id)
     else:
+        kind, sender = _labels(first, data, complete)
         time = first.scts.time
         tx.execute(
-            "UPDATE inbox SET text = ?, data = ?, missing = ?, complete = ?, scts = ?, scts_offset_s = ? WHERE id = ?",
-            (whole.text, data, json.dumps(whole.missing), complete, time_ms(time), offset_s(time), inbox_id),
+            "UPDATE inbox SET text = ?, data = ?, kind = ?, sender = ?, missing = ?, complete = ?, scts = ?, "
+            "scts_offset_s = ? WHERE id = ?",
+            (
+                whole.text,
+                data,
+                kind,
+                sender,
+                json.dumps(whole.missing),
+                complete,
+                time_ms(time),
+                offset_s(time),
+                inbox_id,
+            ),
         )
         change = "completed" if complete else "regrouped" if regrouped else "part_added"
         tx.event(f"inbox.{change}", line=line_id, inbox=inbox_id)
@@ -284,12 +311,19 @@ def show_group(tx: Transaction, group_id: int, *, regrouped: bool = False) -> in
     return int(inbox_id)
 
 
+def _labels(deliver: SmsDeliver, data: bytes | None, complete: bool) -> tuple[InboxKind, str]:
+    """Kind and sender as the inbox shows them; that of an MMS is not who sends the notification."""
+    kind, notification = kind_of(deliver), mms_in(deliver, data) if complete else None
+    if kind is not InboxKind.BINARY or notification is None:
+        return kind, sender_of(deliver)
+    return InboxKind.MMS, notification.sender or HIDDEN
+
+
 def insert_inbox(
     tx: Transaction,
     line_id: int,
     recipient: str | None,
     deliver: SmsDeliver,
-    kind: InboxKind,
     text: str | None,
     data: bytes | None,
     received_at: int,
@@ -299,13 +333,14 @@ def insert_inbox(
 ) -> int:
     """A new row of the inbox; its id."""
     ports = deliver.udh.ports
+    kind, sender = _labels(deliver, data, complete)
     inbox_id = tx.execute(
         "INSERT INTO inbox (id, line_id, sender, recipient, text, kind, data, received_at, scts, scts_offset_s, "
         "parts, missing, complete, port_to, port_from) "
         f"VALUES ({next_id('inbox')}, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             line_id,
-            sender_of(deliver),
+            sender,
             recipient,
             text,
             kind,

@@ -22,6 +22,7 @@ from modemgw.domain.message import (
 )
 from modemgw.domain.requests import EventQuery, InboxQuery, MessageQuery
 from modemgw.domain.states import State
+from modemgw.rules.incoming import RawPdu, mms_view, understand
 from modemgw.rules.pricing import money
 from modemgw.sms import describe_status, status_meaning
 
@@ -412,14 +413,18 @@ def inbox_item(con: sqlite3.Connection, inbox_id: int) -> InboxView | None:
 
 
 def _inbox_view(con: sqlite3.Connection, row: sqlite3.Row) -> InboxView:
-    pdus = con.execute("SELECT hex, copies FROM pdus WHERE inbox_id = ? ORDER BY seq, id", (row["id"],)).fetchall()
+    pdus = con.execute(
+        "SELECT hex, copies, note FROM pdus WHERE inbox_id = ? ORDER BY seq, id", (row["id"],)
+    ).fetchall()
+    kind = InboxKind(row["kind"])
+    first = understand(RawPdu(pdus[0][0])).deliver if kind is InboxKind.MMS and pdus else None
     return InboxView(
         id=row["id"],
         line=row["line"],
         sender=row["sender"],
         recipient=row["recipient"],
         text=row["text"],
-        kind=InboxKind(row["kind"]),
+        kind=kind,
         data=row["data"],
         received_at=row["received_at"],
         scts=row["scts"],
@@ -428,8 +433,10 @@ def _inbox_view(con: sqlite3.Connection, row: sqlite3.Row) -> InboxView:
         missing=tuple(json.loads(row["missing"])),
         complete=bool(row["complete"]),
         ports=(row["port_to"], row["port_from"]) if row["port_to"] is not None else None,
-        pdus=tuple(text for text, _ in pdus),
-        copies=max((copies for _, copies in pdus), default=1),
+        pdus=tuple(text for text, _, _ in pdus),
+        copies=max((copies for _, copies, _ in pdus), default=1),
+        problem=next((note for _, _, note in pdus), None) if kind is InboxKind.UNDECODABLE else None,
+        mms=None if first is None else mms_view(first, row["data"], row["received_at"]),
     )
 
 

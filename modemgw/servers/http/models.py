@@ -259,6 +259,21 @@ class PortsBody(_Body):
     originator: int
 
 
+class MmsBody(_Body):
+    """What a notification tells of an MMS that waits to be fetched; nothing here fetches it."""
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+    from_: str | None = Field(alias="from", description="Who sent the MMS; null where the network hides it.")
+    via: str = Field(description="Who sent the notification.")
+    url: str = Field(description="Where it lies, for its recipient alone: a secret.")
+    size: int | None = Field(description="Octets.")
+    expires_at: Time | None = Field(description="Until when it can be fetched.")
+    subject: str | None
+    message_class: str | None = Field(description="personal, advertisement, informational, auto, or another.")
+    transaction_id: str | None
+
+
 class InboxBody(_Body):
     """An incoming message, whole or partial."""
 
@@ -279,6 +294,8 @@ class InboxBody(_Body):
     complete: bool
     ports: PortsBody | None
     pdus: list[str] = Field(description="As read from the modem: hex, or what it showed instead.")
+    problem: str | None = Field(description="Why it is undecodable.")
+    mms: MmsBody | None = Field(description="Of the kind mms: what the notification says.")
     copies: int = Field(description="How often it came: the same text with the same time stamp is one message.")
 
 

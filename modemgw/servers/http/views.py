@@ -8,7 +8,7 @@ from typing import Any
 
 from modemgw.domain.call import CallView
 from modemgw.domain.health import Health
-from modemgw.domain.inbox import InboxView
+from modemgw.domain.inbox import InboxView, MmsView
 from modemgw.domain.line import ModemView
 from modemgw.domain.message import AttemptView, EventView, MessageView, PartView, ReceiptView
 
@@ -157,7 +157,23 @@ def inbox_item(view: InboxView) -> dict[str, Any]:
         "complete": view.complete,
         "ports": ports,
         "pdus": list(view.pdus),
+        "problem": view.problem,
+        "mms": None if view.mms is None else _mms(view.mms),
         "copies": view.copies,
+    }
+
+
+def _mms(view: MmsView) -> dict[str, Any]:
+    """MmsBody."""
+    return {
+        "from": view.sender,
+        "via": view.via,
+        "url": view.url,
+        "size": view.size,
+        "expires_at": _time(view.expires_at),
+        "subject": view.subject,
+        "message_class": view.message_class,
+        "transaction_id": view.transaction,
     }
 
 

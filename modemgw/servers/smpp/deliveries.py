@@ -192,7 +192,7 @@ class Deliverer:
         if item.kind in _NOT_TOLD:
             return []
         return inbound_messages(
-            sender=item.sender,
+            sender=item.sender if item.mms is None else item.mms.via,
             recipient=item.recipient or "",
             text=item.text,
             data=item.data,

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from modemgw.domain.inbox import InboxKind, InboxView
+from modemgw.domain.inbox import InboxKind, InboxView, MmsView
 from modemgw.domain.requests import InboxQuery
 from modemgw.rules.incoming import Incoming, RawPdu, understand
 from modemgw.sms import Address, SmsDeliver, Udh, encode_pdu, plan, segment
@@ -15,6 +15,7 @@ from modemgw.sms.dcs import Dcs
 from modemgw.sms.udh import InformationElement
 from modemgw.store import intake, queries
 from modemgw.store.intake import ShowPartials, TakeIn
+from tests.unit.sms.test_mms import vectors
 from tests.unit.store.desk import HOUR, LONG, MINUTE, SHOP, START, Desk, line_id
 from tests.unit.store.pdus import SENDER, at, binary, deliver, parts, report
 
@@ -405,6 +406,62 @@ def test_binary_in_parts(desk: Desk) -> None:
     (view,) = inbox(desk)
     assert (view.kind, view.data, view.text) == (InboxKind.BINARY, b"\x00" * 100 + b"\xff" * 3, None)
     assert view.ports == (0x0B84, 0x23F0)
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_a_notification_of_an_mms(desk: Desk, order: tuple[int, int]) -> None:
+    pdus = vectors()["E"]
+    for number in order:
+        desk.take([pdus[number]])
+        desk.do(ShowPartials(desk.now))
+        kinds_shown = [view.kind for view in inbox(desk)]
+    assert kinds_shown == [InboxKind.MMS]  # and binary as long as a part is missing
+    (view,) = inbox(desk)
+    assert (view.sender, view.text, view.complete) == ("+79005550105", None, True)
+    assert view.data is not None
+    assert view.mms == MmsView(
+        sender="+79005550105",
+        via="1999",
+        url="http://mmsc.example.net/servlets/mms?message-id=E5000000000000000000000000000005",
+        size=307200,
+        expires_at=START + 259_200_000,
+        subject="Photo",
+        message_class="personal",
+        transaction="E5-0000000000000000000000000000000000000005",
+    )
+
+
+def test_an_mms_whose_sender_is_hidden(desk: Desk) -> None:
+    desk.take(vectors()["C"])
+    (view,) = inbox(desk)
+    assert (view.kind, view.sender) == (InboxKind.MMS, "hidden")
+    assert view.mms is not None
+    assert (view.mms.sender, view.mms.via, view.mms.expires_at) == (None, "1999", 1798761600_000)
+
+
+def test_what_can_be_read_of_a_cut_pdu_is_shown_and_marked(desk: Desk) -> None:
+    whole = deliver("hello, world", seconds=3)
+    desk.take([whole[:-4], whole[:-5]])
+    for view in inbox(desk):
+        assert (view.kind, view.sender, view.complete) == (InboxKind.UNDECODABLE, SENDER, False)
+        assert view.text in ("hello, wor[…]", "hello, wo[…]")
+        assert (view.scts, view.scts_offset_s) == (START + 3000, 0)
+        assert view.problem
+    assert len(inbox(desk)) == 2
+    desk.take([whole])
+    assert [view.kind for view in inbox(desk)][2:] == [InboxKind.TEXT]
+
+
+@pytest.mark.parametrize(("mark", "order"), [(b"\xfe\xff", "utf-16-be"), (b"\xff\xfe", "utf-16-le")])
+def test_a_byte_order_mark_is_no_part_of_a_text(desk: Desk, mark: bytes, order: str) -> None:
+    """W3: in a message of one part, and in the first of several."""
+    for reference, pieces in ((1, ["Привет"]), (2, ["При", "вет"])):
+        for seq, piece in enumerate(pieces, 1):
+            ud = (mark if seq == 1 else b"") + piece.encode(order)
+            udh = Udh((InformationElement(0x00, bytes((reference, len(pieces), seq))),)) if len(pieces) > 1 else Udh()
+            pdu = SmsDeliver(oa=Address.parse(SENDER), ud=ud, udh=udh, dcs=Dcs.decode(8), scts=at(seq))
+            desk.take([encode_pdu(pdu).hex])
+    assert [view.text for view in inbox(desk)] == ["Привет", "Привет"]
 
 
 def test_an_alphanumeric_sender(desk: Desk) -> None:

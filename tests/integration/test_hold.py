@@ -5,14 +5,16 @@ The spans are short, and keep their order: a report comes within `REPORT_WAIT_S`
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from modemgw.at import policy
+from modemgw.at.timing import Timing as DialogueTiming
 from modemgw.line import session, worker
-from modemgw.modem.dialogue import channel
+from modemgw.line.timing import Timing
 from modemgw.service import sending
 from modemsim.network import Rule
 from tests.rig import Json, Rig, running, until
@@ -20,6 +22,7 @@ from tests.rig import Json, Rig, running, until
 TO = "+79161234567"
 WAIT_S = 2.5
 SOON_S, LATER_S = 0.6, 5.0
+running = functools.partial(running, timing=Timing(dialogue=DialogueTiming(submit_s=3.0)))
 
 
 @pytest.fixture(autouse=True)
@@ -29,7 +32,6 @@ def _short_spans(monkeypatch: pytest.MonkeyPatch) -> None:
         (sending, "BACKOFF_FIRST_S", 0.1),
         (sending, "QUICK_RETRIES_S", (0.05, 0.1)),
         (policy, "LATE_S", 0.4),
-        (channel, "SUBMIT_S", 3.0),
         (worker, "TROUBLE_S", (0.05, 0.1, 0.2)),
         (session, "NETWORK_PAUSES_S", (0.0, 0.1, 0.2)),
     ):

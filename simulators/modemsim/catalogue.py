@@ -34,7 +34,7 @@ WORDS: dict[str, str] = {
     "cnmi.unacked": "without AT+CNMA nothing more comes",
     "cnmi.csms1": "no AT+CSMS=1",
     "form.echo": "echo stays on",
-    "form.echo_ctrl_z": "echoes Ctrl-Z",
+    "form.echo_ctrl_z": "does not echo Ctrl-Z",
     "form.prompt": "prompt {v}",
     "form.prompt_after_s": "prompt after {v} s",
     "form.unknown": "{v}",

@@ -107,7 +107,7 @@ class Simulation:
         if config.modems < 1:
             raise SimError(f"A simulation has at least one modem, not {config.modems}.")
         self.rng = random.Random(config.seed)
-        self.timeline = Timeline(time.monotonic(), time.time())
+        self.timeline = Timeline(time.monotonic(), time.time(), time.monotonic)
         self.network = Network(
             self.timeline,
             random.Random(self.rng.random()),

@@ -116,7 +116,7 @@ class Form:
     """The outer form of the dialogue."""
 
     echo: str = "settable"  # or "always"
-    echo_ctrl_z: bool = False  # the end of a payload is echoed too
+    echo_ctrl_z: bool = True  # the Ctrl-Z that ends a payload is echoed, as all that is typed (TS 27.005 3.5.1)
     prompt: str = "\r\n> "
     prompt_after_s: float = 0.0
     unknown: str = "ERROR"  # the answer to a command it does not have

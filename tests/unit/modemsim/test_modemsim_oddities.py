@@ -329,12 +329,15 @@ def test_no_phase_2_plus() -> None:
 
 @seen("form.echo", "form.echo_ctrl_z")
 def test_an_echo_that_stays() -> None:
-    made = Rig(changes={"form": {"echo": "always", "echo_ctrl_z": True}})
-    made.say("ATE0\r")
-    assert made.say("AT\r") == "AT\r\r\nOK\r\n"
-    first, second = submit()
-    made.say(first)
-    assert made.say(second).startswith(second)
+    for ctrl_z in (True, False):
+        made = Rig(changes={"form": {"echo": "always", "echo_ctrl_z": ctrl_z}})
+        made.say("ATE0\r")
+        assert made.say("AT\r") == "AT\r\r\nOK\r\n"
+        first, second = submit()
+        made.say(first)
+        echo, _, result = made.say(second).partition("\r\n")
+        assert echo == (second if ctrl_z else second.rstrip("\x1a"))
+        assert result.startswith("+CMGS: ")
 
 
 PROMPTS = [("odd-prompt", "\r\n>"), ("odd-echo", "> "), ("generic", "\r\n> ")]

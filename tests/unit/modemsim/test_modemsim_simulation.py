@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,9 @@ import pytest
 import serial
 from simrig import submit
 
+from modemgw.sms import Direction, SmsDeliver, decode_tpdu
 from modemsim import SimError, Simulation, ThreadedSimulation
-from modemsim.control import ControlClient
+from modemsim.control import ControlClient, ControlServer
 
 
 class Terminal:
@@ -253,3 +255,56 @@ def test_a_threaded_simulation_and_its_control_socket(tmp_path: Path) -> None:
     with pytest.raises(SimError, match="No modemsim runs in"):
         ControlClient(tmp_path)
     assert not [t for t in threading.enumerate() if t.name == "modemsim"]
+
+
+def _by_control(sim: Simulation, **request: Any) -> Any:
+    return ControlServer(sim, Path("unused")).run(request)
+
+
+INJECTED: dict[str, Callable[[Simulation], Any]] = {
+    "library": lambda sim: sim.inject("hi"),
+    "network": lambda sim: sim.network.inject(sim.modems[0].number, "hi"),
+    "tpdu": lambda sim: sim.inject_tpdu(sim.network.inject(sim.modems[1].number, "hi")[0]),
+    "control": lambda sim: _by_control(sim, cmd="inject", text="hi"),
+    "call": lambda sim: _by_control(sim, cmd="ring", number="+79991234567", duration_s=0),
+}
+
+
+@pytest.mark.parametrize("how", INJECTED)
+async def test_what_is_done_after_a_quiet_time_has_its_own_time(sim: Simulation, how: str) -> None:
+    """Not that of the last event: two texts, a minute apart, would look as if sent at once."""
+    sim.timeline.set_wall(1_750_000_000.0)
+    await asyncio.sleep(1.1)
+    done = INJECTED[how](sim)
+    if asyncio.iscoroutine(done):
+        await done
+    if how == "call":
+        await sim.wait_for_count("call", 1)
+    entry = sim.ledger[-1]
+    assert 1.1 <= entry.t - 1_750_000_000.0 < 60
+    if entry.kind != "call":
+        deliver = decode_tpdu(bytes.fromhex(entry.tpdu), Direction.TO_MS)
+        assert isinstance(deliver, SmsDeliver)
+        assert deliver.scts.time is not None
+        assert deliver.scts.time.timestamp() >= 1_750_000_001
+
+
+LATER: dict[str, Callable[[Simulation], Any]] = {
+    "unplug": lambda sim: sim.unplug(0, back_s=30),
+    "modem": lambda sim: sim.modems[0].modem.unplug(30),
+    "fault": lambda sim: sim.fault("unplug", at="now", back_s=30),
+    "control": lambda sim: _by_control(sim, cmd="unplug", back_s=30),
+}
+
+
+@pytest.mark.parametrize("how", LATER)
+async def test_seconds_count_from_when_they_are_ordered(sim: Simulation, how: str) -> None:
+    sim.timeline.now -= 40  # the last event was so long ago
+    done = LATER[how](sim)
+    if asyncio.iscoroutine(done):
+        await done
+    sim.pump()
+    assert not sim.modems[0].modem.plugged
+    due = sim.timeline.next_deadline()
+    assert due is not None
+    assert due - time.monotonic() > 25

@@ -11,6 +11,8 @@ cancelled) the dialogue is *dirty*, and is put in step again (RESYNC) before the
 * Why a lone OK is doubted. A modem that was slow with the last command says its OK in the middle of this one. Where an
   information line is due and none came with the OK, the true answer is waited for; for a send that means as long as a
   send may take, unless this maker says OK of what failed.
+* Why a reference is doubted. The same of a send that was given up: a modem answers in the order of the questions, and
+  while it owes that answer, the first `+CMGS` may be it. Then ours follows; if nothing does for a while, it was ours.
 * Why nothing is written after the payload. Many modems take any octet for "stop": the send is broken off, or its
   result is lost, and the message may go out all the same. From the Ctrl-Z to the result nothing is written, for minutes
   if need be; a sender that is cancelled meanwhile leaves the dialogue in PAYLOAD till the result is there.
@@ -294,8 +296,11 @@ class Dialogue:
         self.writes.append(Write(ESC, "ESC", vital=False))
         self._end()
 
-    def payload(self, pdu: TpduHex, *, ok_is_failure: bool = False) -> Script[int]:
-        """The payload into the prompt; the reference of its message. Raises SendAborted, SendRejected, SendInDoubt."""
+    def payload(self, pdu: TpduHex, *, ok_is_failure: bool = False, owed: bool = False) -> Script[int]:
+        """The payload into the prompt; the reference of its message. Raises SendAborted, SendRejected, SendInDoubt.
+
+        `owed`: an earlier send got no answer yet.
+        """
         timing = self.timing
         self.phase = Phase.PAYLOAD
         self._parser.payload(pdu.hex)
@@ -307,6 +312,8 @@ class Dialogue:
         if _is_lone_ok(outcome) and not self._lines:
             left_s = timing.submit_s - (self._now - written)
             outcome = yield from self._after_lone_ok(outcome, timing.lone_ok_s if ok_is_failure else left_s)
+        if owed and _is_lone_ok(outcome) and self._reference() is not None:
+            outcome = yield from self._own_result(outcome)
         took_s = self._now - written
         self._end()
         if isinstance(outcome, _Unwritten):
@@ -355,6 +362,23 @@ class Dialogue:
         self._await_outcome(limit_s)
         outcome = yield _OUTCOME
         return ok if isinstance(outcome, _Timeout) and not self._lines else outcome
+
+    def _own_result(self, first: _Outcome | None) -> Script[_Outcome | None]:
+        """Of one result or two, ours: the last. The other's reference is told as a late one."""
+        lines, reference, until = self._lines, self._reference(), self._now + self.timing.owed_s
+        while True:
+            self._lines = []
+            self._await_outcome(until - self._now)
+            second = yield _OUTCOME
+            if isinstance(second, _Timeout) and not self._lines:
+                self._lines = lines
+                return first
+            said_again = _is_lone_ok(second) and (not self._lines or self._reference() == reference)
+            if not said_again:
+                break
+        if not isinstance(second, _Lost):  # else nobody knows whose it was
+            self.told.append(Urc("+CMGS", f"+CMGS: {reference}"))
+        return second
 
     def _judge(self, outcome: _Outcome | None, took_s: float, ok_is_failure: bool) -> int:
         """What a result after the payload means. A reference that was read is success, whatever silence follows."""
@@ -565,6 +589,10 @@ class Dialogue:
         self._keep(line)
         self._limit(self.timing.submit_ok_s)
 
+    def _tell(self, line: InfoLine) -> None:
+        if not line.amends:
+            self.told.append(Urc(line.text.partition(":")[0], line.text))
+
     def _finish(self, outcome: _Outcome) -> None:
         if isinstance(outcome, Final):
             self._result_at = self._now
@@ -623,6 +651,7 @@ _ACTIONS: Mapping[Action, Callable[[Dialogue, Any], None]] = {
     Action.IGNORE: Dialogue._ignore,
     Action.KEEP: Dialogue._keep,
     Action.HURRY: Dialogue._hurry,
+    Action.TELL: Dialogue._tell,
     Action.FINISH: Dialogue._finish,
     Action.LEAVE: Dialogue._leave,
 }

@@ -34,6 +34,7 @@ class Action(Enum):
     IGNORE = auto()
     KEEP = auto()  # a line of the answer
     HURRY = auto()  # the same, and the OK must come soon: `+CMGS: <mr>` is there
+    TELL = auto()  # a late line, of a send that was given up
     FINISH = auto()  # this is what was waited for
     LEAVE = auto()  # a prompt that nobody asked for: out of it, without sending
 
@@ -51,7 +52,7 @@ TABLE: Mapping[Phase, Mapping[Event, Action]] = {
     Phase.IDLE: dict.fromkeys(Event, Action.IGNORE),
     Phase.COMMAND: _WAITS,
     # an OK can only be of something before: a prompt is due, or an error
-    Phase.PROMPT: {**_WAITS, Event.OK: Action.IGNORE, Event.PROMPT: Action.FINISH},
+    Phase.PROMPT: {**_WAITS, Event.INFO: Action.TELL, Event.OK: Action.IGNORE, Event.PROMPT: Action.FINISH},
     Phase.PAYLOAD: {**_WAITS, Event.INFO: Action.HURRY},
     Phase.RESYNC: {**_WAITS, Event.PROMPT: Action.LEAVE},
     Phase.LOST: dict.fromkeys(Event, Action.IGNORE),

@@ -21,7 +21,7 @@ class DriverRadio:
         self._driver = driver
         self._turn = turn
 
-    async def send(self, pdu: PduHex, go_ahead: Callable[[], Awaitable[bool]]) -> SendOutcome:
+    async def send(self, pdu: PduHex, go_ahead: Callable[[], Awaitable[bool]], *, owed: bool = False) -> SendOutcome:
         withdrawn = False
 
         async def permitted() -> bool:
@@ -32,7 +32,7 @@ class DriverRadio:
 
         async with self._turn:
             try:
-                return Sent(await self._driver.send(TpduHex(pdu.hex, pdu.length), permitted))
+                return Sent(await self._driver.send(TpduHex(pdu.hex, pdu.length), permitted, owed=owed))
             except SendRejected as error:
                 return Refused(error.error, _sentence(error), error.before_payload)
             except SendAborted as error:

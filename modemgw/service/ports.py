@@ -53,11 +53,6 @@ class Repository(RecordRepository, Protocol):
         """Why the store cannot be written, or None."""
         ...
 
-    @property
-    def hang(self) -> str | None:
-        """That a write has waited for long, in a sentence, or None."""
-        ...
-
     def accept(self, message: NewMessage) -> Awaitable[Accepted]:
         """Refusal(NO_MONEY), ClientRefUsed."""
         ...
@@ -189,6 +184,10 @@ class Repository(RecordRepository, Protocol):
 
     async def queued_count(self) -> int: ...
 
+    async def answer_owed(self, line: LineRecord) -> bool:
+        """The line's modem has not answered the last message that it was given: its `+CMGS` may yet come."""
+        ...
+
     async def sent_since(self, line: LineRecord, since: int, limit: int) -> list[int]:
         """When parts went out through a line, or may have (Unix ms), oldest first; the newest `limit` of them."""
         ...
@@ -241,6 +240,9 @@ SendOutcome = Sent | Refused | NotSent | InDoubt
 
 class Radio(Protocol):
     """A ready modem as sending sees it. `go_ahead` runs while the modem makes its prompt; unless it returns
-    True nothing goes out. PortLost and the like become outcomes; nothing is raised for a modem's mood."""
+    True nothing goes out. PortLost and the like become outcomes; nothing is raised for a modem's mood. `owed`: the
+    modem has not answered an earlier message yet, and the next reference may be that one's."""
 
-    async def send(self, pdu: PduHex, go_ahead: Callable[[], Awaitable[bool]]) -> SendOutcome: ...
+    async def send(
+        self, pdu: PduHex, go_ahead: Callable[[], Awaitable[bool]], *, owed: bool = False
+    ) -> SendOutcome: ...

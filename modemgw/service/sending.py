@@ -108,6 +108,7 @@ class LineSender:
         self._timers = timers
         self._clock = clock
         self._settings = settings
+        self._owed: bool | None = None  # the modem has not answered the last message; None: not looked up yet
         self._faults = 0  # refusals in a row that often pass at once, but came after the payload
         self._refused: dict[str, str] = {}  # recipients of a run of SIM refusals, and the reason
         self._pending: set[asyncio.Future[object]] = set()
@@ -119,6 +120,8 @@ class LineSender:
         """Until cancelled, `stopping` is set, or LineTrouble is raised."""
         while not self.stopping:
             try:
+                if self._owed is None:
+                    self._owed = await self._repository.answer_owed(self._line)
                 pace = await self._kept_pace()
                 job = await self._dispatcher.take(self._line.name)
             except ModemgwError as error:
@@ -208,6 +211,8 @@ class LineSender:
                 # cancelled or expired meanwhile; or it has changed since the job was made, and is looked at again
                 self._return(job)
                 return False
+            if isinstance(outcome, Sent | InDoubt):
+                self._owed = isinstance(outcome, InDoubt) and outcome.error is None
             if isinstance(outcome, Sent):
                 self._end(attempt, job, seq, "sent", mr=outcome.mr)
                 self.sent += 1
@@ -216,7 +221,10 @@ class LineSender:
                 return True
             if isinstance(outcome, InDoubt):
                 doubt_at = self._clock() + self._settings.doubt_window_ms
-                await self._ended(attempt, job, seq, "unknown", error=outcome.reason, doubt_at=doubt_at)
+                code = getattr(outcome.error, "code", None)
+                await self._ended(
+                    attempt, job, seq, "unknown", error=outcome.reason, error_code=code, doubt_at=doubt_at
+                )
                 self._timers.wake_by(doubt_at)
                 raise _trouble(outcome, job)
             if isinstance(outcome, NotSent):
@@ -248,7 +256,7 @@ class LineSender:
 
         self.in_air = True
         try:
-            outcome = await self._radio.send(pdu, journal)
+            outcome = await self._radio.send(pdu, journal, owed=bool(self._owed))
         except BaseException:
             if entry is not None:
                 self._track(self._doubt(entry, job, seq))

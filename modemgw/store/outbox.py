@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from modemgw.domain.message import Hold
 from modemgw.domain.refusal import Refusal, RefusalKind
 from modemgw.domain.states import State, may_become
 from modemgw.rules.report_matching import had_last_word
@@ -115,7 +114,7 @@ class EndAttempt:
             (now, recorded, self.mr, self.error, self.error_code, unreferenced, self.attempt_id),
         )
         part = {"sent": "sent", "rejected": "rejected", "unknown": "unknown"}.get(self.outcome, "queued")
-        if part in ("queued", "rejected") and self._centre_has_it(tx):
+        if part != "sent" and self._centre_has_it(tx):
             part = "sent"  # an earlier copy; no further one is needed
         if part in ("sent", "unknown"):
             changed = execute(
@@ -171,9 +170,11 @@ class EndAttempt:
             tx.execute("UPDATE messages SET doubt_at = ? WHERE id = ?", (self.doubt_at, self.message_id))
 
     def _centre_has_it(self, tx: Transaction) -> bool:
-        """A report has said that the centre is still trying to deliver an earlier copy of the part."""
+        """Of an earlier copy of the part a report has said that the centre is still trying to deliver it, or the modem,
+        while this one was in the air, that the network took it."""
         rows = tx.execute(
-            "SELECT st FROM attempts WHERE message_id = ? AND seq = ? AND id <> ? AND st IS NOT NULL",
+            "SELECT st FROM attempts WHERE message_id = ? AND seq = ? AND id <> ? "
+            "AND (st IS NOT NULL OR outcome = 'sent')",
             (self.message_id, self.seq, self.attempt_id),
         ).fetchall()
         return any(not had_last_word(st) for (st,) in rows)
@@ -319,7 +320,6 @@ class SettleDoubt:
                 again.append(message_id)
             else:
                 stop_rest(tx, message_id)
-                tx.execute("UPDATE messages SET held = NULL WHERE id = ? AND held = ?", (message_id, Hold.ACCOUNT))
                 tx.event("message.held", account=account, message=message_id)
             settle(tx, message_id)
         return again
@@ -370,9 +370,11 @@ class AdoptLateCmgs:
             (message_id, seq),
         ).fetchone()
         old = State(state)
-        if old is State.SENDING or not may_become(old, State.SENT):
+        if old is not State.SENDING and not may_become(old, State.SENT):
             return None
         tx.execute("UPDATE attempts SET outcome = 'sent', mr = ?, unreferenced = 0 WHERE id = ?", (mr, attempt))
+        if old is State.SENDING:
+            return message_id, seq  # another copy is in the air: its end sees that one was taken
         tx.execute(
             "UPDATE parts SET state = 'sent', mr = ?, line_id = ?, sent_at = coalesce(sent_at, ?), error = NULL, "
             "error_code = NULL WHERE message_id = ? AND seq = ?",

@@ -480,6 +480,17 @@ def report_latencies(con: sqlite3.Connection, receipts: int = 1_000) -> dict[str
     return {name: max(0, latency) for name, latency in rows}
 
 
+def answer_owed(con: sqlite3.Connection, line_id: int) -> bool:
+    """The newest attempt of a line that has a reference, or may yet get one, is in doubt without any answer."""
+    row = con.execute(
+        "SELECT outcome = 'unknown' AND mr IS NULL AND error_code IS NULL FROM "
+        "(SELECT * FROM attempts WHERE line_id = ? ORDER BY id DESC LIMIT 8) "
+        "WHERE mr IS NOT NULL OR outcome = 'unknown' ORDER BY id DESC LIMIT 1",
+        (line_id,),
+    ).fetchone()
+    return row is not None and bool(row[0])
+
+
 def sent_since(con: sqlite3.Connection, line_id: int, since: int, limit: int) -> list[int]:
     """When parts went out through a line, or may have, oldest first. Goes back through the attempts of all lines."""
     rows = con.execute(

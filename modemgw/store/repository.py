@@ -29,10 +29,6 @@ class SqliteRepository:
     def problem(self) -> str | None:
         return self._store.problem
 
-    @property
-    def hang(self) -> str | None:
-        return self._store.hang
-
     # -- writing ------------------------------------------------------------------------------------------
 
     def accept(self, message: NewMessage) -> Awaitable[Accepted]:
@@ -219,6 +215,9 @@ class SqliteRepository:
 
     async def queued_count(self) -> int:
         return await self._read(queries.queued_count)
+
+    async def answer_owed(self, line: LineRecord) -> bool:
+        return await self._read(lambda con: queries.answer_owed(con, line.id))
 
     async def sent_since(self, line: LineRecord, since: int, limit: int) -> list[int]:
         return await self._read(lambda con: queries.sent_since(con, line.id, since, limit))

@@ -330,7 +330,12 @@ CREATE INDEX groups_whole ON groups (line_id, sender, reference, total, wide, la
 @migrations()
 def m_incoming(db: Database) -> None:
     """What tells parts and copies of incoming messages apart."""
-    _run(db, "\n".join(line.partition("--")[0] for line in _INCOMING.splitlines()))
+    statement = ""
+    for line in _INCOMING.splitlines():
+        statement += line.partition("--")[0] + "\n"
+        if sqlite3.complete_statement(statement):
+            db.execute(statement)
+            statement = ""
 
 
 _COPIES = """
@@ -370,21 +375,6 @@ ALTER TABLE receipts ADD COLUMN centre TEXT;    -- address of the service centre
 def m_centres(db: Database) -> None:
     """Which service centre a report came from: each has a clock of its own."""
     _run(db, _CENTRES)
-
-
-_DECIDED = """
-CREATE TRIGGER messages_let_go AFTER UPDATE OF state ON messages
-WHEN new.held IS NOT NULL AND new.state NOT IN ('queued', 'sending', 'unknown') BEGIN
-    UPDATE messages SET held = NULL WHERE id = new.id; END;
-UPDATE messages SET held = NULL WHERE held IS NOT NULL AND (state NOT IN ('queued', 'sending', 'unknown')
-    OR held = 'account' AND state = 'unknown' AND queue = 0 AND doubt_at IS NULL);
-"""
-
-
-@migrations()
-def m_decided(db: Database) -> None:
-    """A message about which nothing is left to decide is not held."""
-    _run(db, _DECIDED)
 
 
 def check(db: Database) -> None:

@@ -112,6 +112,7 @@ class SimModem(Reactions, RadioSide, FaultPoints):
         self._swallow = 0
         self._silent = False
         self.collided = False
+        self.owed: tuple[str, float] | None = None  # a result not said yet, and how long before the next one's
         self.epoch = 0
         self._out: list[tuple[int, bytes]] = []
         self._stalled: dict[int, bytes] = {}
@@ -291,6 +292,7 @@ class SimModem(Reactions, RadioSide, FaultPoints):
         self._stalled.clear()
         self.powered = self.answering = False
         self.epoch += 1
+        self.owed = None
         self.stat = 0
         for port in self.every_port:
             port.reset()

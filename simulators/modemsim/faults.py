@@ -55,6 +55,11 @@ KINDS: dict[str, Kind] = {
         {"accepted": True},
     ),
     "late_result": Kind("The network took it, and +CMGS comes `seconds` late.", {"seconds": 5.0}),
+    "result_owed": Kind(
+        "The network took it, and nothing is said of it; its +CMGS comes behind the next message's payload, whose own"
+        " result follows `seconds` later.",
+        {"seconds": 1.0},
+    ),
     "cmgs_lost": Kind("The network took it, and only OK comes, no +CMGS line."),
     "ok_lost": Kind("The network took it, +CMGS comes, and no OK."),
     "failed_ok": Kind("The send fails and the modem says OK (Siemens)."),

@@ -443,9 +443,10 @@ class AtPort:
             if len(self._urcs) < 255:
                 self._urcs.append(text)
             return
-        self._say_urc(text)
+        self.say(text)
 
-    def _say_urc(self, text: str) -> None:
+    def say(self, text: str) -> None:
+        """Say a line now, whatever is under way."""
         eol = bytes((self.settings.s3, self.settings.s4))
         self.modem.emit(self.index, eol + text.encode("latin-1", "replace") + eol)
 
@@ -453,7 +454,7 @@ class AtPort:
         """Say what was held back."""
         held, self._urcs = self._urcs, []
         for text in held:
-            self._say_urc(text)
+            self.say(text)
 
 
 class _Answer:

@@ -12,17 +12,22 @@ from typing import Any
 import pytest
 
 from modemgw.at import policy
+from modemgw.at.errors import CME_TEXTS, CMS_TEXTS
 from modemgw.at.timing import Timing as DialogueTiming
 from modemgw.line import session, worker
 from modemgw.line.timing import Timing
 from modemgw.service import sending
 from modemsim.network import Rule
-from tests.rig import Json, Rig, running, until
+from tests.rig import Json, Rig, until
+from tests.rig import running as running_rig
+from tests.sweep import sweep
 
 TO = "+79161234567"
 WAIT_S = 2.5
 SOON_S, LATER_S = 0.6, 5.0
-running = functools.partial(running, timing=Timing(dialogue=DialogueTiming(submit_s=3.0)))
+SUBMIT_S, OWED_S = 3.0, 2.0
+TIMING = Timing(dialogue=DialogueTiming(submit_s=SUBMIT_S, owed_s=OWED_S))
+running = functools.partial(running_rig, timing=TIMING)
 
 
 @pytest.fixture(autouse=True)
@@ -62,6 +67,11 @@ ERRORS: list[dict[str, Any]] = [
     *({"code": code, "result": "cme"} for code in (30, 100)),
     {"result": "error"},
 ]
+NAMED: list[dict[str, Any]] = [
+    *({"code": code} for code in (*CMS_TEXTS, 999)),
+    *({"code": code, "result": "cme"} for code in CME_TEXTS),
+]
+EVERY = [*ERRORS, *(error for error in NAMED if error not in ERRORS)]
 
 
 def name(error: dict[str, Any]) -> str:
@@ -69,7 +79,7 @@ def name(error: dict[str, Any]) -> str:
 
 
 @pytest.mark.parametrize("after_s", [0.0, 0.6], ids=["early", "late"])
-@pytest.mark.parametrize("error", ERRORS, ids=name)
+@pytest.mark.parametrize("error", sweep(EVERY, ERRORS.__contains__), ids=name)
 async def test_one_copy_where_the_report_comes_in_time(tmp_path: Path, error: dict[str, Any], after_s: float) -> None:
     async with running(tmp_path, report_delay=after_s + SOON_S) as rig:
         rig.sim.fault("taken_error", after_s=after_s, count=0, **error)
@@ -188,3 +198,53 @@ async def test_three_hundred_reports_that_come_last_first(tmp_path: Path) -> Non
             return len((await rig.get("/v1/messages?state=delivered&limit=1000"))["items"]) == 300
 
         await until(all_delivered, 60, lambda: "300 of 300 delivered")
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.2, 1.5])
+async def test_a_late_result_is_not_given_to_the_next_message(tmp_path: Path, seconds: float) -> None:
+    """The first gets no answer for as long as a send may take; it comes behind the second's payload, and then the
+    network refuses the second."""
+    async with running(tmp_path, report_delay=60) as rig:
+        rig.sim.fault("result_owed", seconds=seconds)
+        rig.sim.fault("cms_error", code=1, skip=1)
+        first, second = await rig.submit(TO, "first"), await rig.submit("+79161234568", "second")
+        await rig.until_state(second["id"], "rejected", limit_s=20)
+        view = await rig.until_state(first["id"], "sent")
+        assert [(part["state"], part["mr"]) for part in view["parts"]] == [("sent", entry_mr(rig))]
+        assert copies(rig) == [False]
+        third = await rig.submit(TO, "third")
+        assert (await rig.until_state(third["id"], "sent"))["parts"][0]["mr"] == entry_mr(rig)
+
+
+def entry_mr(rig: Rig) -> int | None:
+    """The reference of the last text that the network took."""
+    return [entry.mr for entry in rig.sim.ledger if entry.kind == "submit"][-1]
+
+
+async def test_two_late_results_in_order(tmp_path: Path) -> None:
+    async with running(tmp_path, report_delay=SUBMIT_S + OWED_S) as rig:
+        rig.sim.fault("result_owed", seconds=0.3)
+        texts = [await rig.submit(f"+791612345{n:02}", "hello") for n in range(3)]
+        views = [await rig.until_state(text["id"], "delivered", limit_s=20) for text in texts]
+        taken = [entry.mr for entry in rig.sim.ledger if entry.kind == "submit"]
+        assert [view["parts"][0]["mr"] for view in views] == taken
+        assert copies(rig) == [False] * 3
+
+
+async def test_an_answer_that_never_comes_costs_the_next_message_a_wait_and_no_more(tmp_path: Path) -> None:
+    async with running(tmp_path, report_delay=60) as rig:
+        rig.sim.fault("send_silent")
+        first, second = await rig.submit(TO, "first"), await rig.submit("+79161234568", "second")
+        await rig.until_state(second["id"], "sent", limit_s=20)
+        assert (await rig.message(first["id"]))["state"] == "unknown"
+
+
+async def test_a_ussd_text_is_no_result(tmp_path: Path) -> None:
+    async with running(tmp_path, report_delay=60) as rig:
+        rig.sim.fault("cms_error", code=28, after_s=1.0)
+        message = await rig.submit(TO, "hello")
+        await rig.until_state(message["id"], "sending")
+        rig.sim.fault("urc", text='+CUSD: 0,"Hello\r\n+CMGS: 77\r\n\r\nOK\r\nworld",15')
+        view = await rig.until_state(message["id"], "sent", "rejected", "unknown")
+        assert view["state"] == "rejected"
+        await rig.ready()

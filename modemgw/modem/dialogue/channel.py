@@ -92,19 +92,22 @@ class Channel:
         async with self._lock:
             await self._perform(self._dialogue.resync())
 
-    async def send_tpdu(self, pdu: TpduHex, *, go_ahead: GoAhead, ok_is_failure: bool = False) -> int:
+    async def send_tpdu(
+        self, pdu: TpduHex, *, go_ahead: GoAhead, ok_is_failure: bool = False, owed: bool = False
+    ) -> int:
         """Send a TPDU (TS 27.005 4.3); the message reference of the modem.
 
         `go_ahead` is awaited while the modem makes its prompt. Not one byte of the payload is written before it was
         true, and nothing at all from the payload to the result, for up to 180 s. An OK without `+CMGS` is another
         command's late answer, for all that is known: the true one is waited for as long; `ok_is_failure`: this modem
-        says so of a message that failed. Raises SendAborted, SendRejected, SendInDoubt.
+        says so of a message that failed. `owed`: an earlier message got no answer yet, and the first `+CMGS` may be
+        that one's. Raises SendAborted, SendRejected, SendInDoubt.
         """
         await self._lock.acquire()
         self._submitting = True
         try:
             await self._until_prompt(pdu, go_ahead)
-            return await self._perform(self._dialogue.payload(pdu, ok_is_failure=ok_is_failure))
+            return await self._perform(self._dialogue.payload(pdu, ok_is_failure=ok_is_failure, owed=owed))
         except asyncio.CancelledError:
             self._abandoned = self._dialogue.phase is Phase.PAYLOAD
             raise

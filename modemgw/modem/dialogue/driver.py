@@ -423,8 +423,11 @@ class Driver(Protocol):
         """
         ...
 
-    async def send(self, pdu: TpduHex, go_ahead: GoAhead) -> int:
-        """Send a TPDU; the message reference. Raises SendAborted, SendRejected, SendInDoubt."""
+    async def send(self, pdu: TpduHex, go_ahead: GoAhead, *, owed: bool = False) -> int:
+        """Send a TPDU; the message reference. Raises SendAborted, SendRejected, SendInDoubt.
+
+        `owed`: this modem was given a message before and has not answered; the first `+CMGS` may be that one's.
+        """
         ...
 
     async def keep_link(self, on: bool) -> None:

@@ -154,10 +154,12 @@ class AtDriver:
 
     # ------------------------------------------------------------ sending
 
-    async def send(self, pdu: TpduHex, go_ahead: GoAhead) -> int:
+    async def send(self, pdu: TpduHex, go_ahead: GoAhead, *, owed: bool = False) -> int:
         """What the modem refuses it with has the meaning that its maker gives to the code."""
         try:
-            mr = await self.channel.send_tpdu(pdu, go_ahead=go_ahead, ok_is_failure=self._profile.ok_is_failure)
+            mr = await self.channel.send_tpdu(
+                pdu, go_ahead=go_ahead, ok_is_failure=self._profile.ok_is_failure, owed=owed
+            )
         except SendInDoubt as exc:
             if exc.silent_ok:
                 self._learned.put(SILENT_OK, True)

@@ -148,6 +148,11 @@ def _transmit(port: AtPort, label: str, tpdu: bytes, sca: bytes, name: str) -> W
     radio = modem.personality.radio
     late = silent = lost = taken = None
     accept = True
+    if modem.owed is not None:
+        owed, modem.owed = modem.owed, None
+        port.say(owed[0])
+        port.say("OK")
+        yield Sleep(owed[1])
     if faults:
         failing = faults.take("cms_error", where=lambda f: f["when"] == "after_payload")
         if failing:
@@ -192,6 +197,9 @@ def _transmit(port: AtPort, label: str, tpdu: bytes, sca: bytes, name: str) -> W
     modem.point("before_result", label)
     if late:
         yield Sleep(late["seconds"])
+    if faults and (held := faults.take("result_owed")):
+        modem.owed = (f"{name}: {mr}", held["seconds"])
+        raise UnansweredError
     if silent:
         raise UnansweredError
     if lost:

@@ -226,3 +226,109 @@ def test_an_error_is_the_running_commands() -> None:
     assert caught.value.code == 321
     desk.start(desk.machine.run(commands.AT))
     assert desk.wrote[-1] == b"AT\r"
+
+
+# ---------------------------------------------------------------- an answer is owed to an earlier send
+
+
+def owing(**timing: float) -> Desk:
+    """A payload is out, and the one before it got no answer."""
+    desk = Desk(**timing)
+    desk.start(desk.machine.ask_to_send(PDU))
+    desk.octets(b"\r\n> ")
+    desk.start(desk.machine.await_prompt(permitted=True))
+    desk.start(desk.machine.payload(PDU, owed=True))
+    desk.hear("+CMGS: 228", "OK")
+    assert desk.machine.phase is Phase.PAYLOAD
+    return desk
+
+
+LATE = Urc("+CMGS", "+CMGS: 228")
+
+
+@pytest.mark.parametrize("after_s", [0.0, 1.0, 12.0, 29.0])
+def test_of_two_results_the_second_is_that_of_the_message(after_s: float) -> None:
+    desk = owing()
+    desk.wait(after_s)
+    desk.hear("+CMS ERROR: 1")
+    with pytest.raises(SendRejected) as caught:
+        desk.result()
+    assert isinstance(caught.value.error, CmsError)
+    assert desk.told == [LATE]
+    desk = owing()
+    desk.wait(after_s)
+    desk.hear("+CMGS: 229", "OK")
+    assert desk.result() == 229
+    assert desk.told == [LATE]
+
+
+def test_a_second_reference_without_its_ok_is_one() -> None:
+    desk = owing()
+    desk.hear("+CMGS: 229")
+    desk.wait(30)
+    assert desk.result() == 229
+    assert desk.told == [LATE]
+
+
+def test_a_second_error_that_comes_late_is_a_doubt() -> None:
+    desk = owing()
+    desk.wait(29)
+    desk.hear("+CMS ERROR: 332")
+    with pytest.raises(SendInDoubt):
+        desk.result()
+    assert desk.told == [LATE]
+
+
+def test_a_result_that_is_said_twice_is_one() -> None:
+    desk = owing()
+    desk.hear("+CMGS: 228", "OK", "OK")
+    desk.wait(29.9)
+    assert desk.machine.phase is Phase.PAYLOAD
+    desk.wait(0.2)
+    assert desk.result() == 228
+    assert desk.told == []
+
+
+def test_one_result_alone_is_that_of_the_message() -> None:
+    desk = owing()
+    desk.hear("+CREG: 1")
+    desk.wait(30)
+    assert desk.result() == 228
+    assert desk.told == [Urc("+CREG", "+CREG: 1")]
+    desk.wrote.clear()
+    desk.start(desk.machine.run(commands.SIGNAL))
+    assert desk.wrote == [b"AT+CSQ\r"]
+
+
+def test_nobody_knows_whose_it_was_when_the_port_is_gone() -> None:
+    desk = owing()
+    desk.lose()
+    with pytest.raises(SendInDoubt):
+        desk.result()
+    assert desk.told == []
+
+
+def test_where_nothing_is_owed_the_first_result_is_believed_at_once() -> None:
+    desk = Desk()
+    desk.in_prompt()
+    desk.hear("+CMGS: 228", "OK")
+    assert desk.result() == 228
+
+
+@pytest.mark.parametrize("prompt_first", [True, False])
+def test_a_reference_before_the_payload_is_of_an_earlier_message(prompt_first: bool) -> None:
+    desk = Desk()
+    desk.start(desk.machine.ask_to_send(PDU))
+    if prompt_first:
+        desk.octets(b"\r\n> ")
+    desk.hear("+CMGS: 228", "OK")
+    if not prompt_first:
+        desk.octets(b"\r\n> ")
+    assert desk.told == [LATE]
+    desk.start(desk.machine.await_prompt(permitted=True))
+    desk.start(desk.machine.payload(PDU))
+    desk.hear("OK")  # another command's
+    desk.wait(1)
+    assert desk.machine.phase is Phase.PAYLOAD
+    desk.hear("+CMGS: 229", "OK")
+    assert desk.result() == 229

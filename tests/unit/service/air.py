@@ -53,8 +53,10 @@ class Air:
         self.script = list(script)
         self.went: list[SmsSubmit] = []  # on the air, in order
         self.mr = 0
+        self.owed: list[bool] = []  # of each send: an answer to an earlier one may come first
 
-    async def send(self, pdu: PduHex, go_ahead: Callable[[], Awaitable[bool]]) -> SendOutcome:
+    async def send(self, pdu: PduHex, go_ahead: Callable[[], Awaitable[bool]], *, owed: bool = False) -> SendOutcome:
+        self.owed.append(owed)
         behaviour = self.script.pop(0) if self.script else None
         if callable(behaviour):
             self.go_ahead, self.pdu = go_ahead, pdu

@@ -372,6 +372,21 @@ async def test_the_rest_goes_on_when_a_report_clears_the_doubt(rig: Rig) -> None
     assert await rig.parts(message) == ["delivered", "sent", "sent"]
 
 
+async def test_an_answer_that_is_owed_may_come_first(rig: Rig) -> None:
+    doubts = [InDoubt("no answer"), InDoubt("332", CmsError(332))]
+    ids = [await rig.accept(new()) for _ in range(6)]
+    air = Air(doubts[0])
+    await Running(await rig.line(air)).trouble()
+    rig.restart()  # the next session, or the next start
+    air.script = [cms(28), Sent(1), Sent(2), doubts[1]]
+    await Running(await rig.line(air)).trouble()
+    air.script = [Sent(3)]
+    running = Running(await rig.line(air))
+    await until_state(rig, ids[-1], "sent")
+    await running.stop()
+    assert air.owed == [False, True, True, False, False, False]
+
+
 async def test_broken_off_with_the_payload_out_is_a_doubt(rig: Rig) -> None:
     message, other = await rig.accept(new()), await rig.accept(new())
     out = asyncio.Event()

@@ -8,7 +8,7 @@ import pytest
 
 from modemgw.domain.refusal import Refusal, RefusalKind
 from modemgw.domain.states import State
-from modemgw.store import outbox
+from modemgw.store import outbox, queries
 from modemgw.store.acceptance import Accept
 from modemgw.store.outbox import AdoptLateCmgs, Cancel, Expire, Promote, SettleDoubt
 from tests.unit.store.desk import DAY, HOUR, MINUTE, START, Desk, new
@@ -439,6 +439,42 @@ def test_a_stray_answer_is_not_given_to_just_anybody(desk: Desk, between: str) -
     before = desk.rows("SELECT * FROM parts")
     assert desk.do(AdoptLateCmgs(1, 44)) is None
     assert desk.rows("SELECT * FROM parts") == before
+
+
+def test_a_late_answer_while_the_second_copy_is_in_the_air(desk: Desk) -> None:
+    """It goes into the history of the first copy, and no third one goes if the second is refused or in doubt."""
+    for outcome in ("refused", "rejected", "unknown"):
+        message = desk.accept(on_doubt="resend")
+        desk.doubt(message)
+        desk.now += HOUR
+        desk.do(SettleDoubt())
+        second = desk.begin(message, resend=True)
+        assert desk.do(AdoptLateCmgs(1, 44)) == (message, 1)
+        assert desk.state(message) == "sending"
+        desk.end(second, message, outcome=outcome, due_at=desk.now, doubt_at=desk.now, went_out=True)
+        assert (desk.state(message), desk.queue(message)) == ("sent", 0)
+        desk.take([report(44, done=message)])
+        assert desk.state(message) == "delivered"
+
+
+def test_an_answer_is_owed_until_a_later_message_has_its_own(desk: Desk) -> None:
+    def owed(line_id: int = 1) -> bool:
+        return queries.answer_owed(desk.con, line_id)
+
+    assert not owed()
+    desk.send(desk.accept(), mr=7)
+    assert not owed()
+    desk.doubt(desk.accept())
+    assert owed()
+    assert not owed(2)
+    desk.send(desk.accept(), outcome="rejected", error_code=28)
+    assert owed()
+    desk.send(desk.accept(), outcome="unknown", error_code=332, doubt_at=desk.now)  # that is an answer
+    assert not owed()
+    desk.doubt(desk.accept())
+    assert owed()
+    desk.do(AdoptLateCmgs(1, 8))
+    assert not owed()
 
 
 def test_a_late_answer_with_the_report_already_here(desk: Desk) -> None:

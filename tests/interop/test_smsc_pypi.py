@@ -25,7 +25,7 @@ async def test_smsc(serve_dialect: Serve, monkeypatch: pytest.MonkeyPatch) -> No
     """smsc 0.1.1: GET, JSON, the forced list format, dates that must be there."""
     library = pytest.importorskip("smsc", reason="the PyPI client `smsc` is not installed")
     api = pytest.importorskip("smsc.api")
-    rig = await serve_dialect(DIALECT)
+    rig = await serve_dialect(DIALECT, account='limits = "provider"')
     monkeypatch.setattr(api.SMSC, "_url", rig.url.rstrip("/") + "/sys/")
     client = api.SMSC(login="shop", password="s3cret")
 

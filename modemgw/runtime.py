@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import gc
 import logging
 import random
 import re
 import secrets
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 from modemgw import signals
 from modemgw.clock import ServiceClock, boot_id
@@ -31,6 +33,7 @@ from modemgw.dialects import ALL, native_callbacks
 from modemgw.dialects.smsc import send_handler
 from modemgw.dialects.smsc.mail import MailReply, answer_mail
 from modemgw.domain.account import Account
+from modemgw.domain.line import ModemView
 from modemgw.domain.refusal import StoreUnavailable
 from modemgw.errors import ModemgwError
 from modemgw.line.diagnostics import Examiner
@@ -48,6 +51,7 @@ from modemgw.modem.quirks.learned import LearnedStore, learned_path
 from modemgw.modem.tracing.trace import Tracer
 from modemgw.rules.canary_text import CANARY_LOGIN
 from modemgw.rules.quota import Quota
+from modemgw.rules.routing import Route, default_route
 from modemgw.sdnotify import Notifier
 from modemgw.servers.front import raise_descriptor_limit
 from modemgw.servers.http import views
@@ -65,15 +69,21 @@ from modemgw.service.desk import Desk
 from modemgw.service.dispatch import Dispatcher
 from modemgw.service.esme import EsmeDesk
 from modemgw.service.lines import Lines
+from modemgw.service.numbers import country_of
+from modemgw.service.routing import REMEMBERED, Routing
 from modemgw.service.sending import SendingSettings
 from modemgw.service.timers import Timers
 from modemgw.service.ussd import UssdDesk
+from modemgw.service.ways import Ways, sim_ways
 from modemgw.store.balances import SqliteBalances
 from modemgw.store.callbacks import CallbackQueue
 from modemgw.store.database import Store
 from modemgw.store.deadlines import TOLD_MS
 from modemgw.store.repository import SqliteRepository
 from modemgw.store.smpp import SqliteEsmeRepository
+from modemgw.store.upstream import SqliteUpstreams
+from modemgw.upstream.line import LinePorts
+from modemgw.upstream.online import Upstreams
 
 log = logging.getLogger(__name__)
 
@@ -96,6 +106,7 @@ class Runtime:
         )
         self._store: Store | None = None
         self._supervisor: Supervisor | None = None
+        self._online: Upstreams | None = None
         self._http: HttpServer | None = None
         self._smpp: SmppServer | None = None
         self._smtp: SmtpServer | None = None
@@ -147,8 +158,8 @@ class Runtime:
             health.store,
             ", ".join(f"{count} {state}" for state, count in health.callbacks.items()) or "none",
         )
-        for modem in core.modems():
-            log.warning("Line %s is %s%s", modem.name, modem.state, f" ({modem.reason})" if modem.reason else "")
+        for line in core.lines():
+            log.warning("Line %s is %s%s", line.name, line.state, f" ({line.reason})" if line.reason else "")
 
     async def start(self) -> None:
         """Open the store, bring back what was interrupted, start modems, then open the front doors."""
@@ -178,10 +189,20 @@ class Runtime:
         own = [CANARY_LOGIN] if any(modem.canary_interval_s for modem in config.modems) else []
         ids = await repository.ensure_accounts([*(account.login for account in accounts), *own])
         await self._warn_of_orphans(repository, [*(account.login for account in accounts), *own], ids)
-        dispatcher = Dispatcher(repository)
+        upstreams = SqliteUpstreams(store)
+        online = Upstreams(config.upstreams, upstreams)
+        routing = Routing(*self._routes(), lambda: [*sim_ways(self._views()), *online.ways()], self._clock, country_of)
+        dispatcher = Dispatcher(repository, routing, self._clock)
         timers = Timers(repository, dispatcher, self._clock, partial_after_ms=config.receiving.partial_after_s * 1000)
         worker_ports = WorkerPorts(
-            repository, dispatcher, timers, self._clock, self._make_driver, ids.get(CANARY_LOGIN)
+            repository,
+            dispatcher,
+            timers,
+            self._clock,
+            self._make_driver,
+            ids.get(CANARY_LOGIN),
+            routing,
+            lambda: _reconsider(routing, dispatcher),
         )
         self._supervisor = Supervisor(
             [self._worker_settings(modem) for modem in config.modems if modem.enabled],
@@ -192,6 +213,27 @@ class Runtime:
         known = [account.account(ids[account.login]) for account in accounts]
         members = Accounts(known)
         self._callbacks = self._make_callbacks(store, known)
+        last = await repository.last_lines(REMEMBERED) if routing.sticks else []
+        routing.remember(await repository.sent_today(_midnight()), last)
+        routing.adopt(await repository.lanes())
+        give_back = _give_back(repository, dispatcher)
+        await online.make(
+            LinePorts(
+                upstreams,
+                dispatcher,
+                routing,
+                timers,
+                self._clock,
+                give_back,
+                repository.sent_since,
+                lambda: _reconsider(routing, dispatcher),
+                online.network,
+            ),
+            public_url=config.http.public_url,
+            doubt_window_ms=doubt_window_ms,
+        )
+        self._online = online
+        ways = Ways(routing, self._supervisor.views, online, repository.queued_count)
         talks = Talks(self._supervisor)
         balances = Balances(talks, SqliteBalances(store), self._clock, self._supervisor.views, self._balance_settings())
         await balances.load()
@@ -217,6 +259,7 @@ class Runtime:
                 Examiner(self._supervisor),
                 UssdDesk(talks),
                 balances,
+                ways,
             ),
         )
         await self._callbacks.start()
@@ -225,6 +268,8 @@ class Runtime:
         self._tasks.append(asyncio.create_task(balances.run(), name="balances"))
         self._tasks.append(asyncio.create_task(self._look_after(store, repository, dispatcher), name="watch"))
         self._tasks.append(asyncio.create_task(self._tell_followers(store, self._core), name="followers"))
+        if any(account.accept_within_s is not None for account in known):
+            self._tasks.append(asyncio.create_task(ways.run(), name="pace"))
         self._http = await start_http(make_app(self._core, config.http), config.http.listen)
         if config.smpp is not None:
             desk = EsmeDesk(
@@ -235,6 +280,17 @@ class Runtime:
         if config.smtp is not None:
             self._smtp = await start_smtp(config.smtp.listen, self._answer_mail, max_bytes=config.smtp.max_bytes)
         self._supervisor.start()
+        online.start()
+
+    def _views(self) -> list[ModemView]:
+        return [] if self._supervisor is None else self._supervisor.views()
+
+    def _routes(self) -> tuple[list[Route], Route]:
+        """The routes of the configuration, and the one for what none of them fits."""
+        config = self.config
+        routes = [route.route(number, config.routing) for number, route in enumerate(config.routes, 1)]
+        names = [upstream.name for upstream in config.upstreams if upstream.enabled]
+        return routes, default_route(names, config.routing.choice, config.routing.max_wait_s)
 
     async def _warn_of_orphans(
         self, repository: SqliteRepository, logins: Sequence[str], ids: Mapping[str, int]
@@ -251,6 +307,7 @@ class Runtime:
             )
         if self.config.modems:
             names = [modem.name for modem in self.config.modems]
+            names += [upstream.name for upstream in self.config.upstreams]
             for line, count in (await repository.waiting_elsewhere(names)).items():
                 log.warning(
                     "%d messages wait for the line %r, which is not configured any more. `modemgw cancel --line %s` "
@@ -265,8 +322,8 @@ class Runtime:
         if self._core is not None:
             self._core.closing = True
             self._core.notify()
-        if self._supervisor is not None:
-            await self._supervisor.stop()
+        lines = [lines.stop() for lines in (self._supervisor, self._online) if lines is not None]
+        await asyncio.gather(*lines)
         if self._smtp is not None:
             await self._smtp.close()
         if self._smpp is not None:
@@ -419,6 +476,27 @@ class Runtime:
         while True:
             await store.wait_commit()
             core.notify()
+
+
+def _reconsider(routing: Routing, dispatcher: Dispatcher) -> None:
+    """A line is ready, or is not any more."""
+    routing.changed()
+    dispatcher.reconsider()
+
+
+def _give_back(repository: SqliteRepository, dispatcher: Dispatcher) -> Callable[[int], Coroutine[Any, Any, None]]:
+    async def give_back(message_id: int) -> None:
+        await repository.give_back(message_id)
+        left = await repository.job(message_id)
+        if left is not None:
+            dispatcher.offer(left.id, left.priority, left.line, left)
+
+    return give_back
+
+
+def _midnight() -> int:
+    """When this day began, Unix ms, by this machine's zone."""
+    return int(dt.datetime.combine(dt.datetime.now().astimezone().date(), dt.time()).timestamp() * 1000)
 
 
 def make_driver(

@@ -37,6 +37,7 @@ from modemgw.domain.states import State
 from modemgw.modem.tracing.trace import Tracer
 from modemgw.rules.incoming import RawPdu, understand
 from modemgw.rules.report_matching import tail
+from modemgw.rules.routing import default_route
 from modemgw.servers.http import make_app, start_http
 from modemgw.servers.http.caller import HttpCaller
 from modemgw.service.accounts import Accounts
@@ -48,8 +49,10 @@ from modemgw.service.desk import Desk
 from modemgw.service.dispatch import Dispatcher
 from modemgw.service.lines import Lines
 from modemgw.service.ports import Clock
+from modemgw.service.routing import Routing
 from modemgw.service.timers import Timers
 from modemgw.service.ussd import UssdDesk
+from modemgw.service.ways import Ways, sim_ways
 from modemgw.sms import Address, Scts, SmsDeliver, SmsStatusReport, encode_pdu, plan, segment
 from modemgw.store import intake, lines, outbox
 from modemgw.store import parts as store_parts
@@ -57,7 +60,9 @@ from modemgw.store.balances import SqliteBalances
 from modemgw.store.callbacks import CallbackQueue
 from modemgw.store.database import Store
 from modemgw.store.repository import SqliteRepository
+from modemgw.store.upstream import SqliteUpstreams
 from modemgw.store.writer import Transaction
+from modemgw.upstream.online import Upstreams
 from tests.played_lines import LINES, NOW_MS, PlayedLines
 
 T = TypeVar("T")
@@ -333,8 +338,11 @@ def make_gateway(
     queue = CallbackQueue(store)
     callbacks = Callbacks(queue, accounts.all, {}, HttpCaller(), clock, lambda: 0.5, lambda: "5ec2e7")
     balances = Balances(lines, SqliteBalances(store), clock, lines.views, {})
-    all_lines = Lines(lines.views, lines, tracer, lines, UssdDesk(lines), balances)
-    return Gateway(SqliteRepository(store), dispatcher, timers, accounts, clock, desk, callbacks, all_lines)
+    repository, online = SqliteRepository(store), Upstreams([], SqliteUpstreams(store))
+    routing = Routing([], default_route([]), lambda: sim_ways(lines.views()), clock)
+    ways = Ways(routing, lines.views, online, repository.queued_count)
+    all_lines = Lines(lines.views, lines, tracer, lines, UssdDesk(lines), balances, ways)
+    return Gateway(repository, dispatcher, timers, accounts, clock, desk, callbacks, all_lines)
 
 
 async def _tell_followers(store: Store, gateway: Gateway) -> None:

@@ -11,8 +11,8 @@ import functools
 import http.client
 import json
 import tomllib
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 from urllib.parse import urlencode, urlsplit
@@ -45,6 +45,7 @@ class Target:
 
     url: str
     authorization: str | None
+    accounts: Mapping[str, str] = field(default_factory=dict)  # the same of every account that was seen, by login
 
     @classmethod
     def find(cls, url: str | None, api_key: str | None, config: Path | None) -> Target:
@@ -54,14 +55,16 @@ class Target:
         path = find_config(config)
         document = _toml(path) if path is not None else {}
         authorization = f"Bearer {api_key}" if api_key else None
+        accounts = _accounts(document)
         if authorization is None:
-            authorization = _account(document)
+            authorization = next(iter(accounts.values()), None)
         if authorization is None:
             store = resolve_store(_text(document, "store", "path") or DEFAULT_STORE, path)
             credentials = store.parent / CREDENTIALS_NAME
             if is_there(credentials):
-                authorization = _account(_toml(credentials))
-        return cls(url or _url(_text(document, "http", "listen") or DEFAULT_LISTEN), authorization)
+                accounts = _accounts(_toml(credentials))
+                authorization = next(iter(accounts.values()), None)
+        return cls(url or _url(_text(document, "http", "listen") or DEFAULT_LISTEN), authorization, accounts)
 
 
 def _toml(path: Path) -> dict[str, Any]:
@@ -85,17 +88,20 @@ def _text(document: dict[str, Any], section: str, key: str) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _account(document: dict[str, Any]) -> str | None:
-    """The Authorization header of the first account."""
-    accounts = document.get("account")
-    if not isinstance(accounts, list) or not accounts or not isinstance(accounts[0], dict):
-        return None
-    api_key, login, password = (accounts[0].get(key) for key in ("api_key", "login", "password"))
-    if isinstance(api_key, str):
-        return f"Bearer {api_key}"
-    if isinstance(login, str) and isinstance(password, str):
-        return "Basic " + base64.b64encode(f"{login}:{password}".encode()).decode()
-    return None
+def _accounts(document: dict[str, Any]) -> dict[str, str]:
+    """The Authorization header of every account, by login."""
+    tables = document.get("account")
+    found: dict[str, str] = {}
+    for table in tables if isinstance(tables, list) else ():
+        if not isinstance(table, dict):
+            continue
+        api_key, login, password = (table.get(key) for key in ("api_key", "login", "password"))
+        name = login if isinstance(login, str) else ""
+        if isinstance(api_key, str):
+            found.setdefault(name, f"Bearer {api_key}")
+        elif name and isinstance(password, str):
+            found.setdefault(name, "Basic " + base64.b64encode(f"{login}:{password}".encode()).decode())
+    return found
 
 
 def _url(listen: str) -> str:
@@ -110,6 +116,7 @@ class Client:
     def __init__(self, target: Target) -> None:
         self.url = target.url.rstrip("/")
         self._authorization = target.authorization
+        self._accounts = target.accounts
         self._limit_s = TIMEOUT_S
         if not (self._authorization or "").isascii() or not (self._authorization or "").isprintable():
             fail(Exit.USAGE, "the API key must be printable ASCII characters")
@@ -173,6 +180,14 @@ class Client:
             fail(Exit.UNAUTHORISED, f"the service at {self.url} wants credentials; {hint}")
         default = Exit.NO_SERVICE if status >= 500 else Exit.USAGE
         fail(_EXITS.get(status, default), str(document["detail"]))
+
+    def become(self, login: str) -> None:
+        """Speak as another account of the configuration from now on."""
+        authorization = self._accounts.get(login)
+        if authorization is None:
+            names = ", ".join(sorted(self._accounts)) or "none"
+            fail(Exit.USAGE, f"the configuration has no account {login!r}; there are: {names}")
+        self._authorization = authorization
 
     def patient(self, seconds: float) -> None:
         """Wait for answers at least so long from now on."""

@@ -8,7 +8,7 @@ import sys
 import click
 
 from modemgw import __version__
-from modemgw.cli import access, callbacks, db, doctor, messages, profiles, serve, standin, trace, udev, ussd
+from modemgw.cli import access, callbacks, db, doctor, lines, messages, profiles, serve, standin, trace, udev, ussd
 from modemgw.cli.exits import Exit, fail
 
 
@@ -24,6 +24,7 @@ def group() -> None:
 for _command in (
     *serve.COMMANDS,
     *messages.COMMANDS,
+    *lines.COMMANDS,
     *access.COMMANDS,
     *callbacks.COMMANDS,
     *db.COMMANDS,

@@ -1,4 +1,4 @@
-"""Commands about messages and modems: send, explain, cancel, outbox, inbox, modems, pause, resume.
+"""Commands about messages: send, explain, show, cancel, outbox, inbox.
 
 Each talks to the running service.
 """
@@ -9,7 +9,6 @@ import itertools
 import sys
 import time
 from typing import Any
-from urllib.parse import quote
 
 import click
 
@@ -88,7 +87,7 @@ def send(
     if as_json:
         print_json(message)
     else:
-        say(f"{headline(message)}. {summary(message, _modems(client, message))}")
+        say(f"{headline(message)}. {summary(message, _lines(client, message))}")
     raise SystemExit(int(outcome(message["state"], until)))
 
 
@@ -123,12 +122,12 @@ def _wait(client: Client, message_id: int, until: str, timeout_s: float) -> dict
             click.echo("\r\x1b[K", err=True, nl=False)
 
 
-def _modems(client: Client, message: dict[str, Any]) -> list[dict[str, Any]] | None:
-    """The modems, for as long as what becomes of the message depends on them."""
+def _lines(client: Client, message: dict[str, Any]) -> list[dict[str, Any]] | None:
+    """The lines, for as long as what becomes of the message depends on them."""
     if message["state"] not in ("queued", "sending", "sent", "unknown"):
         return None
-    modems: list[dict[str, Any]] = client.get("/v1/modems")["items"]
-    return modems
+    lines: list[dict[str, Any]] = client.get("/v1/lines")["items"]
+    return lines
 
 
 @click.command()
@@ -146,7 +145,7 @@ def explain(*, client: Client, as_json: bool, message_id: int) -> None:
     say()
     for at, sentence in timeline(message):
         say(f"  {at}  {sentence}")
-    say(f"\n{summary(message, _modems(client, message))}")
+    say(f"\n{summary(message, _lines(client, message))}")
     if message["part_count"] > 1:
         states = ", ".join(f"{part['seq']} {part['state']}" for part in message["parts"])
         say(f"Its parts: {states}.")
@@ -261,84 +260,4 @@ def _inbox_text(item: dict[str, Any]) -> str:
     return label + text
 
 
-@click.command()
-@connected
-def modems(*, client: Client, as_json: bool) -> None:
-    """Show all modems and what they are doing."""
-    items = client.get("/v1/modems")["items"]
-    if as_json:
-        print_json(items)
-        return
-    rows = [
-        (
-            item["name"],
-            item["state"],
-            item["operator"] or "",
-            "" if item["signal_dbm"] is None else f"{item['signal_dbm']} dBm",
-            item["number"] or "",
-            _balance(item),
-            " ".join(f"{memory['memory']} {memory['used']}/{memory['total']}" for memory in item["storage"]),
-            str(item["sent"]),
-            str(item["received"]),
-            item["port"],
-            item["reason"] or "",
-        )
-        for item in items
-    ]
-    heads = (
-        "NAME",
-        "STATE",
-        "OPERATOR",
-        "SIGNAL",
-        "NUMBER",
-        "BALANCE",
-        "STORAGE",
-        "SENT",
-        "RECEIVED",
-        "PORT",
-        "REASON",
-    )
-    shown = [at for at, head in enumerate(heads) if head != "BALANCE" or any(row[at] for row in rows)]
-    table = [[row[at] for at in shown] for row in rows]
-    print_table([heads[at] for at in shown], table, empty="There are no modems.")
-
-
-def _balance(item: dict[str, Any]) -> str:
-    return "" if item.get("balance") is None else f"{item['balance']} {item['balance_currency'] or ''}".rstrip()
-
-
-@click.command()
-@click.argument("name")
-@connected
-def pause(*, client: Client, as_json: bool, name: str) -> None:
-    """Send nothing more through the modem NAME until it is resumed; receiving goes on."""
-    _switch(client, as_json, name, "pause")
-
-
-@click.command()
-@click.argument("name")
-@connected
-def resume(*, client: Client, as_json: bool, name: str) -> None:
-    """End a pause or a quarantine of the modem NAME, or its wait for a person to see to the SIM."""
-    _switch(client, as_json, name, "resume")
-
-
-def _switch(client: Client, as_json: bool, name: str, what: str) -> None:
-    modem = client.call("POST", f"/v1/modems/{quote(name, safe='')}/{what}")
-    if as_json:
-        print_json(modem)
-    else:
-        say(_switched(name, modem))
-
-
-def _switched(name: str, modem: dict[str, Any]) -> str:
-    """What a line does now that a person has paused or resumed it."""
-    if modem["paused"]:
-        return f"{name} is paused: nothing is sent through it until: modemgw resume {name}"
-    if modem["state"] == "ready":
-        return f"{name} sends again."
-    reason = f": {modem['reason'].rstrip('.')}" if modem["reason"] else ""
-    return f"{name} is not paused any more, but cannot send yet: it is {modem['state']}{reason}."
-
-
-COMMANDS: tuple[click.Command, ...] = (send, explain, show, cancel, outbox, inbox, modems, pause, resume)
+COMMANDS: tuple[click.Command, ...] = (send, explain, show, cancel, outbox, inbox)

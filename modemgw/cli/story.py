@@ -46,6 +46,13 @@ _ECHOES = frozenset(
 )
 
 
+_BY = {
+    "report": "a report",
+    "late +CMGS": "a late +CMGS",
+    "absence": "the gateway, which never had it",
+}
+
+
 def headline(message: dict[str, Any]) -> str:
     """What and to whom, in one line."""
     parts = message["part_count"]
@@ -173,7 +180,9 @@ def _sentence(event: dict[str, Any], message: dict[str, Any], *, many: bool, sim
             again = _AGAIN[data.get("after")] if data.get("resend") else ""
             left = sims.get(event["part"] or 1)
             sim = left.pop(0) if left else ""
-            return f"{part} was handed to the modem{modem.replace(' by ', ' ')}{sim}{again}."
+            return (
+                f"{part} was handed to {'the line ' + event['modem'] if event['modem'] else 'the modem'}{sim}{again}."
+            )
         case "part.sent":
             mr = f": the modem said +CMGS: {data['mr']}" if data.get("mr") is not None else ""
             return f"{part} was taken by the network{modem and ' through' + modem[3:]}{mr}."
@@ -187,9 +196,15 @@ def _sentence(event: dict[str, Any], message: dict[str, Any], *, many: bool, sim
         case "part.unknown":
             return f"{part} may or may not have gone out{error}."
         case "part.resolved":
-            return f"The doubt about {part.lower()} was settled by a {data.get('by', 'later answer')}."
+            by = data.get("by") or "a later answer"
+            return f"The doubt about {part.lower()} was settled by {_BY.get(by, by)}."
         case "receipt.matched":
             return f"A status report came for {part.lower()}: {data.get('meaning', 'status')} (TP-ST {data.get('st')})."
+        case "receipt.told":
+            said = f" ({data['said']})" if data.get("said") else ""
+            return f"{event['modem'] or 'The gateway'} said of {part.lower()}: {data.get('state')}{said}."
+        case "message.rerouted":
+            return f"It goes another way: {str(data.get('reason', '')).rstrip('.')}."
         case "receipt.ambiguous":
             return f"A status report came that fits {part.lower()} and others as well; it settles nothing."
         case "message.held":

@@ -11,7 +11,7 @@ import os
 import re
 import stat
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self, get_args
@@ -30,8 +30,11 @@ from modemgw.config.dialects import model_of, tables_of, take_out
 from modemgw.config.lines import KeyLines
 from modemgw.config.modem import ModemSettings as ModemSettings
 from modemgw.config.profiles import ProfileSource, ProfilesSettings
+from modemgw.config.routing import Known, RouteSettings, RoutingSettings, route_problems
+from modemgw.config.secrets import Sources, exposed, resolve
 from modemgw.config.trace import TraceSettings
 from modemgw.config.types import Money, Network, Price, Seconds, Section
+from modemgw.config.upstream import UpstreamSettings, upstream_problems
 from modemgw.dialects import ALL, Dialect
 from modemgw.dialects.settings import Table
 from modemgw.domain.account import Account
@@ -157,6 +160,7 @@ class AccountSettings(Section):
     allow: list[Network] = Field(default=[])
     ussd: bool = False
     limits: Literal["own", "provider"] | None = None
+    accept: str = Field(default="always", pattern=r"^(always|ready|within:[1-9][0-9]{0,5}s?)$")
     smpp_coding_1: Literal["ascii", "gsm7"] = "ascii"
     smpp_coding_4: Literal["data", "latin1"] = "data"
     _options: dict[str, dict[str, Any]] = PrivateAttr(default_factory=dict)
@@ -205,6 +209,8 @@ class AccountSettings(Section):
             allow=tuple(self.allow),
             ussd=self.ussd,
             limits=self.limits,
+            accept=self.accept.partition(":")[0],
+            accept_within_s=int(self.accept.removeprefix("within:").rstrip("s")) if ":" in self.accept else None,
             smpp_coding_1=self.smpp_coding_1,
             smpp_coding_4=self.smpp_coding_4,
             options=self._options,
@@ -292,6 +298,9 @@ class Config(Section):
     store: StoreSettings = StoreSettings()
     modems: list[ModemSettings] = Field(default=[], alias="modem")
     accounts: list[AccountSettings] = Field(default=[], alias="account")
+    upstreams: list[UpstreamSettings] = Field(default=[], alias="upstream")
+    routes: list[RouteSettings] = Field(default=[], alias="route")
+    routing: RoutingSettings = RoutingSettings()
     sending: SendingSettings = SendingSettings()
     receiving: ReceivingSettings = ReceivingSettings()
     callbacks: CallbackSettings = CallbackSettings()
@@ -303,6 +312,7 @@ class Config(Section):
     _profiles: ProfileSource = PrivateAttr(default_factory=ProfileSource)
     _sections: dict[str, dict[str, Any]] = PrivateAttr(default_factory=dict)
     _path: Path | None = PrivateAttr(default=None)
+    _open_files: list[tuple[str, Path]] = PrivateAttr(default_factory=list)
 
     @property
     def path(self) -> Path | None:
@@ -361,7 +371,9 @@ def parse(text: str, path: Path | None = None, dialects: Sequence[Dialect] = ALL
     except tomllib.TOMLDecodeError as error:
         raise ConfigError([Complaint("", f"is not TOML: {error}")], path) from error
     lines = KeyLines(text)
-    complaints: list[Complaint] = []
+    sources = Sources.of_process(path)
+    open_files = list(exposed(document, sources))
+    complaints = [Complaint(_place(place), why, lines.of(place)) for place, why in resolve(document, sources)]
     tables = tables_of(dialects)
     sections = take_out(document, tables)
     config: Config | None = None
@@ -390,6 +402,8 @@ def parse(text: str, path: Path | None = None, dialects: Sequence[Dialect] = ALL
         if found is not None and config is not None:
             config.accounts[index]._options[name] = found.model_dump(by_alias=True, exclude_unset=True)
     complaints += _clashes(document, lines)
+    if config is not None and not complaints:
+        complaints += [Complaint(_place(place), why, lines.of(place)) for place, why in _between(config)]
     if complaints or config is None:
         raise ConfigError(sorted(complaints, key=lambda c: (c.line or 0, c.place)), path)
     if path is not None:
@@ -397,6 +411,7 @@ def parse(text: str, path: Path | None = None, dialects: Sequence[Dialect] = ALL
         config = config.model_copy(update={"http": config.http.beside(path), "smpp": smpp})
     config._path = path
     config._profiles = profiles
+    config._open_files = [(_place(place), file) for place, file in open_files]
     return config
 
 
@@ -408,12 +423,30 @@ def warnings(config: Config) -> list[str]:
         named = port is not None and "://" not in port and not port.startswith("usb:")
         if named and modem.enabled and not os.path.exists(port or ""):
             found.append(f"modem[{index}].port: {port} does not exist now; modemgw will wait for it")
-    if config.path is not None and (config.accounts or any(modem.pin for modem in config.modems)):
+    for place, file in config._open_files:
+        found.append(f"{place}: {file} holds a secret and can be read by others; run: chmod 600 {file}")
+    secrets = config.accounts or config.upstreams or any(modem.pin for modem in config.modems)
+    if config.path is not None and secrets:
         mode = config.path.stat().st_mode
         if mode & (stat.S_IRGRP | stat.S_IROTH):
             who = "everybody" if mode & stat.S_IROTH else "its group"
             found.append(f"holds secrets and can be read by {who}; run: chmod 600 {config.path}")
     return found
+
+
+def _between(config: Config) -> Iterable[tuple[tuple[int | str, ...], str]]:
+    """(place, sentence) for what is wrong between lines, routes and accounts."""
+    yield from upstream_problems(config.upstreams)
+    sims = frozenset(modem.name for modem in config.modems) if config.modems else None
+    for index, upstream in enumerate(config.upstreams):
+        if sims is not None and upstream.name in sims:
+            yield ("upstream", index, "name"), f'"{upstream.name}" is already the name of a modem'
+    known = Known(
+        sims,
+        frozenset(upstream.name for upstream in config.upstreams),
+        frozenset(account.login for account in config.accounts),
+    )
+    yield from route_problems(config.routes, config.routing, known)
 
 
 def split_listen(listen: str) -> tuple[str, int]:
@@ -446,7 +479,7 @@ def _clashes(document: Mapping[str, Any], lines: KeyLines) -> Iterable[Complaint
             if not isinstance(table, dict):
                 continue
             place = f"{section}[{index}]"
-            if reason := _ALTOGETHER[section](table):
+            if section in _ALTOGETHER and (reason := _ALTOGETHER[section](table)):
                 yield Complaint(place, reason, lines.of((section, index)))
             for key in keys:
                 value = table.get(key)
@@ -475,8 +508,11 @@ def _account_altogether(table: Mapping[str, Any]) -> str | None:
     return None
 
 
-_UNIQUE = {"modem": ("name", "port", "imei"), "account": ("login", "api_key")}
-_ALTOGETHER = {"modem": _modem_altogether, "account": _account_altogether}
+_UNIQUE = {"modem": ("name", "port", "imei"), "account": ("login", "api_key"), "upstream": ("name",)}
+_ALTOGETHER: dict[str, Callable[[Mapping[str, Any]], str | None]] = {
+    "modem": _modem_altogether,
+    "account": _account_altogether,
+}
 
 
 def _complaint(
@@ -524,6 +560,7 @@ _PATTERN_HINTS = {
     "smsc": "must be a phone number, such as +79990000001",
     "number": "must be a phone number, such as +79990000001",
     "cnmi": 'must be the arguments of AT+CNMI, such as "2,1,0,2,0"',
+    "accept": 'must be "always", "ready" or "within:60s"',
     "login": "must be 1 to 64 characters without spaces and colons",
     "api_key": "must be 1 to 256 printable ASCII characters without spaces",
     "country": 'must be a calling code without plus, such as "7"',

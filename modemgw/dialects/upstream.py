@@ -57,6 +57,7 @@ class Traits:
     poll_gap_s: float = 1.0  # between two requests for fates
     ids_live_s: int | None = None  # after that it does not know an id any more
     first_find_s: float = 5.0  # so long after an unclear answer it is not asked
+    absent_after_s: float = 30.0  # "not found" is no proof before that: it may still be taking the message in
     max_parallel: int = 10
     max_text: int | None = None  # characters
     own_balance: bool = True  # `balance` gives a request

@@ -37,6 +37,8 @@ class Account:
     limits: str | None = None  # "provider": a provider's limits hold; "own": only ours; None: see provider_limits
     smpp_coding_1: str = "ascii"  # or gsm7: what data_coding 1 is where the octets do not tell
     smpp_coding_4: str = "data"  # or latin1: likewise of data_coding 4
+    accept: str = "always"  # or ready, or within: what is said when it cannot go out soon
+    accept_within_s: int | None = None  # with within
     options: Mapping[str, Mapping[str, object]] = field(default_factory=dict)  # settings by dialect
 
     def provider_limits(self, *, standing_in: bool = False) -> bool:

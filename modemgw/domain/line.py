@@ -63,6 +63,30 @@ class ModemView:
 
 
 @dataclass(frozen=True, slots=True)
+class LineView:
+    """A way out as clients see it: a SIM card in a modem, or an online gateway."""
+
+    name: str
+    kind: str  # sim, or the kind of the gateway
+    state: LineState
+    reason: str | None  # why it is not ready, in words
+    since: int  # Unix ms, of the state
+    sent: int  # parts since start
+    received: int
+    used_today: int  # parts, by this machine's day
+    in_air: bool
+    paused: bool
+    number: str | None  # of the SIM; of a gateway what it sends as
+    operator: str | None
+    balance: str | None = None  # decimal text
+    balance_currency: str | None = None
+    balance_at: int | None = None
+    spent_today: str | None = None  # decimal text, of a gateway
+    callback_url: str | None = None  # the address to enter at the gateway
+    reports: str | None = None  # how delivery reports reach it: direct, stored, none; of a gateway told or asked
+
+
+@dataclass(frozen=True, slots=True)
 class LineBalance:
     """What a SIM has left. `amount` is decimal text, `currency` ISO 4217 if known, `at` Unix ms."""
 

@@ -151,6 +151,7 @@ class MessageView:
     doubt_at: int | None = None  # when the doubt window of an unknown part ends and on_doubt decides
     ahead: int | None = None  # of one that is ready and waits: how many go before it
     held: Hold | None = None  # it waits for a person
+    via: str | None = None  # the line that took it, or that was tried last
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,10 +45,14 @@ OF_THE_WHOLE = frozenset(
 class Refusal(ModemgwError):
     """The request was refused and nothing was stored. `str()` is a sentence for the caller."""
 
-    def __init__(self, kind: RefusalKind, message: str, *, field: str | None = None) -> None:
+    def __init__(
+        self, kind: RefusalKind, message: str, *, field: str | None = None, retry_after_s: int | None = None
+    ) -> None:
+        """`retry_after_s`: when another try may work, with UNAVAILABLE."""
         super().__init__(message)
         self.kind = kind
         self.field = field
+        self.retry_after_s = retry_after_s
 
 
 class StoreUnavailable(Refusal):

@@ -220,6 +220,7 @@ class Session:
             ports.clock,
             self._settings.sending,
             self._pacing,
+            ports.routing,
         )
         stopping: asyncio.Future[Any] = asyncio.ensure_future(stop.wait())
         sender: asyncio.Future[Any] = asyncio.ensure_future(self._send(self._sender))

@@ -18,6 +18,7 @@ from modemgw.modem.dialogue.driver import Driver, DriverSettings
 from modemgw.modem.ports.transport import PortLost, Transport
 from modemgw.service.dispatch import Dispatcher
 from modemgw.service.ports import Clock, Repository
+from modemgw.service.routing import Routing
 from modemgw.service.sending import SendingSettings
 from modemgw.service.timers import Timers
 
@@ -61,6 +62,8 @@ class WorkerPorts:
     clock: Clock
     make_driver: MakeDriver
     canary_account: int | None = None  # whose messages the canaries are
+    routing: Routing | None = None  # None: there are no routes
+    changed: Callable[[], None] = lambda: None  # a line is ready, or is not any more
 
 
 class MakeDriver(Protocol):

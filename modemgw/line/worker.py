@@ -566,7 +566,9 @@ class Worker:
         if state is not self._state:
             self._since = self._ports.clock()
             log.info("%s: %s%s", self.settings.name, state, f" ({reason})" if reason else "")
-        self._state, self._reason = state, reason
+        old, (self._state, self._reason) = self._state, (state, reason)
+        if old is not state:
+            self._ports.changed()
 
 
 def _name(rung: Rung) -> str:

@@ -8,11 +8,12 @@ import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from typing import TypeVar
 
+from modemgw.dialects.seam import WireRequest, WireResponse
 from modemgw.domain.account import Account
 from modemgw.domain.health import Figures, Health
 from modemgw.domain.inbox import InboxView
 from modemgw.domain.job import NewMessage, job_of
-from modemgw.domain.line import ModemView
+from modemgw.domain.line import LineView, ModemView
 from modemgw.domain.message import Accepted, EventView, MessageView, Submission
 from modemgw.domain.refusal import OF_THE_WHOLE, Refusal, RefusalKind, StoreUnavailable
 from modemgw.domain.requests import Balance, EventQuery, InboxQuery, MessageQuery, Quoted
@@ -27,6 +28,7 @@ from modemgw.service.dispatch import Dispatcher
 from modemgw.service.lines import Lines
 from modemgw.service.ports import Clock, Repository
 from modemgw.service.timers import Timers
+from modemgw.service.ways import RouteTrial
 
 log = logging.getLogger(__name__)
 
@@ -175,17 +177,30 @@ class Gateway:
 
     def admit(self, account: Account, submission: Submission) -> NewMessage:
         """What a submission would be stored as; raises Refusal. For those that store it in a way of their own."""
+        message = self._shaped(account, submission)
+        self._lines.ways.choose(account, submission, message)
+        return message
+
+    def _shaped(self, account: Account, submission: Submission) -> NewMessage:
+        """As `admit`, before a way is chosen for it."""
         if self.closing:
             raise Refusal(RefusalKind.UNAVAILABLE, "The gateway is shutting down. Try again when it is back.")
         message = admit(account, submission, self._clock())
-        if message.line and message.line not in {modem.name for modem in self._lines.views()}:
-            names = ", ".join(sorted(modem.name for modem in self._lines.views())) or "none"
-            raise Refusal(
-                RefusalKind.UNKNOWN_LINE,
-                f"There is no modem named {message.line!r}. There are: {names}.",
-                field="modem",
-            )
+        if message.line:
+            known = self._lines.ways.names
+            if message.line not in known:
+                names = ", ".join(sorted(known)) or "none"
+                raise Refusal(
+                    RefusalKind.UNKNOWN_LINE,
+                    f"There is no line named {message.line!r}. There are: {names}.",
+                    field="modem",
+                )
         return message
+
+    def try_route(self, account: Account, submission: Submission) -> RouteTrial:
+        """What would become of a submission. Raises Refusal for one that cannot be sent at all."""
+        message = self._shaped(account, submission)
+        return self._lines.ways.trial(account, submission, message)
 
     async def durable(self, write: Awaitable[R], then: Callable[[R], None]) -> R:
         """The result of a write, with `then` done to it, also when the client goes away while it waits: what is
@@ -210,7 +225,7 @@ class Gateway:
 
     def quote(self, account: Account, submission: Submission) -> Quoted:
         """Encoding, parts and cost a submission would have; refuses what `submit` would refuse."""
-        message = self.admit(account, submission)
+        message = self._shaped(account, submission)
         return Quoted(message.encoding, message.parts, money(message.cost))
 
     async def quote_many(self, account: Account, submissions: Sequence[Submission]) -> list[Quoted | Refusal]:
@@ -316,6 +331,34 @@ class Gateway:
         await self._switch(name, "line.traced" if on else "line.untraced", True, account)
         return view
 
+    def lines(self) -> list[LineView]:
+        """All ways out: SIM cards and online gateways."""
+        return self._lines.ways.lines(self.modems())
+
+    async def pause_line(self, account: Account, name: str) -> LineView:
+        """As `pause_modem`, of a line of either kind."""
+        lines = self._lines
+        done = lines.ways.online.pause(name, account.login) or lines.manual.pause(name, account.login)
+        await self._switch(name, "line.paused", done, account, "line")
+        return self._line(name)
+
+    async def resume_line(self, account: Account, name: str) -> LineView:
+        """As `resume_modem`, of a line of either kind."""
+        done = self._lines.ways.online.resume(name) or self._lines.manual.resume(name)
+        await self._switch(name, "line.resumed", done, account, "line")
+        return self._line(name)
+
+    def _line(self, name: str) -> LineView:
+        return next(line for line in self.lines() if line.name == name)
+
+    async def told(self, token: str, request: WireRequest) -> WireResponse | None:
+        """A call to the address of an online gateway; None: nobody's. Answered after the COMMIT."""
+        return await self._lines.ways.online.told(token, request)
+
+    def can_send(self, line: str | None = None) -> bool:
+        """True if a way out is ready now; that one, if it is named."""
+        return self._lines.ways.can_send(line)
+
     async def examine_modem(self, account: Account, name: str) -> Sequence[tuple[str, tuple[str, ...], str | None]]:
         """Questions put to a modem between two messages, with the lines of each answer, or the error.
 
@@ -323,9 +366,9 @@ class Gateway:
         """
         return await self._lines.examiner.examine(name)
 
-    async def _switch(self, name: str, kind: str, done: bool, account: Account) -> None:
+    async def _switch(self, name: str, kind: str, done: bool, account: Account, what: str = "modem") -> None:
         if not done:
-            raise Refusal(RefusalKind.NOT_FOUND, f"There is no modem named {name!r}.", field="name")
+            raise Refusal(RefusalKind.NOT_FOUND, f"There is no {what} named {name!r}.", field="name")
         with contextlib.suppress(ModemgwError):  # the switch works though the store does not
             await self._repository.note(kind, None, modem=name, by=account.login)
 

@@ -10,6 +10,7 @@ from modemgw.domain.line import ModemView
 from modemgw.domain.trace import TraceView
 from modemgw.service.balances import Balances
 from modemgw.service.ussd import UssdDesk
+from modemgw.service.ways import Ways
 
 
 class ManualPause(Protocol):
@@ -44,3 +45,4 @@ class Lines:
     examiner: Examiner
     ussd: UssdDesk
     balances: Balances
+    ways: Ways

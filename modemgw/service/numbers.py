@@ -88,6 +88,23 @@ class Numbers:
         )
 
 
+@functools.lru_cache(maxsize=CACHE)
+def country_of(number: str) -> str:
+    """The country of an international number (ISO 3166, "RU"); empty for any other number, or for want of data."""
+    digits = _international(number)
+    if digits is None:
+        return ""
+    try:
+        import phonenumbers
+    except ImportError:
+        log.warning("Routes by country need the extra: %s", how_to_add("numbers"))
+        return ""
+    try:
+        return phonenumbers.region_code_for_number(phonenumbers.parse("+" + digits)) or ""
+    except phonenumbers.NumberParseException:
+        return ""
+
+
 def _international(number: str) -> str | None:
     digits = _ODD.sub("", number)
     if digits.startswith("+"):

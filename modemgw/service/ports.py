@@ -81,6 +81,7 @@ class Repository(RecordRepository, Protocol):
         due_at: int | None = None,
         doubt_at: int | None = None,
         went_out: bool = False,
+        lane: str | None = None,
     ) -> Awaitable[State]:
         """Kept. See store.outbox.EndAttempt for the outcomes."""
         ...

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter, OrderedDict
-from collections.abc import Awaitable, Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import replace
 
 from modemgw.domain.job import Job
@@ -24,6 +24,7 @@ from modemgw.rules.routing import (
     is_lane,
     lane_of,
     lane_parts,
+    members,
     minute_of,
     next_lane,
     route_of,
@@ -31,11 +32,8 @@ from modemgw.rules.routing import (
 )
 from modemgw.service.ports import Clock
 
-#: Recipients of which it is remembered who wrote to them last; older ones are looked up in the store again.
+#: Recipients of which it is remembered who wrote to them last.
 REMEMBERED = 10_000
-
-#: (recipient, lines) -> the line of these that wrote to the recipient last, or None.
-LastLine = Callable[[str, Sequence[str]], Awaitable[str | None]]
 
 
 class Routing:
@@ -152,6 +150,18 @@ class Routing:
         """The route of a lane; the default where there is none of that name any more."""
         return self._named.get(lane_parts(lane)[0], self.default)
 
+    def any_ready(self, lane: str, failed: Set[str]) -> bool:
+        """True if a ready line of the lane's route has not failed a message."""
+        return any(way.ready and way.name not in failed for way in self._of_route(lane))
+
+    def any_other(self, lane: str, failed: Set[str]) -> bool:
+        """True if there is any line of the lane's route, ready or not, that has not failed a message."""
+        return any(way.name not in failed for way in self._of_route(lane))
+
+    def _of_route(self, lane: str) -> list[Way]:
+        tiers = self.route_named(lane).tiers
+        return members([pattern for tier in tiers for pattern in tier], self._lines())
+
     # -- what is remembered -----------------------------------------------------------------------------------------
 
     def sent(self, line: str, recipient: str, parts: int = 1) -> None:
@@ -167,10 +177,17 @@ class Routing:
         while len(self._last) > REMEMBERED:
             self._last.popitem(last=False)
 
-    def remember(self, used: Mapping[str, int]) -> None:
-        """Parts that went out today before this start, by line."""
+    def remember(self, used: Mapping[str, int], last: Iterable[tuple[str, str]] = ()) -> None:
+        """Parts that went out today before this start, by line; (recipient, line) of what went out last."""
         self._new_day()
         self._used.update(used)
+        for recipient, line in last:
+            self.known(recipient, line)
+
+    @property
+    def sticks(self) -> bool:
+        """True if a route keeps recipients with their line."""
+        return any(route.choice is Choice.STICKY for route in self._named.values())
 
     def _new_day(self) -> None:
         now = self._clock()

@@ -19,8 +19,10 @@ from modemgw.errors import ModemgwError
 from modemgw.rules.compose import compose, submit_pdu
 from modemgw.rules.quota import Pace, Quota, Rest
 from modemgw.rules.report_matching import tail
+from modemgw.rules.routing import is_lane
 from modemgw.service.dispatch import Dispatcher
 from modemgw.service.ports import Clock, InDoubt, NotSent, Radio, Refused, Repository, SendOutcome, Sent
+from modemgw.service.routing import Routing
 from modemgw.service.timers import Timers
 from modemgw.sms import PduHex, UserData
 
@@ -97,8 +99,11 @@ class LineSender:
         clock: Clock,
         settings: SendingSettings,
         on_rest: Callable[[Rest | None], None] = lambda rest: None,
+        routing: Routing | None = None,
     ) -> None:
-        """`on_rest` is told when the line begins to wait for its quota, and with None when it goes on."""
+        """`on_rest` is told when the line begins to wait for its quota, and with None when it goes on. Without
+        `routing` there is no other way for a message."""
+        self._routing = routing
         self._on_rest = on_rest
         self._pace: Pace | None = None
         self._line = line
@@ -215,6 +220,8 @@ class LineSender:
                 self._owed = isinstance(outcome, InDoubt) and outcome.error is None
             if isinstance(outcome, Sent):
                 self._end(attempt, job, seq, "sent", mr=outcome.mr)
+                if self._routing is not None:
+                    self._routing.sent(self._line.name, job.recipient)
                 self.sent += 1
                 self._faults = 0
                 self._refused.clear()
@@ -327,13 +334,34 @@ class LineSender:
             self._return(job)
         else:
             due_at = self._clock() + self._wait_ms(job, seq, outcome)
-            await self._ended(attempt, job, seq, "refused", error=text, error_code=code, due_at=due_at, went_out=out)
+            await self._ended(
+                attempt,
+                job,
+                seq,
+                "refused",
+                error=text,
+                error_code=code,
+                due_at=due_at,
+                went_out=out,
+                lane=self._next_lane(job),
+            )
             self._timers.wake_by(due_at)
             if out and quick and self._faults < len(QUICK_RETRIES_S):
                 self._faults += 1
                 await asyncio.sleep(QUICK_RETRIES_S[self._faults - 1])
                 return None  # it often passes: the next message may go
         raise LineTrouble(policy.scope, action, text, job.recipient)
+
+    def _next_lane(self, job: Job) -> str | None:
+        """Where a message that this line could not send for now waits from now: after the route's `max_wait_s` in the
+        next tier's lane. None: where it does."""
+        routing = self._routing
+        if routing is None or not is_lane(job.line) or len(job.queued) < job.parts:
+            return None
+        waited_ms = self._clock() - (job.expires_at - job.validity_s * 1000)
+        if waited_ms < routing.route_named(job.line).max_wait_s * 1000:
+            return None
+        return routing.next_lane(job.line, self._line.name, frozenset({self._line.name}))
 
     def _wait_ms(self, job: Job, seq: int, outcome: Refused) -> int:
         """How long a part waits for its next try. After the payload: until a report could have come; and when two
@@ -402,6 +430,7 @@ class LineSender:
         due_at: int | None = None,
         doubt_at: int | None = None,
         went_out: bool = False,
+        lane: str | None = None,
     ) -> None:
         """Record an outcome and wait for the COMMIT; a cancelled caller does not lose it."""
         future = self._track(
@@ -416,6 +445,7 @@ class LineSender:
                 due_at=due_at,
                 doubt_at=doubt_at,
                 went_out=went_out,
+                lane=lane,
             )
         )
         await asyncio.shield(future)

@@ -30,6 +30,7 @@ _MOVES = (
     "UPDATE groups SET first_at = first_at + :by, last_at = last_at + :by, settle_at = settle_at + :by "
     "WHERE complete = 0 OR settle_at IS NOT NULL",
     "UPDATE callbacks SET since = since + :by, due_at = due_at + :by WHERE state = 'waiting'",
+    "UPDATE upstream_tries SET ask_at = ask_at + :by WHERE ask_at IS NOT NULL",
     "UPDATE smpp_deliveries SET created_at = created_at + :by, due_at = iif(due_at = 0, 0, due_at + :by)",
     "UPDATE smpp_pieces SET created_at = created_at + :by WHERE message_id IS NULL AND lost_at IS NULL",
     "UPDATE records SET expires_at = expires_at + :by WHERE expires_at IS NOT NULL",

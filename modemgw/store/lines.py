@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from modemgw.store.parts import IN_A_LANE
 from modemgw.store.writer import Transaction
 
 
@@ -31,11 +32,17 @@ def account_id(con: sqlite3.Connection, login: str) -> int | None:
 def waiting_elsewhere(con: sqlite3.Connection, names: Sequence[str]) -> dict[str, int]:
     """Messages that wait for lines of other names than these, by name."""
     rows = con.execute(
-        "SELECT line, count(*) FROM messages WHERE queue > 0 AND line <> '' "
+        f"SELECT line, count(*) FROM messages WHERE queue > 0 AND NOT {IN_A_LANE} "
         "AND line NOT IN (SELECT value FROM json_each(?)) GROUP BY line",
         (json.dumps(list(names)),),
     )
     return dict(rows.fetchall())
+
+
+def lanes(con: sqlite3.Connection) -> list[str]:
+    """Lanes of routes in which messages wait; the default's first is not told."""
+    rows = con.execute("SELECT DISTINCT line FROM messages WHERE queue > 0 AND substr(line, 1, 1) = '@'")
+    return [lane for (lane,) in rows]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +57,12 @@ class EnsureLine:
     iccid: str | None
     imei: str | None
     number: str | None
+    upstream: bool = False  # an online gateway: known by its name, and by nothing else
 
     @property
     def key(self) -> str:
+        if self.upstream:
+            return f"upstream:{self.name}"
         for kind, value in (("imsi", self.imsi), ("iccid", self.iccid), ("imei", self.imei)):
             if value:
                 return f"{kind}:{value}"

@@ -24,6 +24,7 @@ from modemgw.store.writer import Transaction
 class BeginAttempt:
     """-> attempt id, or None if the part is not to be sent (any more, yet, or here). Committed before the payload
     goes out. `line` is the name of the line: a message that asks for another, or has parts there, is not its own.
+    `lane` is the queue that the line took it from: one that goes another way by now is not its own either.
     """
 
     message_id: int
@@ -32,13 +33,14 @@ class BeginAttempt:
     line: str
     tail: str
     resend: bool
+    lane: str = ""
 
     def __call__(self, tx: Transaction) -> int | None:
         execute, now = tx.execute, tx.now
         row = execute(
             "SELECT state, queue, expires_at, account_id, line FROM messages WHERE id = ?", (self.message_id,)
         ).fetchone()
-        if row is None or row[0] not in ("queued", "sending") or row[1] > 1 or row[4] not in ("", self.line):
+        if row is None or row[0] not in ("queued", "sending") or row[1] > 1 or row[4] not in (self.lane, self.line):
             return None
         if row[2] <= now:
             expire_one(tx, self.message_id)
@@ -86,7 +88,8 @@ class EndAttempt:
 
     `outcome` is sent, rejected (for good), refused (temporary: the part waits again until `due_at`), not_sent
     (nothing went out; waits again) or unknown (in doubt until `doubt_at`). `went_out`: the payload was with the modem
-    when it refused. Its word is no proof: the attempt stays a candidate for reports.
+    when it refused. Its word is no proof: the attempt stays a candidate for reports. `lane`: where a message that waits
+    again waits from now; None where it did.
 
     A part keeps `sent_at` from its first attempt that may have gone out: what was in doubt once is never called
     rejected because its second copy was.
@@ -103,6 +106,7 @@ class EndAttempt:
     due_at: int | None = None
     doubt_at: int | None = None
     went_out: bool = False
+    lane: str | None = None
 
     def __call__(self, tx: Transaction) -> State:
         execute, now = tx.execute, tx.now
@@ -155,7 +159,7 @@ class EndAttempt:
         if part == "queued":
             tx.execute(
                 "UPDATE messages SET queue = ?, due_at = ?, tries = tries + ?, updated_at = ?, "
-                "error = ?, error_code = ? WHERE id = ?",
+                "error = ?, error_code = ?, line = coalesce(?, line) WHERE id = ?",
                 (
                     2 if self.due_at else 1,
                     self.due_at,
@@ -163,6 +167,7 @@ class EndAttempt:
                     tx.now,
                     self.error,
                     self.error_code,
+                    self.lane,
                     self.message_id,
                 ),
             )

@@ -9,6 +9,9 @@ from modemgw.domain.states import State, derive
 from modemgw.store.purse import NEVER_LEFT, charge
 from modemgw.store.writer import Transaction
 
+#: A condition: the message waits for no line of a certain name, but in the lane of a route (rules/routing.py).
+IN_A_LANE = "(line = '' OR substr(line, 1, 1) = '@')"
+
 #: What a message becomes when a part of it has failed for good: the rest of it is not sent.
 _FAILED = frozenset({State.REJECTED, State.UNDELIVERABLE, State.EXPIRED})
 
@@ -34,9 +37,13 @@ def expire_one(tx: Transaction, message_id: int) -> None:
 
 
 def pin(tx: Transaction, message_id: int, line_id: int) -> None:
-    """One part may be out: the phone puts the others to it only if they come from the same number."""
+    """One part may be out: the phone puts the others to it only if they come from the same number.
+
+    An online gateway is given a text as a whole: nothing of it is left for a line to be pinned to.
+    """
     tx.execute(
-        "UPDATE messages SET line = (SELECT name FROM lines WHERE id = ?) WHERE id = ? AND parts > 1 AND line = ''",
+        "UPDATE messages SET line = l.name FROM lines l WHERE l.id = ? AND l.key NOT LIKE 'upstream:%' "
+        f"AND messages.id = ? AND parts > 1 AND {IN_A_LANE}",
         (line_id, message_id),
     )
 

@@ -24,12 +24,15 @@ from modemgw.domain.requests import EventQuery, InboxQuery, MessageQuery
 from modemgw.domain.states import State
 from modemgw.rules.incoming import RawPdu, mms_view, understand
 from modemgw.rules.pricing import money
+from modemgw.rules.routing import is_lane
 from modemgw.sms import describe_status, status_meaning
 
 _MESSAGE = (
     "SELECT m.id, a.login AS account, m.state, m.recipient, m.text, m.data, m.encoding, m.parts, m.flash, m.priority, "
     "m.client_ref, m.line, m.report, m.on_doubt, m.dialect, m.extra, m.created_at, m.updated_at, m.send_at, "
-    "m.expires_at, m.due_at, m.error, m.error_code, m.st, m.cost, m.doubt_at, m.queue, m.held FROM messages m "
+    "m.expires_at, m.due_at, m.error, m.error_code, m.st, m.cost, m.doubt_at, m.queue, m.held, "
+    "(SELECT l.name FROM attempts t JOIN lines l ON l.id = t.line_id "
+    "WHERE t.id = (SELECT max(id) FROM attempts WHERE message_id = m.id)) AS via FROM messages m "
     "JOIN accounts a ON a.id = m.account_id "
 )
 _EVENT = (
@@ -186,7 +189,8 @@ def _message_view(row: sqlite3.Row, parts: tuple[PartView, ...] = ()) -> Message
         flash=bool(row["flash"]),
         priority=row["priority"],
         client_ref=row["client_ref"],
-        line=row["line"] or None,
+        line=None if is_lane(row["line"]) else row["line"],
+        via=row["via"],
         report=bool(row["report"]),
         on_doubt=OnDoubt(row["on_doubt"]),
         dialect=row["dialect"],
@@ -507,3 +511,26 @@ def queued_count(con: sqlite3.Connection, cap: int = 1_000_000) -> int:
         "SELECT count(*) FROM (SELECT 1 FROM messages WHERE queue > 0 LIMIT ?)", (cap,)
     ).fetchone()[0]
     return count
+
+
+def sent_by_line(con: sqlite3.Connection, since: int) -> dict[str, int]:
+    """Parts that went out, or may have, since then (Unix ms), by the name of the line."""
+    rows = con.execute(
+        "SELECT l.name, (SELECT count(*) FROM attempts a WHERE a.line_id = l.id AND a.started_at >= ? "
+        "AND a.outcome IN ('sent', 'unknown', 'started') AND a.id >= (SELECT coalesce(min(id), 0) FROM ("
+        "SELECT id FROM attempts WHERE line_id = l.id ORDER BY id DESC LIMIT 100000))) FROM lines l",
+        (since,),
+    )
+    return {name: count for name, count in rows if count}
+
+
+def last_lines(con: sqlite3.Connection, limit: int) -> list[tuple[str, str]]:
+    """(recipient, line that wrote to it) of the newest attempts that went out, or may have, oldest first."""
+    rows = con.execute(
+        "SELECT m.recipient, l.name FROM "
+        "(SELECT id, message_id, line_id, outcome FROM attempts ORDER BY id DESC LIMIT ?) a "
+        "JOIN messages m ON m.id = a.message_id JOIN lines l ON l.id = a.line_id "
+        "WHERE a.outcome IN ('sent', 'unknown') ORDER BY a.id",
+        (limit,),
+    )
+    return rows.fetchall()

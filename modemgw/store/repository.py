@@ -13,8 +13,9 @@ from modemgw.domain.refusal import Refusal
 from modemgw.domain.requests import EventQuery, InboxQuery, MessageQuery, Record
 from modemgw.domain.states import State
 from modemgw.rules.incoming import Incoming
-from modemgw.store import acceptance, deadlines, holds, intake, lines, outbox, parts, queries, records
+from modemgw.store import acceptance, deadlines, holds, intake, lines, outbox, parts, queries, records, upstream
 from modemgw.store.database import Store
+from modemgw.store.writer import Transaction
 
 
 class SqliteRepository:
@@ -40,7 +41,7 @@ class SqliteRepository:
         return self._write(acceptance.AcceptAll(messages, each, as_group))
 
     def begin_attempt(self, job: Job, seq: int, line: LineRecord, tail: str) -> Awaitable[int | None]:
-        return self._write(outbox.BeginAttempt(job.id, seq, line.id, line.name, tail, seq in job.resend))
+        return self._write(outbox.BeginAttempt(job.id, seq, line.id, line.name, tail, seq in job.resend, job.line))
 
     def end_attempt(
         self,
@@ -56,9 +57,10 @@ class SqliteRepository:
         due_at: int | None = None,
         doubt_at: int | None = None,
         went_out: bool = False,
+        lane: str | None = None,
     ) -> Awaitable[State]:
         op = outbox.EndAttempt(
-            attempt_id, job.id, seq, line.id, outcome, mr, error, error_code, due_at, doubt_at, went_out
+            attempt_id, job.id, seq, line.id, outcome, mr, error, error_code, due_at, doubt_at, went_out, lane
         )
         return self._write(op, must=True, lazy=outcome == "sent")
 
@@ -140,6 +142,18 @@ class SqliteRepository:
     async def holds(self) -> dict[Hold, int]:
         return await self._read(holds.counts)
 
+    async def lanes(self) -> list[str]:
+        """See lines.lanes."""
+        return await self._read(lines.lanes)
+
+    async def sent_today(self, since: int) -> dict[str, int]:
+        """See queries.sent_by_line."""
+        return await self._read(lambda con: queries.sent_by_line(con, since))
+
+    async def last_lines(self, limit: int) -> list[tuple[str, str]]:
+        """See queries.last_lines."""
+        return await self._read(lambda con: queries.last_lines(con, limit))
+
     async def waiting_elsewhere(self, names: Sequence[str]) -> dict[str, int]:
         """See lines.waiting_elsewhere."""
         return await self._read(lambda con: lines.waiting_elsewhere(con, names))
@@ -153,10 +167,14 @@ class SqliteRepository:
         return self._write(deadlines.Move(by_ms, boot, offset_ms, follow))
 
     def recover(self, doubt_window_ms: int, report_wait_ms: int) -> Awaitable[tuple[int, int]]:
-        """See outbox.recover; once, before anything is sent."""
-        return self._write(
-            functools.partial(outbox.recover, doubt_window_ms=doubt_window_ms, report_wait_ms=report_wait_ms)
-        )
+        """See outbox.recover; once, before anything is sent. Online gateways are asked about theirs."""
+
+        def recovered(tx: Transaction) -> tuple[int, int]:
+            counts = outbox.recover(tx, doubt_window_ms, report_wait_ms)
+            upstream.recover(tx, tx.now)
+            return counts
+
+        return self._write(recovered)
 
     # -- reading ------------------------------------------------------------------------------------------
 

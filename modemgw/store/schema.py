@@ -377,6 +377,67 @@ def m_centres(db: Database) -> None:
     _run(db, _CENTRES)
 
 
+_DECIDED = """
+CREATE TRIGGER messages_let_go AFTER UPDATE OF state ON messages
+WHEN new.held IS NOT NULL AND new.state NOT IN ('queued', 'sending', 'unknown') BEGIN
+    UPDATE messages SET held = NULL WHERE id = new.id; END;
+UPDATE messages SET held = NULL WHERE held IS NOT NULL AND (state NOT IN ('queued', 'sending', 'unknown')
+    OR held = 'account' AND state = 'unknown' AND queue = 0 AND doubt_at IS NULL);
+"""
+
+
+@migrations()
+def m_decided(db: Database) -> None:
+    """A message about which nothing is left to decide is not held."""
+    _run(db, _DECIDED)
+
+
+_WAYS = """
+CREATE TABLE upstream_tries (          -- messages as they were handed to online gateways, see store/upstream.py
+    id INTEGER PRIMARY KEY,
+    message_id INTEGER NOT NULL,
+    line_id INTEGER NOT NULL REFERENCES lines(id),
+    ref TEXT NOT NULL,                 -- ours, as the gateway was told it
+    started_at INTEGER NOT NULL,
+    state TEXT NOT NULL,               -- started, doubt, taken, ended
+    asks INTEGER NOT NULL DEFAULT 0,   -- how often the gateway was asked about it
+    ask_at INTEGER,                    -- when it is asked next
+    cost INTEGER NOT NULL DEFAULT 0    -- in 1/10000 of the gateway's currency
+) STRICT;
+CREATE INDEX upstream_tries_ask ON upstream_tries (line_id, state, ask_at) WHERE ask_at IS NOT NULL;
+CREATE INDEX upstream_tries_ref ON upstream_tries (line_id, ref);
+CREATE INDEX upstream_tries_message ON upstream_tries (message_id);
+CREATE INDEX upstream_tries_open ON upstream_tries (id) WHERE state = 'started';
+CREATE INDEX upstream_tries_cost ON upstream_tries (line_id, started_at, cost) WHERE cost > 0;
+CREATE TABLE upstream_ids (            -- what gateways call a message, or a segment of one
+    line_id INTEGER NOT NULL, id TEXT NOT NULL,
+    try_id INTEGER NOT NULL,
+    seq INTEGER NOT NULL,              -- the part; 0: the text as a whole
+    state TEXT,                        -- what was told of it last
+    PRIMARY KEY (line_id, id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX upstream_ids_try ON upstream_ids (try_id);
+CREATE TABLE upstream_early (          -- what was told of an id before the answer that gives it
+    id INTEGER PRIMARY KEY,
+    line_id INTEGER NOT NULL, name TEXT NOT NULL, fate TEXT NOT NULL, received_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX upstream_early_name ON upstream_early (line_id, name);
+CREATE TABLE upstream_inbox (          -- incoming texts of gateways that were taken in
+    line_id INTEGER NOT NULL, id TEXT NOT NULL, inbox_id INTEGER NOT NULL,
+    PRIMARY KEY (line_id, id)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE upstream_links (          -- what is kept of a gateway, by the name of its line
+    name TEXT PRIMARY KEY, token TEXT NOT NULL, cursor TEXT NOT NULL DEFAULT ''
+) STRICT, WITHOUT ROWID;
+"""
+
+
+@migrations()
+def m_ways(db: Database) -> None:
+    """Online gateways: what they were given, what they call it, what they told."""
+    _run(db, _WAYS)
+
+
 def check(db: Database) -> None:
     """Raises StoreError for a database of a later modemgw, StoreCorrupt for one of another program."""
     applied = {migration.name for migration in migrations.applied(db)}

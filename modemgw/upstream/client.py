@@ -11,6 +11,8 @@ which the server has just given up is never taken for one that is alive.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
 import socket
 import ssl
 from collections.abc import Mapping
@@ -83,7 +85,28 @@ class OnceClient:
         except (ValueError, UnicodeError) as error:
             return _broken(f"The request cannot be made: {error}.", trace, False)
         except OSError as error:
-            return _broken(f"It cannot be reached: {error.strerror or error}.", trace, True)
+            return _broken(f"It cannot be reached: {_why(error)}.", trace, True)
+
+    async def reach(self, url: str) -> Broken | None:
+        """A connection to where a URL points, TLS handshake included, and nothing said on it; None if there is one."""
+        try:
+            parts = URL(url)
+            tls = (self._tls or ssl.create_default_context()) if parts.scheme in ("https", "smpps") else None
+            async with asyncio.timeout(self._limits.connect_s):
+                _, writer = await asyncio.open_connection(parts.host, parts.port, ssl=tls)
+                writer.close()
+                with contextlib.suppress(OSError):
+                    await writer.wait_closed()
+        except TimeoutError:
+            return Broken(TryOutcome.NOT_SENT, f"No connection to it within {self._limits.connect_s:g} s.", True)
+        except ssl.SSLError as error:
+            text = error.verify_message if isinstance(error, ssl.SSLCertVerificationError) else error.reason
+            return Broken(TryOutcome.NOT_SENT, f"The TLS connection to it failed: {text}.")
+        except OSError as error:
+            return Broken(TryOutcome.NOT_SENT, f"It cannot be reached: {_why(error)}.", True)
+        except ValueError as error:
+            return Broken(TryOutcome.NOT_SENT, f"The address cannot be called: {error}.")
+        return None
 
     async def close(self) -> None:
         """Close connections and threads."""
@@ -116,6 +139,11 @@ class _Trace:
     """How far a request has got."""
 
     written: bool = False  # its first octets may have left
+
+
+def _why(error: OSError) -> str:
+    """The system's own word for it; asyncio's has the address in it."""
+    return os.strerror(error.errno) if error.errno else str(error)
 
 
 async def _written(_session: object, context: SimpleNamespace, _parameters: object) -> None:
@@ -156,7 +184,7 @@ def _sentence(error: aiohttp.ClientError, limits: ClientLimits) -> str:
         text = cause.verify_message if isinstance(cause, ssl.SSLCertVerificationError) else str(cause)
         return f"The TLS connection to it failed: {text}."
     if isinstance(error, aiohttp.ClientConnectorError):
-        return f"It cannot be reached: {error.os_error.strerror or error.os_error}."
+        return f"It cannot be reached: {_why(error.os_error)}."
     if isinstance(error, aiohttp.ServerDisconnectedError | aiohttp.ClientOSError):
         return "It closed the connection without an answer."
     if isinstance(error, aiohttp.ClientPayloadError):

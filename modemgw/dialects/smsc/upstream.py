@@ -92,6 +92,7 @@ class SmscCodec(PlainCodec):
         ids_a_poll=100,
         poll_gap_s=60.0,  # one mass request a minute
         first_find_s=5.0,
+        absent_after_s=120.0,
         max_parallel=5,
         max_text=1000,
         polls_inbound=True,

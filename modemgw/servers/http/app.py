@@ -27,6 +27,7 @@ from modemgw.servers.http.events import EventsApi
 from modemgw.servers.http.examine_api import ExamineApi
 from modemgw.servers.http.health import HealthApi
 from modemgw.servers.http.holds_api import HoldsApi
+from modemgw.servers.http.lines_api import LinesApi
 from modemgw.servers.http.modems_api import ModemsApi
 from modemgw.servers.http.native import NativeApi, Operation
 from modemgw.servers.http.openapi import DocsApi
@@ -59,6 +60,7 @@ def make_app(
     )
     keyring = Keyring(gateway, Peers(settings.trusted_proxies))
     events = EventsApi(gateway, keyring)
+    lines = LinesApi(gateway, settings, keyring)
     operations = [
         *NativeApi(gateway, settings, keyring).operations(),
         *events.operations(),
@@ -68,6 +70,7 @@ def make_app(
         *ExamineApi(gateway, keyring).operations(),
         *ModemsApi(gateway, settings, keyring).operations(),
         *AccessApi(gateway, keyring).operations(),
+        *lines.operations(),
         *HealthApi(gateway).operations(),
     ]
     docs = DocsApi(operations, dialects)
@@ -77,6 +80,7 @@ def make_app(
             app.router.add_get(operation.path, operation.handler)  # HEAD as well
         else:
             app.router.add_route(operation.method, operation.path, operation.handler)
+    app.router.add_route("*", "/upstream/{token}", lines.called)
     shell.reserve({operation.path: f"modemgw itself ({operation.path})" for operation in operations})
     for dialect in dialects:
         shell.register(dialect)

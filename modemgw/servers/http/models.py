@@ -90,7 +90,7 @@ class NewMessage(BaseModel):
         "message; with another number or another text it is refused.",
     )
     modem: str | None = Field(
-        default=None, min_length=1, max_length=64, description="Name of the modem that must send it."
+        default=None, min_length=1, max_length=64, description="Name of the line that must send it."
     )
     report: bool = Field(default=True, description="Ask the network for a delivery report.")
     on_doubt: OnDoubt | None = Field(
@@ -159,7 +159,8 @@ class AttemptBody(_Body):
     """One try to send one part."""
 
     n: int
-    modem: str
+    line: str
+    modem: str = Field(description="The same, as it was called before there were online gateways.")
     imsi: str | None
     number: str | None = Field(description="The SIM's own, where known.")
     started_at: Time
@@ -224,7 +225,8 @@ class MessageSummary(_Body):
     flash: bool
     priority: int
     client_ref: str | None
-    modem: str | None = Field(description="The modem that must send it, where the client named one.")
+    modem: str | None = Field(description="The line that must send it, where the client named one.")
+    via: str | None = Field(description="The line that took it, or that was tried last.")
     report: bool
     on_doubt: OnDoubt
     dialect: str

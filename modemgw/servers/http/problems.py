@@ -109,7 +109,10 @@ def of_refusal(refusal: Refusal) -> web.Response:
     detail = str(refusal)
     errors = [(refusal.field, detail)] if refusal.field else ()
     more = {"id": refusal.message_id} if isinstance(refusal, ClientRefUsed) else {}
-    return problem(status, refusal.kind.value, title, detail, errors, more)
+    response = problem(status, refusal.kind.value, title, detail, errors, more)
+    if refusal.retry_after_s is not None:
+        response.headers["Retry-After"] = str(refusal.retry_after_s)
+    return response
 
 
 def of_status(

@@ -56,6 +56,7 @@ def message_summary(view: MessageView) -> dict[str, Any]:
         "priority": view.priority,
         "client_ref": view.client_ref,
         "modem": view.line,
+        "via": view.via,
         "report": view.report,
         "on_doubt": view.on_doubt.value,
         "dialect": view.dialect,
@@ -101,6 +102,7 @@ def _part(view: PartView) -> dict[str, Any]:
 def _attempt(view: AttemptView) -> dict[str, Any]:
     return {
         "n": view.n,
+        "line": view.line,
         "modem": view.line,
         "imsi": view.imsi,
         "number": view.number,

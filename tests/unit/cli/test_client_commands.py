@@ -77,7 +77,7 @@ def test_send_and_wait(
     [
         (("send", "nobody", "x"), Exit.USAGE, "modemgw: The recipient 'nobody' is not a telephone number"),
         (("send", "12345", ""), Exit.USAGE, "modemgw: The text is empty; there is nothing to send."),
-        (("send", "12345", "x", "--modem", "z"), Exit.USAGE, "modemgw: There is no modem named 'z'. There are: a, b."),
+        (("send", "12345", "x", "--modem", "z"), Exit.USAGE, "modemgw: There is no line named 'z'. There are: a, b."),
         (("send", "12345", "x", "--at", "soon"), Exit.USAGE, "modemgw: send_at is not a time"),
         (("send", "12345"), Exit.USAGE, "Missing argument 'TEXT'"),
         (("show", "7"), Exit.NOT_FOUND, "modemgw: There is no message 7."),
@@ -212,7 +212,7 @@ def test_a_modem_is_paused_and_resumed(invoke: Invoke) -> None:
     assert invoke("pause", "a").output == "a is paused: nothing is sent through it until: modemgw resume a\n"
     assert invoke("resume", "a").output == "a sends again.\n"
     result = invoke("pause", "b/c")
-    assert (result.exit_code, result.output) == (Exit.NOT_FOUND, "modemgw: There is no modem named 'b/c'.\n")
+    assert (result.exit_code, result.output) == (Exit.NOT_FOUND, "modemgw: There is no line named 'b/c'.\n")
 
 
 def test_a_waiting_message_is_explained_with_its_lines(invoke: Invoke, service: Service) -> None:

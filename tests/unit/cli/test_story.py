@@ -36,12 +36,12 @@ def message(**changes: Any) -> dict[str, Any]:
     ("kind", "data", "sentence"),
     [
         ("message.queued", {}, "Accepted from shop and stored durably."),
-        ("part.sending", {}, "It was handed to the modem a."),
-        ("part.sending", {"resend": True}, "It was handed to the modem a once more, as its on_doubt rule says."),
+        ("part.sending", {}, "It was handed to the line a."),
+        ("part.sending", {"resend": True}, "It was handed to the line a once more, as its on_doubt rule says."),
         (
             "part.sending",
             {"resend": True, "after": "rejected"},
-            "It was handed to the modem a once more, though the network may have the first copy: if so, one more copy",
+            "It was handed to the line a once more, though the network may have the first copy: if so, one more copy",
         ),
         ("part.sent", {"mr": 17}, "It was taken by the network through a: the modem said +CMGS: 17."),
         ("part.refused", {"error": "no network.", "code": 331}, "It was refused for now: no network (CMS error 331)"),
@@ -177,8 +177,8 @@ def test_each_attempt_names_its_sim() -> None:
     ]
     parts = [{"seq": 1, "sent_at": None, "attempts": attempts}]
     first, second = (sentence for _, sentence in timeline(message(events=events, parts=parts)))
-    assert first == "It was handed to the modem a with the SIM +79990000001, IMSI 250010000000001."
-    assert second == "It was handed to the modem b."
+    assert first == "It was handed to the line a with the SIM +79990000001, IMSI 250010000000001."
+    assert second == "It was handed to the line b."
 
 
 def test_headline() -> None:

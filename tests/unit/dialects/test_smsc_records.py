@@ -241,7 +241,7 @@ async def test_a_mailing_that_was_refused_is_none_though_it_could_not_be_removed
         raise StoreUnavailable("The disk is full.")
 
     with monkeypatch.context() as patch:
-        patch.setattr(client.rig.repository, "accept_all", full)
+        patch.setattr(type(client.rig.repository), "accept_all", full)
         assert await client.error("jobs", add=1, phones="79161234567,79161234568", mes="x") == 9
     assert await client.error("jobs", get_all=1) == 3
     assert await client.error("jobs", get=1, id=1) == 3

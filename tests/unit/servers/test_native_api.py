@@ -110,7 +110,7 @@ async def test_data_is_hex_and_send_at_may_be_unix_seconds(client: ClientSession
         ('{"to": "a", "tex": "x", "flash": 1}', 422, "bad_parameter", "flash must be true or false; tex is not known"),
         ('{"to": "+79991234567", "text": ""}', 422, "empty_text", "The text is empty; there is nothing to send."),
         ('{"to": "number", "text": "x"}', 422, "bad_number", "The recipient 'number' is not a telephone number"),
-        ('{"to": "1", "text": "x", "modem": "z"}', 422, "unknown_line", "There is no modem named 'z'."),
+        ('{"to": "1", "text": "x", "modem": "z"}', 422, "unknown_line", "There is no line named 'z'."),
     ],
 )
 async def test_bad_bodies(client: ClientSession, body: str | bytes, status: int, kind: str, detail: str) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from modemgw.errors import ModemgwError
-from modemgw.line.ussd_dialogue import Note
+from modemgw.line.telling import Note
 from modemgw.modem.dialogue.driver import CallEnded, Driver, IncomingCall
 
 log = logging.getLogger(__name__)

@@ -10,13 +10,13 @@ import logging
 import random
 import secrets
 from collections.abc import Awaitable, Callable
-from typing import Protocol
 
 from modemgw.domain.job import LineRecord, NewMessage, job_of
 from modemgw.domain.requests import EventQuery
 from modemgw.errors import ModemgwError
 from modemgw.line.ladder import Rung
 from modemgw.line.settings import Climb, WorkerPorts, WorkerSettings
+from modemgw.line.telling import Note
 from modemgw.rules.canary_text import canary_text
 
 log = logging.getLogger(__name__)
@@ -32,12 +32,6 @@ DIALECT = "canary"
 
 #: What says that it did not go out, and proves nothing about hearing.
 _NOT_SENT = frozenset({"message.rejected", "message.expired", "message.unknown", "message.cancelled"})
-
-
-class Note(Protocol):
-    """Writes an event of the line."""
-
-    def __call__(self, kind: str, **data: object) -> None: ...
 
 
 class Canary:

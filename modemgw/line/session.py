@@ -1,6 +1,7 @@
 """One spell of a working modem: from the end of its set-up until the port, the modem or the operator ends it.
 
-Runs the sender, the receiver and the housekeeping beside each other and hands their troubles to the ladder.
+Starts the sender, the receiver and the housekeeping beside each other, waits for the first of them to end, and winds
+the others down. What helps against their troubles is `troubles`', whether the line may send is `registrations`'.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from modemgw.at.errors import CommandFailed, CommandTimeout, ModemSilent
-from modemgw.at.policy import ErrorAction, ErrorScope
 from modemgw.domain.job import LineRecord
 from modemgw.domain.line import LineState
 from modemgw.errors import ModemgwError
@@ -23,7 +23,10 @@ from modemgw.line.canary import Canary
 from modemgw.line.ladder import Rung
 from modemgw.line.radio import DriverRadio
 from modemgw.line.receiver import Receiver
+from modemgw.line.registrations import Registrations
 from modemgw.line.settings import LAST_SEND_S, Climb, Vitals, WorkerPorts, WorkerSettings
+from modemgw.line.telling import SetState
+from modemgw.line.troubles import Troubles
 from modemgw.line.turn import Turn
 from modemgw.line.ussd_dialogue import Conversation
 from modemgw.modem.dialogue.acknowledge import AcknowledgementFailed
@@ -49,30 +52,11 @@ from modemgw.service.sending import LineSender, LineTrouble
 
 log = logging.getLogger(__name__)
 
-#: Asked again while there is no network; a +CREG that comes by itself is quicker.
-REGISTRATION_S = 10.0
-
-#: The same at first: after a start a modem finds its network within seconds, and not all tell it.
-REGISTRATION_SOON_S, SOON_FOR_S = 2.0, 30.0
-
-#: Pauses of a line whose network refuses message after message to one recipient after the other, while it says that
-#: it is registered.
-NETWORK_PAUSES_S = (0.0, 5.0, 15.0, 30.0, 60.0, 120.0)
-
 #: Time between looks through the memories of a modem that cannot be made to tell of arriving messages.
 UNTOLD_SWEEP_S = 10.0
 
-#: A modem that says that it has started anew says no result of a send any more, unless it was under way already.
-REBOOTED_SEND_S = 3.0
-
 #: How long the outcome of a send takes to be kept once its port was closed.
 OUTCOME_S = 5.0
-
-#: Pause after a sweep that the store could not take.
-STORE_RETRY_S = 2.0
-
-#: A modem that leaves two questions about its messages unanswered within so long needs more than a resync.
-STALLED_S = 120.0
 
 #: How soon parts go on that a report freed from their doubt; reports that come together share one look.
 RESUME_MS = 250
@@ -89,33 +73,29 @@ class Session:
         settings: WorkerSettings,
         ports: WorkerPorts,
         vitals: Vitals,
-        set_state: Callable[[LineState, str | None], None],
+        set_state: SetState,
     ) -> None:
         self._driver = driver
         self._settings = settings
         self._ports = ports
         self._vitals = vitals
         self._ladder = vitals.ladder
-        self._switch = vitals.switch
         self._set_state = set_state
         self._turn = Turn()
         self._trouble: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._registered = asyncio.Event()
-        self._halted = asyncio.Event()  # no network, or paused by hand: nothing more is to be sent
         self._winding_down = False
         self._receiver = Receiver(driver, ports.repository, self._turn, self._something_kept, self._note_fill)
         self.conversation = Conversation(settings.name, driver.talk, self.errand, self._note)
         self._calls = CallWatch(settings.name, settings.calls, self.errand, self._note)
+        self._registrations = Registrations(driver, self._turn, settings, vitals, set_state, self._note)
+        self._troubles = Troubles(
+            driver, self._turn, settings, vitals, self._registrations, self._receiver.sweep, set_state, self._note
+        )
         self._sender: LineSender | None = None
         self._line: LineRecord | None = None
         self._background: set[asyncio.Task[None]] = set()
-        self._network_refused: set[str | None] = set()  # recipients, since something was sent
-        self._modem_troubles = 0
-        self._sent_before = 0
         self._late: list[int] = []  # references that came before the line was known
-        self._stalled_at = -STALLED_S
         self.rebooted = False  # since the last look: what was set up is forgotten
-        self.registration: Registration | None = None
         self.signal: Signal | None = None
 
     # -- seen from outside --------------------------------------------------------------------------------
@@ -138,6 +118,11 @@ class Session:
         return bool(self._sender and self._sender.in_air)
 
     @property
+    def registration(self) -> Registration | None:
+        """What the modem told last."""
+        return self._registrations.last
+
+    @property
     def line(self) -> LineRecord | None:
         return self._line
 
@@ -146,11 +131,11 @@ class Session:
         if self._receiver.on_event(event) or self._calls.on_event(event):
             return
         if isinstance(event, RegistrationChanged):
-            self._note_registration(event.registration)
+            self._registrations.seen(event.registration)
         elif isinstance(event, Rebooted):
             self.rebooted = True
             if self._line is not None:  # while it is set up the worker sees to it
-                self._fail_rebooted(f"The modem has started anew by itself ({event.text}).")
+                self._fail(self._troubles.rebooted(event.text))
         elif isinstance(event, LateCmgs):
             if self._line is None:
                 self._late.append(event.mr)
@@ -163,9 +148,9 @@ class Session:
             log.warning("%s: the modem complains of its power: %s", self._settings.name, event.text)
             self._note("line.power", text=event.text)
         elif isinstance(event, Unannounced):
-            if self._ladder.has(Rung.OTHER_PORT, time.monotonic()):
-                reason = "Messages come unannounced: the modem tells of them at another of its ports."
-                self._fail(Climb(Rung.OTHER_PORT, reason, again=True))
+            climb = self._troubles.unannounced()
+            if climb is not None:
+                self._fail(climb)
         elif isinstance(event, UssdReply):
             self.conversation.on_reply(event)
         else:
@@ -177,7 +162,7 @@ class Session:
 
     def switched(self) -> None:
         """The operator paused or resumed the line."""
-        self._halt_or_go()
+        self._registrations.switched()
 
     async def errand(self, work: Callable[[Driver], Awaitable[T]]) -> T:
         """Let `work` have the modem to itself between two messages. What it raises is its caller's matter."""
@@ -203,7 +188,7 @@ class Session:
         )
         self._line = line = LineRecord(line_id, name, info.imsi, number, self._settings.smsc)
         self._receiver.start(line, info)
-        self._note_registration(info.registration)
+        self._registrations.seen(info.registration)
         self.signal = info.signal
         self._note("line.up", modem=name, imei=info.imei, model=info.model)
         for mr in self._late:
@@ -240,7 +225,7 @@ class Session:
                 raise error
 
     def _canary(self, line: LineRecord) -> Canary:
-        return Canary(self._settings, self._ports, line, self._driver_ready, self._make_room, self._note)
+        return Canary(self._settings, self._ports, line, self._may_send, self._troubles.make_room, self._note)
 
     def _sweep_interval_s(self, info: ModemInfo) -> float:
         tells = len(info.cnmi) > 1 and info.cnmi[0] != 0 and info.cnmi[1] != 0
@@ -283,27 +268,20 @@ class Session:
             async with self._turn:
                 await self._driver.keep_link(True)
         while not sender.stopping:
-            await self._until_may_send()
+            await self._registrations.until_may_send()
             self._set_state(LineState.READY, None)
             try:
                 await self._run_unhalted(sender)
             except LineTrouble as trouble:
-                self._count_sent(sender)
+                self._troubles.count_sent(sender.sent)
                 if self._trouble.done():
                     await self._trouble  # the modem is gone already: nothing of this is worth a rung
-                await self._mend(trouble)
-
-    def _count_sent(self, sender: LineSender) -> None:
-        if sender.sent > self._sent_before:
-            self._network_refused.clear()
-            self._modem_troubles = 0
-            self._ladder.proved()
-        self._sent_before = sender.sent
+                await self._troubles.mend(trouble)
 
     async def _run_unhalted(self, sender: LineSender) -> None:
         """The sender, until it is to halt: what is in the air is finished, the rest stays in the queue."""
         running = asyncio.ensure_future(sender.run())
-        halted = asyncio.ensure_future(self._halted.wait())
+        halted = asyncio.ensure_future(self._registrations.halted.wait())
         try:
             await asyncio.wait({running, halted}, return_when=asyncio.FIRST_COMPLETED)
             if not running.done() and sender.in_air:
@@ -317,38 +295,8 @@ class Session:
                 task.cancel()
             await asyncio.gather(running, halted, return_exceptions=True)
 
-    def _driver_ready(self) -> bool:
-        return not self._halted.is_set()
-
-    async def _mend(self, trouble: LineTrouble) -> None:
-        name, reason = self._settings.name, str(trouble)
-        self._note("line.trouble", modem=name, scope=str(trouble.scope), reason=reason)
-        log.warning("%s: %s", name, reason)
-        if trouble.action is ErrorAction.FAIL_COUNT:
-            await self._pause_line(reason)
-        elif trouble.action is ErrorAction.STOP_LINE:
-            raise Climb(Rung.REINIT, reason, again=True)
-        elif trouble.action is ErrorAction.RADIO_RESET:
-            raise Climb(Rung.RADIO, reason, again=True)
-        elif trouble.action is ErrorAction.FULL_RESET:
-            raise Climb(Rung.RESET, reason, again=True)
-        elif trouble.action is ErrorAction.SWEEP_RETRY:
-            await self._make_room()
-        elif trouble.action is ErrorAction.USE_CONFIGURED_SMSC:
-            await self._missing_smsc(reason)
-        elif trouble.scope is ErrorScope.NETWORK:
-            await self._network_trouble(reason, trouble.recipient)
-        elif trouble.action is ErrorAction.REINIT_RETRY_ONCE:
-            raise Climb(Rung.REOPEN, reason)
-        else:
-            await self._modem_trouble(reason)
-
-    async def _pause_line(self, reason: str) -> None:
-        pause_s = self._settings.sending.pause_ms / 1000
-        self._set_state(LineState.PAUSED, f"{reason} Paused for {pause_s / 60:g} minutes, or until it is resumed.")
-        self._note("line.paused", modem=self._settings.name, reason=reason, seconds=pause_s)
-        by_hand = await self._switch.rest(pause_s)
-        self._note("line.resumed", modem=self._settings.name, by="hand" if by_hand else "time")
+    def _may_send(self) -> bool:
+        return not self._registrations.halted.is_set()
 
     def _pacing(self, rest: Rest | None) -> None:
         """The sender waits for the line's quota, or goes on."""
@@ -358,45 +306,6 @@ class Session:
         until = datetime.fromtimestamp(rest.until / 1000, UTC)
         self._set_state(LineState.PAUSED, f"{rest.reason} Sending goes on at {until:%Y-%m-%d %H:%M:%S} UTC.")
         self._note("line.quota", modem=self._settings.name, reason=rest.reason, until=rest.until)
-
-    async def _make_room(self) -> None:
-        try:
-            await self._receiver.sweep()
-        except (PortLost, CommandTimeout):
-            raise
-        except ModemgwError as error:
-            log.warning("%s: the memories could not be emptied: %s", self._settings.name, error)
-            await asyncio.sleep(STORE_RETRY_S)
-
-    async def _missing_smsc(self, reason: str) -> None:
-        smsc = self._settings.smsc
-        if smsc is None:
-            await self._pause_line(f"{reason} Set smsc of this modem in the configuration.")
-
-    async def _network_trouble(self, reason: str, recipient: str | None) -> None:
-        self._note_registration(await self._driver.registration())
-        if self._registered.is_set():
-            again = recipient is not None and recipient in self._network_refused
-            self._network_refused.add(recipient)
-            pause = 0.0 if again else NETWORK_PAUSES_S[min(len(self._network_refused), len(NETWORK_PAUSES_S)) - 1]
-            if pause:
-                self._set_state(LineState.RECOVERING, reason)
-                await asyncio.sleep(pause)
-
-    async def _modem_trouble(self, reason: str) -> None:
-        """The first rung is climbed in place; the others need a fresh start."""
-        self._modem_troubles += 1
-        if self._modem_troubles > 1:
-            raise Climb(Rung.REOPEN, reason)
-        await self._resync(reason)
-
-    async def _resync(self, reason: str) -> None:
-        """The ladder's first rung, in place. Raises ModemSilent if it does not help."""
-        if not self._ladder.take(Rung.RESYNC, time.monotonic()):
-            raise Climb(Rung.REOPEN, reason)
-        self._note("line.recovering", modem=self._settings.name, rung=Rung.RESYNC.name.lower(), reason=reason)
-        async with self._turn:
-            await self._driver.resync()
 
     # -- receiving and watching ---------------------------------------------------------------------------
 
@@ -408,11 +317,7 @@ class Session:
             except ModemSilent:
                 raise
             except CommandTimeout as error:
-                now = time.monotonic()
-                if now - self._stalled_at < STALLED_S:
-                    raise Climb(Rung.REOPEN, str(error)) from error
-                self._stalled_at = now
-                await self._resync(str(error))
+                await self._troubles.stalled(error)
                 self._receiver.on_event(StorageFull(None))
             except AcknowledgementFailed as error:
                 raise Climb(Rung.REINIT, str(error)) from error
@@ -432,24 +337,13 @@ class Session:
             except ModemSilent:
                 raise
             except CommandTimeout as error:
-                await self._resync(str(error))
+                await self._troubles.resync(str(error))
                 continue
-            now = time.monotonic()
             if not announces:
-                self._set_up_anew(now)
-            self._note_registration(registration)
+                self._troubles.announces_nothing()
+            self._registrations.seen(registration)
             if registration.usable:
-                self._ladder.well(now)
-
-    def _set_up_anew(self, now: float) -> None:
-        """The modem announces nothing any more: it has started anew in silence, has given up on a message that was
-        not acknowledged in time, or keeps to itself what it should tell. A line that can do nothing more about it
-        goes on, and looks through the memories."""
-        reason = "The modem does not announce messages any more, as it was told to (AT+CNMI)."
-        without = (Rung.OTHER_PORT,)
-        if self._ladder.find(now, at_least=Rung.REINIT, without=without) is not Rung.QUARANTINE:
-            raise Climb(Rung.REINIT, reason, again=self._ladder.has(Rung.REINIT, now), without=without)
-        log.warning("%s: %s", self._settings.name, reason)
+                self._ladder.well(time.monotonic())
 
     def _note_fill(self, fills: Sequence[StorageFill]) -> None:
         """A memory that gets full, and one that is no longer, is told once."""
@@ -460,65 +354,6 @@ class Session:
                     "%s: memory %s holds %d of %d messages", self._settings.name, fill.memory, fill.used, fill.total
                 )
             self._note(kind, modem=self._settings.name, memory=fill.memory, used=fill.used, total=fill.total)
-
-    # -- registration -------------------------------------------------------------------------------------
-
-    def _note_registration(self, registration: Registration) -> None:
-        before = self.registration
-        self.registration = registration
-        if registration.usable:
-            self._registered.set()
-            self._vitals.unregistered_since = None
-        else:
-            self._registered.clear()
-            if self._vitals.unregistered_since is None:
-                self._vitals.unregistered_since = time.monotonic()
-        self._halt_or_go()
-        if before is not None and before.stat != registration.stat:
-            self._note("line.registration", modem=self._settings.name, text=registration.text)
-
-    def _halt_or_go(self) -> None:
-        if self._registered.is_set() and self._switch.paused_by is None:
-            self._halted.clear()
-        else:
-            self._halted.set()
-
-    async def _until_may_send(self) -> None:
-        """Until there is a network and the operator lets the line send. Climbs where there is none for too long."""
-        while self._halted.is_set():
-            if self._switch.paused_by is not None:
-                self._set_state(LineState.PAUSED, f"Paused by {self._switch.paused_by}.")
-                await self._switch.rest(None)
-                self._halt_or_go()
-                continue
-            text = self.registration.text if self.registration else "unknown"
-            self._set_state(LineState.SEARCHING, f"Network: {text}.")
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self._registration_pause_s()):
-                    await self._registered.wait()
-                    continue
-            async with self._turn:
-                self._note_registration(await self._driver.registration())
-            self._check_registration(text)
-
-    def _registration_pause_s(self) -> float:
-        since = self._vitals.unregistered_since
-        soon = since is not None and time.monotonic() - since < SOON_FOR_S
-        return min(REGISTRATION_SOON_S, REGISTRATION_S) if soon else REGISTRATION_S
-
-    def _check_registration(self, text: str) -> None:
-        since, now = self._vitals.unregistered_since, time.monotonic()
-        limit = self._settings.registration_limit_s
-        if since is None or now - since < limit:
-            return
-        self._vitals.unregistered_since = now
-        reason = f"No network for {limit:g} s: {text}."
-        self._note("line.no_network", modem=self._settings.name, reason=reason)
-        # another port does not help, and a line in quarantine would not see the network come back
-        without = (Rung.OTHER_PORT,)
-        if self._ladder.find(now, at_least=Rung.RADIO, without=without) is not Rung.QUARANTINE:
-            raise Climb(Rung.RADIO, reason, without=without)
-        log.warning("%s: %s", self._settings.name, reason)
 
     # -- small things -------------------------------------------------------------------------------------
 
@@ -534,10 +369,6 @@ class Session:
 
     def _something_kept(self) -> None:
         self._ports.timers.wake_by(self._ports.clock() + RESUME_MS)
-
-    def _fail_rebooted(self, reason: str) -> None:
-        hint = self._vitals.reboots.note(time.monotonic())
-        self._fail(Climb(Rung.REINIT, hint or reason, again=True, send_limit_s=REBOOTED_SEND_S))
 
     def _fail(self, error: Exception) -> None:
         if not self._trouble.done():

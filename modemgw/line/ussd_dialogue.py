@@ -11,13 +11,14 @@ import logging
 import re
 from collections.abc import Awaitable, Callable, Coroutine
 from enum import Enum, auto
-from typing import Any, Protocol
+from typing import Any
 
 from modemgw.at.errors import CommandFailed, CommandTimeout, ModemSilent
 from modemgw.at.ussd import UssdStatus, other_coding_may_help
 from modemgw.domain.refusal import Refusal, RefusalKind
 from modemgw.domain.ussd import UssdAnswer, UssdFailed, UssdNoAnswer, UssdState
 from modemgw.errors import ModemgwError
+from modemgw.line.telling import Note
 from modemgw.modem.dialogue.driver import Driver, Talk, UssdReply
 from modemgw.modem.ports.transport import PortLost
 from modemgw.sms.ussd import UssdCoding, read_answer
@@ -43,12 +44,6 @@ _STATES = {
 }
 
 Errand = Callable[[Callable[[Driver], Awaitable[None]]], Awaitable[None]]
-
-
-class Note(Protocol):
-    """Writes an event of the line."""
-
-    def __call__(self, kind: str, **data: object) -> None: ...
 
 
 class _At(Enum):

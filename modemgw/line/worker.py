@@ -247,41 +247,50 @@ class Worker:
 
     async def _after(self, ending: Exception | None) -> None:
         """What the end of a spell asks for, with the port closed."""
-        if isinstance(ending, PortMissing):
-            self._pending_rung = None
-            self._whereabouts.release()
-            self._set(LineState.ABSENT, str(ending))
-            await self._wait_for_port()
-        elif isinstance(ending, PortLost):
-            self._whereabouts.release()
-            self.port = self.settings.port  # what has its name next may be another modem
-            self._lost(ending)
-            self._failures += 1
-            await self._pause(MISSING_S if self._failures == 1 else self._next_pause())
-        elif isinstance(ending, PortDenied | PortBusy):
-            self._set(LineState.BLOCKED, str(ending))
-            pause = self._next_pause()
-            await self._until_plugged(pause, pause)  # udev may yet set its group
-        elif isinstance(ending, PortError):
-            self._whereabouts.release()
-            self._set(LineState.ABSENT, str(ending))
-            await self._pause(self._next_pause())
-        elif isinstance(ending, SimProblem):
-            passing = ending.reason in (SimReason.BUSY, SimReason.FAILURE)
-            self._set(LineState.BLOCKED, str(ending))
-            missing_s = NO_SIM_S if ending.reason is SimReason.NOT_INSERTED else SIM_S
-            await self._rest(self._next_pause() if passing else missing_s)
-        elif isinstance(ending, Climb):
-            await self._climb(ending)
-        elif isinstance(ending, CommandTimeout | CommandFailed | InitialiseFailed):
-            if time.monotonic() < self._patient_until:  # it has just come, and may still be starting
-                self._set(LineState.STARTING, str(ending))
-                await self._pause(min(self._next_pause(), PATIENT_PAUSE_S))
-            else:
-                await self._climb(Climb(Rung.REOPEN, f"{ending}{await self._who_else()}"))
-        elif ending is not None:
-            self._set(LineState.RECOVERING, str(ending))
-            await self._pause(self._next_pause())
+        for kinds, recover in _RECOVERIES:
+            if isinstance(ending, kinds):
+                await recover(self, ending)
+                return
+
+    async def _missing(self, ending: PortMissing) -> None:
+        self._pending_rung = None
+        self._whereabouts.release()
+        self._set(LineState.ABSENT, str(ending))
+        await self._wait_for_port()
+
+    async def _vanished(self, ending: PortLost) -> None:
+        self._whereabouts.release()
+        self.port = self.settings.port  # what has its name next may be another modem
+        self._lost(ending)
+        self._failures += 1
+        await self._pause(MISSING_S if self._failures == 1 else self._next_pause())
+
+    async def _held(self, ending: PortDenied | PortBusy) -> None:
+        self._set(LineState.BLOCKED, str(ending))
+        pause = self._next_pause()
+        await self._until_plugged(pause, pause)  # udev may yet set its group
+
+    async def _unusable(self, ending: PortError) -> None:
+        self._whereabouts.release()
+        self._set(LineState.ABSENT, str(ending))
+        await self._pause(self._next_pause())
+
+    async def _no_sim(self, ending: SimProblem) -> None:
+        passing = ending.reason in (SimReason.BUSY, SimReason.FAILURE)
+        self._set(LineState.BLOCKED, str(ending))
+        missing_s = NO_SIM_S if ending.reason is SimReason.NOT_INSERTED else SIM_S
+        await self._rest(self._next_pause() if passing else missing_s)
+
+    async def _unanswered(self, ending: ModemgwError) -> None:
+        if time.monotonic() < self._patient_until:  # it has just come, and may still be starting
+            self._set(LineState.STARTING, str(ending))
+            await self._pause(min(self._next_pause(), PATIENT_PAUSE_S))
+        else:
+            await self._climb(Climb(Rung.REOPEN, f"{ending}{await self._who_else()}"))
+
+    async def _try_again(self, ending: Exception) -> None:
+        self._set(LineState.RECOVERING, str(ending))
+        await self._pause(self._next_pause())
 
     async def _who_else(self) -> str:
         """Programs that have the port open too, as a sentence: what the modem answers may go to them."""
@@ -569,6 +578,19 @@ class Worker:
         old, (self._state, self._reason) = self._state, (state, reason)
         if old is not state:
             self._ports.changed()
+
+
+#: What ends a spell, the particular before the general, and what is done about it.
+_RECOVERIES: tuple[tuple[tuple[type[Exception], ...], Callable[[Worker, Any], Awaitable[None]]], ...] = (
+    ((PortMissing,), Worker._missing),
+    ((PortLost,), Worker._vanished),
+    ((PortDenied, PortBusy), Worker._held),
+    ((PortError,), Worker._unusable),
+    ((SimProblem,), Worker._no_sim),
+    ((Climb,), Worker._climb),
+    ((CommandTimeout, CommandFailed, InitialiseFailed), Worker._unanswered),
+    ((Exception,), Worker._try_again),
+)
 
 
 def _name(rung: Rung) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from modemgw.at.timing import Timing as DialogueTiming
-from modemgw.line import ladder, session, worker
+from modemgw.line import ladder, registrations, troubles, worker
 from modemgw.line.timing import Timing
 from modemgw.runtime import Runtime
 from modemgw.service import sending, timers
@@ -27,9 +27,9 @@ SPANS: list[tuple[Any, str, Any]] = [
     (worker, "TROUBLE_S", (0.05, 0.1, 0.2)),
     (worker, "RESET_GRACE_S", 0.3),
     (worker, "SIM_S", 0.3),
-    (session, "NETWORK_PAUSES_S", (0.0, 0.1, 0.2)),
-    (session, "REGISTRATION_S", 0.3),
-    (session, "REBOOTED_SEND_S", 0.3),
+    (troubles, "NETWORK_PAUSES_S", (0.0, 0.1, 0.2)),
+    (registrations, "REGISTRATION_S", 0.3),
+    (troubles, "REBOOTED_SEND_S", 0.3),
     (sending, "QUICK_RETRIES_S", (0.05, 0.1)),
     (sending, "BACKOFF_FIRST_S", 0.2),
     (sending, "REPORT_WAIT_S", 0.5),

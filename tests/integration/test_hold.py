@@ -14,7 +14,7 @@ import pytest
 from modemgw.at import policy
 from modemgw.at.errors import CME_TEXTS, CMS_TEXTS
 from modemgw.at.timing import Timing as DialogueTiming
-from modemgw.line import session, worker
+from modemgw.line import troubles, worker
 from modemgw.line.timing import Timing
 from modemgw.service import sending
 from modemsim.network import Rule
@@ -38,7 +38,7 @@ def _short_spans(monkeypatch: pytest.MonkeyPatch) -> None:
         (sending, "QUICK_RETRIES_S", (0.05, 0.1)),
         (policy, "LATE_S", 0.4),
         (worker, "TROUBLE_S", (0.05, 0.1, 0.2)),
-        (session, "NETWORK_PAUSES_S", (0.0, 0.1, 0.2)),
+        (troubles, "NETWORK_PAUSES_S", (0.0, 0.1, 0.2)),
     ):
         monkeypatch.setattr(module, name, value)
 

@@ -16,7 +16,7 @@ from modemgw.at.errors import CommandTimeout
 from modemgw.at.sending import TpduHex
 from modemgw.at.timing import Timing as DialogueTiming
 from modemgw.errors import ModemgwError
-from modemgw.line import session, worker
+from modemgw.line import registrations, worker
 from modemgw.line.timing import Timing
 from modemgw.modem.dialogue import init_sim
 from modemgw.modem.dialogue.driver import (
@@ -48,7 +48,7 @@ def _short_spans(monkeypatch: pytest.MonkeyPatch) -> None:
         (init_sim, "BUSY_PAUSE_S", 0.05),
         (worker, "TROUBLE_S", (0.05, 0.1, 0.2)),
         (worker, "RESET_GRACE_S", 0.2),
-        (session, "REGISTRATION_S", 0.2),
+        (registrations, "REGISTRATION_S", 0.2),
     ]
     for module, name, value in spans:
         monkeypatch.setattr(module, name, value)

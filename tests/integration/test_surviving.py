@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from modemgw.at.timing import Timing as DialogueTiming
-from modemgw.line import canary, ladder, session, worker
+from modemgw.line import canary, ladder, registrations, troubles, worker
 from modemgw.line.timing import Timing
 from modemgw.modem.ports.discovery import FoundPort, PortRole
 from modemgw.runtime import Runtime
@@ -29,8 +29,8 @@ SPANS: list[tuple[Any, str, Any]] = [
     (worker, "TROUBLE_S", (0.05, 0.1, 0.2)),
     (worker, "RESET_GRACE_S", 0.2),
     (worker, "SIM_S", 30.0),
-    (session, "REGISTRATION_S", 0.2),
-    (session, "REBOOTED_SEND_S", 0.3),
+    (registrations, "REGISTRATION_S", 0.2),
+    (troubles, "REBOOTED_SEND_S", 0.3),
     (canary, "POLL_S", 0.05),
     (canary, "SWEPT_S", 0.3),
 ]

@@ -19,7 +19,7 @@ import aiohttp
 from modemgw.at.timing import Timing as DialogueTiming
 from modemgw.config import parse
 from modemgw.errors import ModemgwError
-from modemgw.line import finder, receiver, session, supervisor, worker
+from modemgw.line import finder, receiver, registrations, session, supervisor, worker
 from modemgw.line.ladder import Rung
 from modemgw.line.settings import Climb
 from modemgw.line.timing import Timing
@@ -47,7 +47,7 @@ PAUSES = [
     (receiver, "STORE_RETRY_S"),
     (receiver, "UNPROVED_SWEEP_S"),
     (session, "UNTOLD_SWEEP_S"),
-    (session, "REGISTRATION_S"),
+    (registrations, "REGISTRATION_S"),
     (supervisor, "DISCOVERY_S"),
     (worker, "MISSING_S"),
     (worker, "LOCATE_S"),

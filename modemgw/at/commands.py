@@ -155,8 +155,8 @@ LINK_RANGE = _range("+CMMS")  # 3.5.6
 LIST_ALL = Command("AT+CMGL=4", ("+CMGL",), STORAGE_S, pdu=True)  # 4.1
 LIST_ALL_TEXT_FORM = Command('AT+CMGL="ALL"', ("+CMGL",), STORAGE_S, pdu=True)  # EP06-A, EM06-A
 LIST_INDEXES = Command("AT+CMGD=?", ("+CMGD",), STORAGE_S)  # 3.5.4
-ACKNOWLEDGE = Command("AT+CNMA", timeout_s=10.0)  # 4.7
-REFUSE_UNACKNOWLEDGED = Command("AT+CNMA=2", timeout_s=10.0)  # RP-ERROR: the network shall bring it again
+ACKNOWLEDGE = Command("AT+CNMA")  # 4.7; 300 ms (Quectel EC25), and some modems wait for it no longer than 15 s
+REFUSE_UNACKNOWLEDGED = Command("AT+CNMA=2")  # RP-ERROR: the network shall bring it again
 
 
 def select_service(service: int) -> Command:

@@ -47,8 +47,9 @@ DIRECT_LIMIT = 1_000
 #: Time between looks until the modem has announced something here: it may announce at another of its ports.
 UNPROVED_SWEEP_S = 30.0
 
-#: Pauses before an acknowledgement that failed is made again; after the last the modem is set up anew.
-ACKNOWLEDGE_AGAIN_S = (0.5, 1.0, 2.0, 4.0, 8.0)
+#: Pauses before an acknowledgement that failed is made again; after the last the modem is set up anew. That must be
+#: before it gives up and loses the reports that come while it is deaf: some wait 15 s.
+ACKNOWLEDGE_AGAIN_S = (0.5, 1.0, 2.0, 4.0)
 
 #: How often the same damaged message is refused; whoever brings it a third time has no other.
 REFUSALS_MOST = 2
@@ -90,6 +91,7 @@ class Receiver:
         self._direct: deque[_HandedOver] = deque()
         self._owed: deque[_HandedOver] = deque()  # kept, and not acknowledged yet
         self._ack_failures = 0  # in a row
+        self._handing = asyncio.Lock()  # from storing what was handed over to acknowledging it
         self._refused: Counter[str] = Counter()  # how often what came damaged was refused
         self._sweep_wanted = True
         self._announces = False  # it has, since the set-up
@@ -161,14 +163,35 @@ class Receiver:
 
     async def _work(self) -> None:
         while self._direct or self._owed or self._places or self._sweep_wanted:
-            if self._direct:
-                await self._take_direct()
-            if self._owed:
-                await self._acknowledge()
+            if self._direct or self._owed:
+                await self._take_over()
             if self._places:
                 await self._take_announced()
             if self._sweep_wanted and not self._places:
                 await self.sweep()
+
+    @property
+    def _urgent(self) -> bool:
+        """Something was handed over, and waits; what failed waits for its own next try."""
+        return bool(self._direct or self._owed) and not self._ack_failures
+
+    async def _take_over(self) -> None:
+        """Keep and acknowledge what was handed over."""
+        async with self._handing:
+            if self._direct:
+                await self._take_direct()
+            if self._owed:
+                await self._acknowledge()
+
+    async def _take_over_first(self) -> None:
+        """The same, before the housekeeping goes on: a modem gives up after some seconds, and is deaf then, while
+        emptying a memory over a slow port takes minutes."""
+        if self._urgent:
+            try:
+                await self._take_over()
+            except AcknowledgementFailed as error:
+                log.warning("%s", error)
+                self._ack_failures += 1
 
     async def _take_direct(self) -> None:
         handed = list(self._direct)
@@ -231,7 +254,7 @@ class Receiver:
                     # than theirs share its places with messages, and with each other (EC25 says "SM",0 of each)
                     self._sweep_wanted = True
                 read += 1
-                if read >= SHARE and self._turn.wanted:
+                if self._urgent or (read >= SHARE and self._turn.wanted):
                     break
         return found
 
@@ -278,11 +301,14 @@ class Receiver:
             await self._store([RawPdu(pdu.hex, pdu.memory, pdu.index, self._fresh) for pdu in new])
         rest = deque(stored)
         while rest:
+            await self._take_over_first()
             async with self._turn:
                 deleted = 0
                 while rest and (deleted < SHARE or not self._turn.wanted):
                     await self._delete(rest.popleft())
                     deleted += 1
+                    if self._urgent:
+                        break
 
     async def _delete(self, pdu: StoredPdu) -> None:
         place = (pdu.memory, pdu.index)

@@ -9,16 +9,26 @@ from typing import Any, cast
 
 import pytest
 
+from modemgw.at.commands import ACKNOWLEDGE
 from modemgw.at.errors import CommandTimeout
 from modemgw.domain.job import LineRecord
 from modemgw.line import receiver as receiver_module
 from modemgw.line.receiver import Receiver
 from modemgw.line.turn import Turn
 from modemgw.modem.dialogue.acknowledge import AcknowledgementFailed
-from modemgw.modem.dialogue.driver import DirectMessage, Driver, MessageStored, ReportStored, StorageFill, StoredPdu
+from modemgw.modem.dialogue.driver import (
+    DirectMessage,
+    DirectReport,
+    Driver,
+    MessageStored,
+    ReportStored,
+    StorageFill,
+    StoredPdu,
+)
 from modemgw.rules.incoming import RawPdu
 from modemgw.service.ports import Repository
 from modemgw.service.receiving import Taken
+from modemsim.personality import load, names
 
 
 class Empty:
@@ -159,6 +169,9 @@ async def test_sending_keeps_its_share_however_much_comes_in(monkeypatch: pytest
     assert max(len(some) for some in between) <= receiver_module.SHARE
 
 
+FAILED = AcknowledgementFailed("no")
+
+
 class HandsOver(Empty):
     """A modem that hands over, and takes acknowledgements as it is told."""
 
@@ -182,7 +195,7 @@ class HandsOver(Empty):
 
 @contextlib.asynccontextmanager
 async def handed(
-    monkeypatch: pytest.MonkeyPatch, modem: HandsOver, *events: DirectMessage
+    monkeypatch: pytest.MonkeyPatch, modem: Empty, *events: DirectMessage
 ) -> AsyncIterator[tuple[Receiver, asyncio.Task[None], list[str]]]:
     kept: list[str] = []
 
@@ -210,7 +223,59 @@ async def until(ready: Callable[[], object]) -> None:
             await asyncio.sleep(0.001)
 
 
-FAILED = AcknowledgementFailed("no")
+class Keeps(Busy):
+    """A modem that keeps many messages, and hands over a report in the midst of their reading and deleting."""
+
+    def __init__(self, count: int, at: int, failures: int = 0) -> None:
+        super().__init__(count)
+        self.at, self.failures = at, failures
+        self.hand_over: Callable[[], object] = lambda: None
+
+    async def acknowledge(self) -> None:
+        self.asked.append("acknowledge")
+        self.failures -= 1
+        if self.failures >= 0:
+            raise FAILED
+
+    def _told(self) -> None:
+        if len(self.asked) == self.at:
+            self.asked.append("handed over")
+            self.hand_over()
+
+    async def read_message(self, memory: str, index: int) -> StoredPdu | None:
+        self._told()
+        return await super().read_message(memory, index)
+
+    async def delete_message(self, memory: str, index: int) -> None:
+        self._told()
+        await super().delete_message(memory, index)
+
+
+@pytest.mark.parametrize(("announced", "at"), [(False, 10), (True, 6), (True, 24)], ids=["swept", "read", "deleted"])
+async def test_what_is_handed_over_waits_for_no_memory_to_be_emptied(
+    monkeypatch: pytest.MonkeyPatch, announced: bool, at: int
+) -> None:
+    modem = Keeps(60, at)
+    async with handed(monkeypatch, modem) as (receiver, _, kept):
+        modem.hand_over = lambda: receiver.on_event(DirectReport(REPORT, None))
+        receiver._memories = ("SM",)
+        for place in list(modem.lies) if announced else ():
+            receiver.on_event(MessageStored(*place))
+        await until(lambda: not modem.lies)
+        later = modem.asked[modem.asked.index("handed over") + 1 :]
+        assert later.index("acknowledge") <= 2
+        assert kept.count(REPORT) == later.count("acknowledge") == 1
+
+
+async def test_an_acknowledgement_that_fails_meanwhile_holds_up_no_deleting(monkeypatch: pytest.MonkeyPatch) -> None:
+    modem = Keeps(60, 10, 2)
+    async with handed(monkeypatch, modem) as (receiver, _, _):
+        modem.hand_over = lambda: receiver.on_event(DirectReport(REPORT, None))
+        receiver._memories = ("SM",)
+        receiver._sweep_wanted = True
+        await until(lambda: not modem.lies and not receiver._owed)
+        assert modem.asked.count("acknowledge") == 3
+        assert modem.asked.count("delete") == 60
 
 
 async def test_an_acknowledgement_that_failed_is_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -245,3 +310,14 @@ async def test_what_came_damaged_is_kept_and_refused_but_not_for_ever(monkeypatc
         await until(lambda: len(modem.asked) == 3 and not receiver._owed)
         assert modem.asked == ["refuse", "refuse", "acknowledge"]
         assert kept == ["0004_Z00"] * 3
+
+
+RESYNC_S = 2.0  # of a modem that answers
+GIVES_UP_S = 15.0  # the shortest wait for an acknowledgement that a personality of the simulator has
+
+
+def test_a_modem_that_takes_no_acknowledgement_is_set_up_anew_before_it_gives_up() -> None:
+    """By then it would be deaf, and lose the reports that come meanwhile. One that hangs is asked twice."""
+    assert sum(receiver_module.ACKNOWLEDGE_AGAIN_S) < GIVES_UP_S / 2 + 1
+    assert 2 * ACKNOWLEDGE.timeout_s + RESYNC_S < GIVES_UP_S
+    assert min(load(name).cnmi.ack_timeout_s for name in names()) >= GIVES_UP_S

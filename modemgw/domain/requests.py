@@ -44,6 +44,7 @@ class MessageQuery(Command):
     refs: tuple[str, ...] = ()
     dialect: str | None = None
     state: State | None = None
+    comment: str = ""  # part of what a dialect keeps as `comment`
     hidden: bool = False  # also those that were deleted by a dialect
     parts: bool = True  # with parts, attempts and receipts
 
@@ -61,6 +62,27 @@ class InboxQuery(Command):
     until: int | None = None
     sender: str | None = None  # digits
     recipient: str | None = None  # digits of the line's own number
+
+
+@dataclass(frozen=True, slots=True)
+class StatisticsQuery(Command):
+    """-> list[DayFigures], the days with messages, oldest first. Times are Unix ms of the acceptance; `offset_s` east
+    of UTC is where days begin."""
+
+    account: Account
+    since: int | None = None
+    until: int | None = None
+    offset_s: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class DayFigures:
+    """How many parts of the messages that were accepted on a day are in which state, and what those messages cost
+    (decimal text)."""
+
+    begins_at: int  # Unix ms
+    parts: Mapping[State, int]
+    cost: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from modemgw.dialects import seam
 from modemgw.domain.account import Account
 from modemgw.domain.refusal import Refusal
-from modemgw.domain.requests import Command, InboxQuery, MessageQuery, Record
+from modemgw.domain.requests import Command, InboxQuery, MessageQuery, Record, StatisticsQuery
 from modemgw.service.core import Gateway
 
 R = TypeVar("R")
@@ -125,6 +125,7 @@ _HOW: dict[type[Command], Callable[[Gateway, Any], Any]] = {
     seam.FindMessage: lambda g, c: g.find_message(c.account, id=c.id, ref=c.ref, to=c.to),
     MessageQuery: lambda g, c: g.messages(c),
     InboxQuery: lambda g, c: g.inbox(c),
+    StatisticsQuery: lambda g, c: g.statistics(c),
     seam.CancelMessage: lambda g, c: g.cancel(c.account, c.id),
     seam.MarkMessage: lambda g, c: g.mark(c.account, c.id, c.extra),
     seam.GetBalance: lambda g, c: g.balance(c.account),

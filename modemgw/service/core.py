@@ -16,7 +16,7 @@ from modemgw.domain.job import NewMessage, job_of
 from modemgw.domain.line import LineView, ModemView
 from modemgw.domain.message import Accepted, EventView, MessageView, Submission
 from modemgw.domain.refusal import OF_THE_WHOLE, Refusal, RefusalKind, StoreUnavailable
-from modemgw.domain.requests import Balance, EventQuery, InboxQuery, MessageQuery, Quoted
+from modemgw.domain.requests import Balance, DayFigures, EventQuery, InboxQuery, MessageQuery, Quoted, StatisticsQuery
 from modemgw.domain.trace import TraceView
 from modemgw.errors import ModemgwError
 from modemgw.rules.admission import admit
@@ -271,6 +271,10 @@ class Gateway:
     async def messages(self, asked: MessageQuery) -> list[MessageView]:
         """A page of messages."""
         return await self._repository.messages(asked)
+
+    async def statistics(self, asked: StatisticsQuery) -> list[DayFigures]:
+        """What was sent, by day."""
+        return await self._repository.statistics(asked)
 
     async def mark(self, account: Account, message_id: int, extra: Mapping[str, object]) -> None:
         """Merge keys into a message's `extra`; Refusal(NOT_FOUND)."""

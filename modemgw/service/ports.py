@@ -14,7 +14,7 @@ from modemgw.domain.inbox import InboxView
 from modemgw.domain.job import Job, LineRecord, NewMessage, NextTimes
 from modemgw.domain.message import Accepted, EventView, Hold, MessageView
 from modemgw.domain.refusal import Refusal
-from modemgw.domain.requests import EventQuery, InboxQuery, MessageQuery, Record
+from modemgw.domain.requests import DayFigures, EventQuery, InboxQuery, MessageQuery, Record, StatisticsQuery
 from modemgw.domain.states import State
 from modemgw.rules.incoming import Incoming
 from modemgw.sms import PduHex
@@ -156,6 +156,8 @@ class Repository(RecordRepository, Protocol):
     ) -> MessageView | None: ...
 
     async def messages(self, asked: MessageQuery) -> list[MessageView]: ...
+
+    async def statistics(self, asked: StatisticsQuery) -> list[DayFigures]: ...
 
     async def inbox(self, asked: InboxQuery) -> list[InboxView]: ...
 

@@ -264,6 +264,8 @@ def messages(con: sqlite3.Connection, asked: MessageQuery) -> list[MessageView]:
         where.add("m.state = ?" if by_state else "+m.state = ?", asked.state)
     if asked.dialect is not None:
         where.add("+m.dialect = ?", asked.dialect)
+    if asked.comment:
+        where.add("instr(json_extract(m.extra, '$.comment'), ?) > 0", asked.comment)
     where.between(time, asked.since, asked.until)
     for cursor, sign in ((asked.after, ">"), (asked.before, "<")):
         if cursor and by_state:

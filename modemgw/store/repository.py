@@ -10,10 +10,22 @@ from modemgw.domain.inbox import InboxView
 from modemgw.domain.job import Job, LineRecord, NewMessage, NextTimes
 from modemgw.domain.message import Accepted, EventView, Hold, MessageView
 from modemgw.domain.refusal import Refusal
-from modemgw.domain.requests import EventQuery, InboxQuery, MessageQuery, Record
+from modemgw.domain.requests import DayFigures, EventQuery, InboxQuery, MessageQuery, Record, StatisticsQuery
 from modemgw.domain.states import State
 from modemgw.rules.incoming import Incoming
-from modemgw.store import acceptance, deadlines, holds, intake, lines, outbox, parts, queries, records, upstream
+from modemgw.store import (
+    acceptance,
+    deadlines,
+    holds,
+    intake,
+    lines,
+    outbox,
+    parts,
+    queries,
+    records,
+    statistics,
+    upstream,
+)
 from modemgw.store.database import Store
 from modemgw.store.writer import Transaction
 
@@ -197,6 +209,9 @@ class SqliteRepository:
 
     async def messages(self, asked: MessageQuery) -> list[MessageView]:
         return await self._read(lambda con: queries.messages(con, asked))
+
+    async def statistics(self, asked: StatisticsQuery) -> list[DayFigures]:
+        return await self._read(lambda con: statistics.statistics(con, asked))
 
     async def inbox(self, asked: InboxQuery) -> list[InboxView]:
         return await self._read(lambda con: queries.inbox(con, asked))

@@ -16,8 +16,8 @@ from modemgw.dialects.seam import GetBalance, WireRequest
 from modemgw.domain.inbox import InboxView
 from modemgw.domain.message import MessageView, PartView
 from modemgw.domain.refusal import Refusal, RefusalKind
-from modemgw.domain.requests import Balance, Command, InboxQuery, MessageQuery
-from modemgw.domain.states import FINAL, State
+from modemgw.domain.requests import Balance, Command, DayFigures, InboxQuery, StatisticsQuery
+from modemgw.domain.states import FINAL
 
 #: Incoming messages of one answer; those after them take another question.
 MAX_INBOX = 10_000
@@ -110,15 +110,11 @@ def statistics(params: Params, request: WireRequest) -> Steps:
         raise ApiError(tables.BAD_ARGUMENT, tables.LONG_RANGE_TEXT)
     if until < since:
         raise ApiError(tables.BAD_ARGUMENT, "Invalid argument: endDateTime is before startDateTime.")
+    days: Sequence[DayFigures] = yield StatisticsQuery(account, since, until)
     counts: Counter[str] = Counter()
-    after = 0
-    while True:
-        page: Sequence[MessageView] = yield MessageQuery(account, limit=_PAGE, after=after, since=since, until=until)
-        for view in page:
-            counts.update(tables.COUNTED[state] for state in _states(view))
-        if len(page) < _PAGE:
-            break
-        after = page[-1].id
+    for day in days:
+        for state, count in day.parts.items():
+            counts[tables.COUNTED[state]] += count
     names = ("Sent", "Delivered", "Errors", "InProcess", "Expired", "Rejected")
     total = sum(counts.values())
     ratio = Decimal(100 * counts["Delivered"]) / total if total else Decimal(0)
@@ -126,11 +122,6 @@ def statistics(params: Params, request: WireRequest) -> Steps:
         {name: counts[name] for name in names}
         | {"Total": total, "TotalWithErrors": total + counts["Errors"], "DeliveryRatio": number(str(round(ratio, 2)))}
     )
-
-
-def _states(view: MessageView) -> list[State]:
-    states = [part.state for part in view.parts]
-    return states + [view.state] * (view.part_count - len(states))
 
 
 def _date(params: Params, name: str, action: str) -> int:

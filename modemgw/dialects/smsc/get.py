@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Generator, Sequence
-from dataclasses import replace
-from decimal import Decimal
+from collections.abc import Sequence
 from typing import Any
 
 from modemgw.dialects.seam import LookupNumber
@@ -14,11 +12,11 @@ from modemgw.dialects.smsc.details import details, place
 from modemgw.dialects.smsc.entrance import Caller, operations
 from modemgw.dialects.smsc.kinds import kind_of
 from modemgw.dialects.smsc.recipients import digits
-from modemgw.dialects.smsc.times import day_start, moscow_day, moscow_time
+from modemgw.dialects.smsc.times import MOSCOW_S, day_start, moscow_day, moscow_time
 from modemgw.dialects.smsc.wire import JSON, XML, ApiError, Params, Steps, answer_item, answer_list
 from modemgw.domain.inbox import InboxKind, InboxView
 from modemgw.domain.message import MessageView
-from modemgw.domain.requests import Command, InboxQuery, MessageQuery, NumberFacts
+from modemgw.domain.requests import DayFigures, InboxQuery, MessageQuery, NumberFacts, StatisticsQuery
 from modemgw.domain.states import State
 
 DAY_MS, HOUR_MS = 86_400_000, 3_600_000
@@ -26,9 +24,6 @@ DAY_MS, HOUR_MS = 86_400_000, 3_600_000
 MAX_ANSWERS, MAX_HOURS = 10_000, 168
 MAX_MESSAGES, DEFAULT_MESSAGES = 1000, 100
 MAX_NUMBERS = 100
-
-#: Statistics look at so many messages at most, and read so many at a time.
-MAX_COUNTED, _PAGE = 200_000, 1000
 
 #: Whatever else came in (data for an application, voice mail, what could not be decoded) is no answer of a person.
 _ANSWERS = frozenset({InboxKind.TEXT, InboxKind.FLASH})
@@ -85,10 +80,16 @@ def messages(params: Params, caller: Caller) -> Steps:
     wanted: list[str | None] = [digits(number, caller.account) for number in numbers]
     for to in wanted or [None]:
         if to != "":
-            query = MessageQuery(
-                caller.account, limit=limit, before=before, newest=True, since=since, until=until, to=to
+            found += yield MessageQuery(
+                caller.account,
+                limit=limit,
+                before=before,
+                newest=True,
+                since=since,
+                until=until,
+                to=to,
+                comment=comment,
             )
-            found += yield from _shown(query, comment)
     found = sorted(found, key=lambda view: -view.id)[:limit]
     if not found:
         raise no_records()
@@ -96,21 +97,6 @@ def messages(params: Params, caller: Caller) -> Steps:
     for view in found:
         facts += [(yield LookupNumber(view.to))]
     return answer_list(params, [_message(*row) for row in zip(found, facts, strict=True)], item="sms")
-
-
-def _shown(query: MessageQuery, comment: str) -> Generator[Command, Any, list[MessageView]]:
-    """The first `query.limit` of them, the newest first, without deleted ones; with `comment` those whose comment has
-    it in it. Looks at MAX_COUNTED at the most."""
-    found: list[MessageView] = []
-    looked_at = 0
-    while looked_at < MAX_COUNTED:
-        page: Sequence[MessageView] = yield query
-        looked_at += len(page)
-        found += [view for view in page if not view.extra.get("deleted") and comment in _comment(view)]
-        if len(found) >= query.limit or len(page) < query.limit:
-            break
-        query = replace(query, limit=_PAGE if comment else query.limit, before=page[-1].id)
-    return found
 
 
 def _comment(view: MessageView) -> str:
@@ -151,31 +137,16 @@ def statistics(params: Params, caller: Caller) -> Steps:
     since, until = _days(params)
     if since is None:
         since = (day_start(moscow_day(caller.now), "start") or 0) - 30 * DAY_MS
-    days: dict[str, dict[str, Any]] = {}
-    after = counted = 0
-    while counted < MAX_COUNTED:
-        page: Sequence[MessageView] = yield MessageQuery(
-            caller.account, limit=_PAGE, after=after, since=since, until=until
-        )
-        for view in page:
-            day = days.setdefault(moscow_day(view.created_at), {"sms": 0, "delivered": 0, "cost": Decimal(0)})
-            day["sms"] += view.part_count
-            day["delivered"] += view.part_count if view.state is State.DELIVERED else 0
-            day["cost"] += Decimal(view.cost)
-        counted += len(page)
-        if len(page) < _PAGE:
-            break
-        after = page[-1].id
-    currency = caller.account.currency
+    days: Sequence[DayFigures] = yield StatisticsQuery(caller.account, since, until, MOSCOW_S)
     rows = [
         {
-            "date": name,
-            "sms": day["sms"],
-            "delivered": day["delivered"],
-            "cost": f"{day['cost']:f}",
-            "currency": currency,
+            "date": moscow_day(day.begins_at),
+            "sms": sum(day.parts.values()),
+            "delivered": day.parts.get(State.DELIVERED, 0),
+            "cost": day.cost,
+            "currency": caller.account.currency,
         }
-        for name, day in days.items()
+        for day in days
     ]
     return answer_list(params, rows, item="day")
 

@@ -9,7 +9,8 @@ from decimal import Decimal
 
 from modemgw.domain.refusal import Refusal, RefusalKind
 
-MOSCOW = timezone(timedelta(hours=3))
+MOSCOW_S = 3 * 3600
+MOSCOW = timezone(timedelta(seconds=MOSCOW_S))
 
 _DATE = re.compile(r"(\d\d)\.(\d\d)\.(\d\d) (\d\d):(\d\d)|(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)", re.ASCII)
 _WINDOW = re.compile(r"(\d{1,2})-(\d{1,2})", re.ASCII)

@@ -45,6 +45,14 @@ def minute(number: int) -> int:
     return START + number * MINUTE
 
 
+def test_a_comment_is_searched_for(desk: Desk) -> None:
+    for message, comment in ((1, "order 7"), (2, "order 8"), (3, 9)):
+        desk.do(Mark(1, message, {"comment": comment}))
+    found = {asked: ids(desk, comment=asked) for asked in ("order", "order 8", "9", "Order", "%", "_")}
+    assert found == {"order": [1, 2], "order 8": [2], "9": [3], "Order": [], "%": [], "_": []}
+    assert ids(desk, comment="order", newest=True, limit=1) == [2]
+
+
 @pytest.mark.parametrize(
     ("asked", "expected"),
     [

@@ -101,6 +101,8 @@ def _queued(message: dict[str, Any], modems: Sequence[dict[str, Any]] | None) ->
     if send_at and (due or message.get("ahead") is None):
         return f" It is not sent before {local_time(send_at)}."
     before = message.get("ahead")
+    if modems is not None and message.get("modem") and all(modem["name"] != message["modem"] for modem in modems):
+        return _lines(message, modems)
     sentence = ""
     if before is not None:
         sentence = {0: " It is the next.", 1: " One goes before it."}.get(before, f" {before} go before it.")
@@ -112,7 +114,8 @@ def _lines(message: dict[str, Any], modems: Sequence[dict[str, Any]]) -> str:
     wanted = message.get("modem")
     able = [modem for modem in modems if wanted in (None, modem["name"])]
     if wanted and not able:
-        return f" It must go through {wanted}, and there is no such modem now."
+        cancel = f"`modemgw cancel {message['id']}` cancels it."
+        return f" It must go through {wanted}, and there is no such modem now. {cancel}"
     if not able:
         return " There is no modem to send it."
     ready = [modem["name"] for modem in able if modem["state"] == "ready"]

@@ -27,6 +27,7 @@ from modemgw.service.desk import Desk
 from modemgw.service.dispatch import Dispatcher
 from modemgw.service.lines import Lines
 from modemgw.service.ports import Clock, Repository
+from modemgw.service.readiness import Readiness
 from modemgw.service.timers import Timers
 from modemgw.service.ways import RouteTrial
 
@@ -72,6 +73,7 @@ class Gateway:
         self._accounts = accounts
         self._clock = clock
         self._lines = lines
+        self._readiness = Readiness(repository, callbacks)
         self._counted: int | None = None  # events up to this one are in the counters
         self._events: dict[str, int] = {}
         self._followers: set[asyncio.Event] = set()
@@ -185,6 +187,8 @@ class Gateway:
         """As `admit`, before a way is chosen for it."""
         if self.closing:
             raise Refusal(RefusalKind.UNAVAILABLE, "The gateway is shutting down. Try again when it is back.")
+        if (hang := self._repository.hang) is not None:
+            raise StoreUnavailable(f"{hang} Try again later.")
         message = admit(account, submission, self._clock())
         if message.line:
             known = self._lines.ways.names
@@ -432,22 +436,13 @@ class Gateway:
         self.callbacks.notify()
 
     async def health(self) -> Health:
-        """State of the store and of each line."""
-        problem = self._repository.problem
-        queued: int | None = None
-        callbacks: Mapping[str, int] = {}
-        held: Mapping[str, int] = {}
-        try:
-            queued = await self._repository.queued_count()
-            held = {str(hold): count for hold, count in (await self._repository.holds()).items()}
-            callbacks = await self.callbacks.counts()
-        except StoreUnavailable as error:
-            problem = problem or str(error)
+        """State of the store and of each line; within about a second, whatever the disk does."""
+        counts, problem = await self._readiness.counts()
         return Health(
             ready=problem is None and not self.closing,
             store=problem or "ok",
             lines=tuple((modem.name, str(modem.state)) for modem in self._lines.views()),
-            queued=queued,
-            callbacks=callbacks,
-            held=held,
+            queued=counts.queued,
+            callbacks=counts.callbacks,
+            held=counts.held,
         )

@@ -53,6 +53,11 @@ class Repository(RecordRepository, Protocol):
         """Why the store cannot be written, or None."""
         ...
 
+    @property
+    def hang(self) -> str | None:
+        """That a write has waited for long, in a sentence, or None."""
+        ...
+
     def accept(self, message: NewMessage) -> Awaitable[Accepted]:
         """Refusal(NO_MONEY), ClientRefUsed."""
         ...

@@ -49,6 +49,7 @@ class Store:
         self.path = path
         self.clock = clock
         self._problem: str | None = None
+        self._hung = False  # the log has it that the disk hangs
         self._files = DatabaseFiles(path)
         self._marked = 0  # commits that the mark knows of
         self._mark_at = time.monotonic() + MARK_S
@@ -137,19 +138,36 @@ class Store:
         if lost is not None:
             self._on_problem(lost)
             return lost
+        return self._problem or self.hang
+
+    @property
+    def hang(self) -> str | None:
+        """Since when the disk has not answered, in a sentence; None while it does."""
         if (behind_s := self._writer.behind_s) > BEHIND_S:
-            return self._problem or f"The disk does not answer: a write has waited for {behind_s:.0f} s."
-        return self._problem
+            return f"The disk does not answer: a write has waited for {behind_s:.0f} s."
+        return None
+
+    def _tell_hang(self) -> None:
+        hang = self.hang
+        if hang is not None and not self._hung:
+            log.error("%s Nothing is accepted or sent until it does.", hang)
+        elif hang is None and self._hung:
+            log.warning("The disk answers again.")
+        self._hung = hang is not None
 
     async def inspect(self) -> str | None:
         """Look after the files, once in a while: `problem`, said in the log; a lock file that is gone is made again,
-        and the mark is brought up to date."""
+        and the mark is brought up to date. Comes back though the disk hangs."""
+        self._tell_hang()
         if self._files.lost() is None:
             try:
                 self._lock.renew()
                 if self._writer.commits != self._marked and time.monotonic() >= self._mark_at:
                     self._marked, self._mark_at = self._writer.commits, time.monotonic() + MARK_S
-                    await self.read(lambda con: lineage.mark(con, self.path))
+                    async with asyncio.timeout(BEHIND_S):
+                        await self.read(lambda con: lineage.mark(con, self.path))
+            except TimeoutError:
+                log.warning("The database has not been read for %g s: the disk hangs, or is far behind.", BEHIND_S)
             except (StoreError, OSError) as error:
                 self._on_problem(f"The database cannot be held: {error}")
         return self.problem

@@ -1,6 +1,7 @@
 """Messages that wait for a person: held, let go, or left unsent. Which ones, and why, is `domain.message.Hold`.
 
-A message that is held never becomes ready, whoever sets it so (a trigger turns `queue` 1 and 2 into 3). One whose
+A message that is held never becomes ready, whoever sets it so (a trigger turns `queue` 1 and 2 into 3), and is held no
+longer once nothing is left to decide: it was cancelled, a report came (another trigger). One whose
 account is gone stays queued and may expire. One of a database that was brought back may have gone out in the life
 that is missing: its parts are unknown, without `sent_at`, which no other unknown part is.
 """

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from modemgw.domain.message import Hold
 from modemgw.domain.refusal import Refusal, RefusalKind
 from modemgw.domain.states import State, may_become
 from modemgw.rules.report_matching import had_last_word
@@ -325,6 +326,7 @@ class SettleDoubt:
                 again.append(message_id)
             else:
                 stop_rest(tx, message_id)
+                tx.execute("UPDATE messages SET held = NULL WHERE id = ? AND held = ?", (message_id, Hold.ACCOUNT))
                 tx.event("message.held", account=account, message=message_id)
             settle(tx, message_id)
         return again

@@ -17,6 +17,9 @@ T = TypeVar("T")
 
 THREADS = 2
 
+#: A read that takes longer is given up by who asked: the disk hangs, or all threads have long work.
+READ_S = 30.0
+
 
 def connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
     """A connection with the settings that all of ours have. Autocommit: transactions are written out."""
@@ -47,7 +50,11 @@ class Readers:
 
     async def read(self, function: Callable[[sqlite3.Connection], T]) -> T:
         """The result of `function`, which sees everything committed before the call; raises StoreUnavailable."""
-        return await asyncio.get_running_loop().run_in_executor(self._pool, self._run, function)
+        try:
+            async with asyncio.timeout(READ_S):
+                return await asyncio.get_running_loop().run_in_executor(self._pool, self._run, function)
+        except TimeoutError:
+            raise StoreUnavailable(f"The database has not been read for {READ_S:g} s.") from None
 
     def _run(self, function: Callable[[sqlite3.Connection], T]) -> T:
         try:

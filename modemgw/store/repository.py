@@ -42,6 +42,10 @@ class SqliteRepository:
     def problem(self) -> str | None:
         return self._store.problem
 
+    @property
+    def hang(self) -> str | None:
+        return self._store.hang
+
     # -- writing ------------------------------------------------------------------------------------------
 
     def accept(self, message: NewMessage) -> Awaitable[Accepted]:

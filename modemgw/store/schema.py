@@ -330,12 +330,7 @@ CREATE INDEX groups_whole ON groups (line_id, sender, reference, total, wide, la
 @migrations()
 def m_incoming(db: Database) -> None:
     """What tells parts and copies of incoming messages apart."""
-    statement = ""
-    for line in _INCOMING.splitlines():
-        statement += line.partition("--")[0] + "\n"
-        if sqlite3.complete_statement(statement):
-            db.execute(statement)
-            statement = ""
+    _run(db, "\n".join(line.partition("--")[0] for line in _INCOMING.splitlines()))
 
 
 _COPIES = """

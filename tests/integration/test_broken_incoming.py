@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from modemgw.modem.dialogue import channel
+from modemgw.at.timing import Timing as DialogueTiming
+from modemgw.line.timing import Timing
 from modemgw.sms import Address, Scts, SmsDeliver, encode_gsm7, encode_pdu
 from tests.rig import Json, Rig, running, until
 
@@ -67,10 +68,10 @@ async def test_a_memory_full_of_broken_pdus_is_emptied(
 
 
 @pytest.mark.parametrize("name", SHOWN)
-async def test_what_is_handed_over_broken_is_kept(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_what_is_handed_over_broken_is_kept(tmp_path: Path, name: str) -> None:
     """It exists nowhere else: +CMT without an acknowledgement."""
-    monkeypatch.setattr(channel, "HOLD_S", 0.2)
-    async with running(tmp_path) as rig:
+    timing = Timing(dialogue=DialogueTiming(hold_s=0.2))
+    async with running(tmp_path, timing=timing) as rig:
         line = {"none": "", " ": "\r\n"}.get(SHOWN[name], SHOWN[name] + "\r\n")
         rig.sim.fault("urc", text=f"+CMT: ,{len(PDU) // 2 - 8}\r\n{line}")
         (item,) = await rig.inbox(1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,11 +11,15 @@ from aiohttp import web
 from modemgw import __version__
 from modemgw.domain.health import Figures, Health
 from modemgw.domain.line import LineState, ModemView
+from modemgw.domain.refusal import StoreUnavailable
 from modemgw.installation import how_to_add
 from modemgw.servers.http import models, views
 from modemgw.servers.http.native import Operation, as_json
 from modemgw.servers.http.problems import RequestProblem
 from modemgw.service.core import Gateway
+
+#: The figures of /metrics are counted for at most so long: a disk that hangs is no reason to wait for ever.
+FIGURES_S = 5.0
 
 
 class HealthApi:
@@ -69,7 +74,12 @@ class HealthApi:
         except ImportError:
             raise RequestProblem(501, f"Metrics need the prometheus_client package: {how_to_add('metrics')}") from None
         registry = CollectorRegistry(auto_describe=False)
-        health, figures = await self._gateway.health(), await self._gateway.figures()
+        health = await self._gateway.health()
+        try:
+            async with asyncio.timeout(FIGURES_S):
+                figures = await self._gateway.figures()
+        except TimeoutError:
+            raise StoreUnavailable(f"The database has not been read for {FIGURES_S:g} s.") from None
         registry.register(_Snapshot(health, figures, self._gateway.modems()))
         return web.Response(
             body=exposition.generate_latest(registry),

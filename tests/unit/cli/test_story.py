@@ -122,7 +122,7 @@ WAITS = [
     ),
     ({"modem": "a"}, [SEARCHING, modem("b", "ready")], "It must go through a, as was asked for. No line is ready"),
     ({"modem": "a", "parts": [SENT_PART]}, [modem("a", "ready")], "It must go through a, as its other parts did."),
-    ({"modem": "c"}, [SEARCHING], "It must go through c, and there is no such modem now."),
+    ({"modem": "c"}, [SEARCHING], "It waits for its turn. It must go through c, and there is no such modem now."),
 ]
 
 

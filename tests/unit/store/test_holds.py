@@ -11,6 +11,7 @@ from modemgw.store import holds, outbox, queries
 from modemgw.store.callbacks import Replay
 from modemgw.store.outbox import SettleDoubt
 from tests.unit.store.desk import DAY, HOUR, MINUTE, Desk
+from tests.unit.store.pdus import report
 
 
 @pytest.fixture
@@ -119,6 +120,25 @@ def test_they_expire_and_can_be_cancelled(desk: Desk) -> None:
     assert desk.do(outbox.Expire()) == [expires]
     assert desk.do(outbox.CancelMany(2, None)) == 1
     assert [desk.state(id) for id in (expires, cancelled, kept)] == ["expired", "cancelled", "queued"]
+    assert holds.counts(desk.con) == {}
+
+
+def test_what_its_rule_leaves_in_doubt_is_held_no_longer(desk: Desk) -> None:
+    message = desk.accept(account_id=2, on_doubt="hold")
+    desk.doubt(message)
+    assert desk.do(lambda tx: holds.hold_accounts(tx, [1])) == {"other": 1}
+    desk.now += HOUR
+    desk.do(SettleDoubt())
+    assert (desk.state(message), holds.counts(desk.con)) == ("unknown", {})
+
+
+def test_what_a_report_decides_is_held_no_longer(desk: Desk) -> None:
+    message = desk.accept()
+    desk.doubt(message)
+    desk.do(holds.hold_restored)
+    assert holds.counts(desk.con) == {Hold.RESTORED: 1}
+    desk.take([report(7)])
+    assert (desk.state(message), holds.counts(desk.con)) == ("delivered", {})
 
 
 def test_all_for_a_line_are_cancelled(desk: Desk) -> None:

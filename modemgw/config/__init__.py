@@ -143,6 +143,7 @@ class AccountSettings(Section):
     api_key: str | None = Field(default=None, pattern=r"^[\x21-\x7e]{1,256}$", repr=False)
     on_doubt: Literal["hold", "resend"] = "hold"
     national: bool = False
+    smart_encoding: bool = False
     validity_s: int = Field(default=259_200, ge=60, le=38_102_400)
     max_parts: int = Field(default=10, ge=1, le=255)
     country: str | None = Field(default=None, pattern=r"^[1-9][0-9]{0,2}$")
@@ -192,6 +193,7 @@ class AccountSettings(Section):
             api_key=self.api_key,
             on_doubt=OnDoubt(self.on_doubt),
             national=self.national,
+            smart_encoding=self.smart_encoding,
             validity_s=self.validity_s,
             max_parts=self.max_parts,
             country=self.country,

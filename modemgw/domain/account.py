@@ -18,6 +18,7 @@ class Account:
     api_key: str | None = field(repr=False, default=None)
     on_doubt: OnDoubt = OnDoubt.HOLD
     national: bool = False
+    smart_encoding: bool = False  # plain signs take the place of their look-alikes where that saves parts
     validity_s: int = 259_200
     max_parts: int = 10
     country: str | None = None  # calling code put before national numbers, e.g. "7" with trunk prefix "8"

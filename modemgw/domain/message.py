@@ -48,6 +48,7 @@ class Submission:
     flash: bool = False  # message class 0
     encoding: Encoding = Encoding.AUTO
     national: bool | None = None  # national language tables allowed; None: the account's setting
+    smart_encoding: bool | None = None  # plain signs for look-alikes of them; None: the account's setting
     pid: int = 0  # TP-PID; 0x40 is a type-0 ("silent") message
     dcs: int | None = None  # TP-DCS of an 8-bit message
     validity_s: int | None = None  # None: the account's default

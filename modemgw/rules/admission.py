@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Literal
 
 from modemgw.domain.account import Account
@@ -21,6 +22,7 @@ from modemgw.sms import (
     Udh,
     plan,
     plan_data,
+    without_look_alikes,
 )
 from modemgw.sms.user_data import MAX_UD_OCTETS
 
@@ -32,7 +34,7 @@ MAX_AHEAD_MS = 366 * 86_400_000
 
 def admit(account: Account, submission: Submission, now: int) -> NewMessage:
     """The message as it will be stored; raises Refusal. `now` is Unix ms."""
-    s = submission
+    s = _smart(account, submission)
     recipient = normalise(s.to, account.country)
     outline = outline_of(account, s)
     if outline.parts > account.max_parts:
@@ -88,6 +90,14 @@ def admit(account: Account, submission: Submission, now: int) -> NewMessage:
         cost=price_of(account, recipient) * outline.parts,
         funds=units(account.balance) if account.balance_mode == "countdown" else None,
     )
+
+
+def _smart(account: Account, submission: Submission) -> Submission:
+    """With plain signs for their look-alikes, where the message or its account asks for that."""
+    wanted = account.smart_encoding if submission.smart_encoding is None else submission.smart_encoding
+    if not wanted or submission.text is None or submission.encoding is Encoding.UCS2:
+        return submission
+    return replace(submission, text=without_look_alikes(submission.text))
 
 
 def _storable(text: str) -> bool:

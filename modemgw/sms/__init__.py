@@ -9,6 +9,7 @@ from modemgw.sms.deliver import SmsDeliver, SmsStatusReport
 from modemgw.sms.errors import TpduDecodeError, TpduEncodeError
 from modemgw.sms.gsm7 import decode_gsm7, encode_gsm7, pack_septets, unpack_septets
 from modemgw.sms.gsm7_tables import LockingShift, SingleShift
+from modemgw.sms.look_alikes import without_look_alikes
 from modemgw.sms.pdu import Direction, Pdu, PduHex, Tpdu, decode_pdu, decode_tpdu, encode_pdu
 from modemgw.sms.reassembly import (
     GAP_MARK,
@@ -124,4 +125,5 @@ __all__ = [
     "segment_data",
     "status_meaning",
     "unpack_septets",
+    "without_look_alikes",
 ]

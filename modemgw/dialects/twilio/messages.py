@@ -87,9 +87,18 @@ def submission_of(caller: Caller, fields: Fields, modems: Sequence[ModemView]) -
         validity_s=_validity(fields),
         send_at=_send_at(fields),
         line=line_named(sender, modems),
+        smart_encoding=_smart_encoding(fields),
         dialect=NAME,
         extra=extra,
     )
+
+
+def _smart_encoding(fields: Fields) -> bool | None:
+    """SmartEncoded; None where it is left out. Raises ApiError."""
+    value = fields.get("SmartEncoded", "").strip().lower()
+    if value not in {"", "true", "false"}:
+        raise ApiError(tables.BAD_PARAMETER, "SmartEncoded is true or false.")
+    return value == "true" if value else None
 
 
 def _validity(fields: Fields) -> int | None:

@@ -268,3 +268,33 @@ def test_tables_are_complete_and_on_the_page() -> None:
         for code, error in table.items():
             shown: Any = code if name == "CMS" else f"0x{code:02x}"
             assert f"| {name} {shown} | {error} |" in PAGE
+
+
+@pytest.mark.parametrize(
+    ("asked", "account", "body", "segments"),
+    [
+        ({"SmartEncoded": "true"}, "", 'It\'s "ok" - now', "1"),
+        ({}, "", "It’s “ok” –\u00a0now", "1"),
+        ({"SmartEncoded": "false"}, "smart_encoding = true\n", "It’s “ok” –\u00a0now", "1"),
+        ({}, "smart_encoding = true\n", 'It\'s "ok" - now', "1"),
+    ],
+)
+async def test_smart_encoding(
+    serve_dialect: Serve, asked: dict[str, str], account: str, body: str, segments: str
+) -> None:
+    rig = await serve_dialect(DIALECT, account=account)
+    status, answer = await ADAPTER.ask(
+        rig, "POST", "Messages.json", **{**SEND, "Body": "It’s “ok” –\u00a0now", **asked}
+    )
+    assert (status, answer["body"], answer["num_segments"]) == (201, body, segments)
+    (message,) = await rig.messages()
+    assert message.encoding == ("gsm7" if '"' in body else "ucs2")
+
+
+async def test_smart_encoding_counts_after_it(serve_dialect: Serve) -> None:
+    rig = await serve_dialect(DIALECT)
+    for smart, segments in (("false", "3"), ("true", "1")):
+        fields = {**SEND, "Body": "“" + "x" * 150 + "”", "SmartEncoded": smart}
+        assert (await ADAPTER.ask(rig, "POST", "Messages.json", **fields))[1]["num_segments"] == segments
+    status, answer = await ADAPTER.ask(rig, "POST", "Messages.json", **{**SEND, "SmartEncoded": "maybe"})
+    assert (status, answer["code"]) == (400, 20001)

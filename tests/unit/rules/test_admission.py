@@ -21,6 +21,24 @@ def submission(**changes: Any) -> Submission:
     return replace(Submission(to="+79161234567", text="hello"), **changes)
 
 
+@pytest.mark.parametrize(
+    ("account", "asked", "text", "encoding"),
+    [
+        (False, None, "“x”\u00a0…", "ucs2"),
+        (False, True, '"x" ...', "gsm7"),
+        (True, None, '"x" ...', "gsm7"),
+        (True, False, "“x”\u00a0…", "ucs2"),
+    ],
+)
+def test_look_alikes_are_made_plain_where_that_is_asked_for(
+    account: bool, asked: bool | None, text: str, encoding: str
+) -> None:
+    message = admit(replace(SHOP, smart_encoding=account), submission(text="“x”\u00a0…", smart_encoding=asked), NOW)
+    assert (message.text, message.encoding) == (text, encoding)
+    kept = admit(replace(SHOP, smart_encoding=True), submission(text="“x”", encoding=Encoding.UCS2), NOW)
+    assert kept.text == "“x”"
+
+
 def test_defaults() -> None:
     message = admit(SHOP, submission(), NOW)
     assert (message.recipient, message.text, message.encoding, message.parts) == ("+79161234567", "hello", "gsm7", 1)

@@ -11,7 +11,7 @@ import pytest
 
 from tests.rig import config_text
 
-LIMIT_S = 30.0
+LIMIT_S = 90.0  # of a machine with much else to do
 RUN = "import sys; from modemgw.cli import main; sys.argv[0] = 'modemgw'; main()"
 
 

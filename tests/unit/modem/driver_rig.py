@@ -51,7 +51,7 @@ def _short_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(init_sim, "THIS_PROCESS", RefusedPins())
 
 
-TIMING = Timing(quiet_s=0.005, resync_refused_s=0.02, resync_probe_s=(0.1, 0.1, 0.1))
+TIMING = Timing(quiet_s=0.005, resync_refused_s=0.02, resync_probe_s=(0.4, 0.4, 0.4))
 
 
 class Rig:

@@ -112,6 +112,7 @@ def request_of(
 ) -> Request:
     """What is to be examined, from the command's options. Ends with a sentence where they cannot be used."""
     from modemgw.cli.client import Target
+    from modemgw.cli.systemd_unit import problem_in
     from modemgw.doctor.examine import Request, find_root
     from modemgw.doctor.setup import read_setup
 
@@ -124,19 +125,7 @@ def request_of(
         target = Target(url or f"http://{DEFAULT_LISTEN}", f"Bearer {api_key}" if api_key else None)
     if not target.url.startswith(("http://", "https://")):
         fail(Exit.USAGE, f"{target.url} is not the address of a service; write http://host:port")
-    return Request(setup, target.url, target.authorization, port, find_root(root), _unit_problem)
-
-
-def _unit_problem(text: str) -> str | None:
-    """What is wrong with an installed systemd unit."""
-    import os
-
-    from modemgw.cli import systemd_unit
-
-    choices = systemd_unit.choices_in(text)
-    if choices is None or text != systemd_unit.unit(choices):
-        return "is of another version, or was changed"
-    return None if os.access(choices.execute, os.X_OK) else f"starts {choices.execute}, which is no program (any more)"
+    return Request(setup, target.url, target.authorization, port, find_root(root), problem_in)
 
 
 def _print(report: Report) -> None:

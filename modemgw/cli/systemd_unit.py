@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import pwd
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -128,6 +131,54 @@ def choices_in(text: str) -> UnitChoices | None:
     if started is None or user is None or group is None:
         return None
     return UnitChoices(_unquoted(started[1]), user[1], group[1], _unquoted(started[2]))
+
+
+def user_entry(name: str) -> pwd.struct_passwd | None:
+    """Of the table of users; None if there is no such user."""
+    try:
+        return pwd.getpwnam(name)
+    except KeyError:
+        return None
+
+
+def closed_to(user: str, program: Path) -> Path | None:
+    """What keeps a user from starting a program: it, its interpreter, or a directory above them; None if nothing does.
+
+    A user that does not exist yet is taken for one without groups.
+    """
+    entry = user_entry(user)
+    if entry is not None and entry.pw_uid == 0:
+        return None
+    groups = set(os.getgrouplist(user, entry.pw_gid)) if entry is not None else set()
+
+    def may_pass(path: Path) -> bool:
+        try:
+            status = path.stat()
+        except OSError:
+            return False
+        shift = 6 if entry is not None and status.st_uid == entry.pw_uid else 3 if status.st_gid in groups else 0
+        return bool(status.st_mode >> shift & 1)
+
+    files = [program.resolve()]
+    with contextlib.suppress(OSError), program.open("rb") as script:
+        words = script.readline(4096).removeprefix(b"#!").split() if script.peek(2)[:2] == b"#!" else []
+        files += [Path(os.fsdecode(words[0])).resolve()] if words else []
+    return next((path for file in files for path in (*reversed(file.parents), file) if not may_pass(path)), None)
+
+
+def problem_in(text: str) -> str | None:
+    """What is wrong with an installed unit, as the end of a sentence; None: nothing."""
+    choices = choices_in(text)
+    if choices is None or text != unit(choices):
+        return "is of another version, or was changed"
+    if not os.access(choices.execute, os.X_OK):
+        return f"starts {choices.execute}, which is no program (any more)"
+    if (closed := closed_to(choices.user, Path(choices.execute))) is not None:
+        return (
+            f"starts {choices.execute}, which the user {choices.user} may not: {closed} is closed to that user "
+            "(docs/service.md tells where the program is best installed)"
+        )
+    return None
 
 
 def unfit(path: str) -> str | None:

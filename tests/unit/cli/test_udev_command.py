@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import pwd
 import shutil
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,7 +16,7 @@ from click.testing import CliRunner, Result
 
 from modemgw.cli.main import group
 from modemgw.cli.systemd_unit import NAME as UNIT
-from modemgw.cli.systemd_unit import UnitChoices, choices_in, unit
+from modemgw.cli.systemd_unit import UnitChoices, choices_in, closed_to, unit
 from modemgw.modem.ports.udev_rules import NAME as RULES
 from modemgw.modem.ports.udev_rules import rules
 
@@ -90,6 +93,107 @@ def test_a_program_in_a_home_that_is_gone(places: tuple[str, ...], tmp_path: Pat
     assert run("install", "--no-rules", "--exec", gone, *places).exit_code == 0
     assert "ProtectHome=read-only" in (tmp_path / "units" / UNIT).read_text()
     assert f"starts {gone}, which is no program" in run("check", *places).output
+
+
+def test_the_next_steps_are_told_whatever_became_of_the_others(
+    places: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    tool(tmp_path, "udevadm", "echo no daemon >&2; exit 3")
+    config = tmp_path / "etc/modemgw.toml"
+    for option in ("--dry-run", "--reload"):
+        told = run("install", option, "--exec", "/bin/sh", "--user", "sms", "--config", config, *places)
+        assert "There is no user sms yet: sudo useradd --system" in told.output
+        assert f"sudo install -d -m 750 -o root -g sms {config.parent} && sudo install -m 640 -g sms" in told.output
+        assert "Then: sudo systemctl enable --now modemgw" in told.output
+    assert told.exit_code == 1
+
+
+def tool(folder: Path, name: str, script: str) -> None:
+    """A program of the system, on the PATH at folder/bin; its arguments go to folder/NAME.called."""
+    (folder / "bin").mkdir(exist_ok=True)
+    path = folder / "bin" / name
+    path.write_text(f'#!/bin/sh\necho "$@" >> {folder / name}.called\n{script}\n')
+    path.chmod(0o755)
+
+
+def test_user_and_directory_are_made_where_there_are_none(
+    places: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    tool(tmp_path, "useradd", "echo no room >&2; exit 1")
+    config = tmp_path / "etc/modemgw/modemgw.toml"
+    asked = ("install", "--create-user", "--exec", "/bin/sh", "--config", config, *places)
+    failed = run(*asked, "--user", "no-such-user")
+    assert failed.exit_code == 1
+    assert "no-such-user ended with status 1: no room" in failed.output
+    called = (tmp_path / "useradd.called").read_text()
+    assert called == "--system --home-dir /var/lib/modemgw --groups dialout no-such-user\n"
+
+    me = pwd.getpwuid(os.geteuid()).pw_name
+    made = run(*asked, "--user", me)
+    assert made.exit_code == 0, made.output
+    assert f"Made {config.parent}, which {me} may read." in made.output
+    assert config.parent.stat().st_mode & 0o777 == 0o750
+    assert f"sudo install -m 640 -g {me} modemgw.toml {config}" in made.output
+    assert "Made" not in run(*asked, "--user", me).output
+    assert (tmp_path / "useradd.called").read_text() == called
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that everybody may enter; pytest's own are closed to others."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        yield folder
+
+
+def test_a_program_that_the_user_may_not_start(places: tuple[str, ...], open_folder: Path) -> None:
+    home = open_folder / "home"
+    (home / "bin").mkdir(parents=True)
+    program = home / "bin/modemgw"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    asked = ("--no-rules", "--exec", program, *places)
+    assert closed_to("modemgw", program) is None
+    assert "may not start" not in run("install", *asked).output
+
+    home.chmod(0o700)
+    told = run("install", *asked).output
+    assert f"modemgw may not start {program}: {home} is closed to that user." in told
+    assert "docs/service.md" in told
+    assert run("install", "--no-unit", *places).exit_code == 0
+    checked = run("check", *places)
+    assert checked.exit_code == 1
+    assert f"which the user modemgw may not: {home} is closed" in checked.output
+
+    home.chmod(0o755)
+    (open_folder / "python").mkdir(mode=0o700)
+    (open_folder / "python/python3").symlink_to("/bin/sh")
+    hidden = open_folder / "python/real"
+    shutil.copy("/bin/sh", hidden)
+    program.write_text(f"#!{hidden} -I\n")
+    assert closed_to("modemgw", program) == open_folder / "python"
+    assert closed_to("root", program) is None
+
+
+def test_uninstall(places: tuple[str, ...], tmp_path: Path) -> None:
+    assert run("uninstall", *places).output.count("is not installed.") == 2
+    rules_path, unit_path = tmp_path / "rules" / RULES, tmp_path / "units" / UNIT
+    for group_name in ("dialout", "sms"):  # the second leaves what was there beside it
+        assert run("install", "--group", group_name, *places).exit_code == 0
+    assert run("uninstall", "--dry-run", *places).output.count("would be removed.") == 2
+    assert rules_path.exists()
+    done = run("uninstall", *places)
+    assert done.exit_code == 0, done.output
+    assert f"Removed {rules_path}." in done.output
+    assert f"Removed {unit_path}." in done.output
+    assert "Now run: udevadm control --reload" in done.output
+    assert [*(tmp_path / "rules").iterdir(), *(tmp_path / "units").iterdir()] == []
+    unit_path.write_text("[Service]\nExecStart=/bin/true\n")
+    assert "was not written by `install`; it stays." in run("uninstall", *places).output
+    assert unit_path.exists()
 
 
 def test_only_one_of_them(places: tuple[str, ...], tmp_path: Path) -> None:

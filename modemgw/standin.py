@@ -1,6 +1,7 @@
 """Certificates for standing in for a provider whose host a client has built in: a local CA and what it signs.
 
-Owns making the files (0600). Installs nothing and touches no system setting; needs the extra `standin`.
+Owns making the files; all but the CA's certificate are 0600. Installs nothing and touches no system setting;
+needs the extra `standin`.
 """
 
 from __future__ import annotations
@@ -173,7 +174,7 @@ def _authority(directory: Path) -> tuple[EllipticCurvePrivateKey, x509.Certifica
     )
     pem = serialization.Encoding.PEM
     _write(key_path, key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
-    _write(path, ca.public_bytes(pem))
+    _write(path, ca.public_bytes(pem), 0o644)  # no secret: copies of it must be readable for every client
     return key, ca, True
 
 
@@ -184,10 +185,11 @@ def _name(common_name: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name[:64])])
 
 
-def _write(path: Path, data: bytes) -> None:
+def _write(path: Path, data: bytes, mode: int = 0o600) -> None:
     draft = path.with_name(path.name + ".new")
     draft.unlink(missing_ok=True)
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     with os.fdopen(descriptor, "wb") as file:
+        os.fchmod(descriptor, mode)  # whatever the umask is
         file.write(data)
     os.replace(draft, path)

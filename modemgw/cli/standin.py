@@ -1,4 +1,4 @@
-"""`modemgw stand-in PROVIDER`: TLS under the provider's own names, for clients with a built-in host."""
+"""`modemgw stand-in PROVIDER`: serves under the provider's own names, for clients with a built-in host."""
 
 from __future__ import annotations
 
@@ -14,6 +14,13 @@ from modemgw.places import DEFAULT_LISTEN
 @click.command("stand-in")
 @click.argument("provider")
 @click.option("--listen", default="127.0.0.1:443", show_default=True, help="Address of the TLS door.")
+@click.option(
+    "--listen-http",
+    "plain",
+    default="127.0.0.1:80",
+    show_default=True,
+    help="Address of the door without TLS, for clients that say http://; none: no such door.",
+)
 @click.option("--to", "target", default=f"http://{DEFAULT_LISTEN}", show_default=True, help="The running modemgw.")
 @click.option(
     "--dir",
@@ -21,13 +28,14 @@ from modemgw.places import DEFAULT_LISTEN
     type=click.Path(path_type=Path, file_okay=False),
     default=Path("modemgw-standin"),
     show_default=True,
-    help="Where the CA and the certificate are kept (0600).",
+    help="Where the CA and the certificate are kept, for this user alone.",
 )
 @click.option("--files-only", is_flag=True, help="Make the files, print what to do, and end.")
-def stand_in(provider: str, listen: str, target: str, directory: Path, files_only: bool) -> None:
-    """Serve TLS as PROVIDER (smsc.ru, devino, bsg.world, gatesms.ru, or a host name) before a running modemgw.
+def stand_in(provider: str, listen: str, plain: str, target: str, directory: Path, files_only: bool) -> None:
+    """Serve as PROVIDER (smsc.ru, devino, bsg.world, gatesms.ru, or a host name) before a running modemgw.
 
-    Writes a local CA and a certificate, prints the hosts line and how to trust the CA. Changes nothing on the system.
+    With TLS and without. Writes a local CA and a certificate, prints the hosts line
+    and how to trust the CA. Changes nothing on the system.
     """
     from modemgw.errors import ModemgwError
     from modemgw.standin import hosts_of, make_certificates
@@ -44,7 +52,10 @@ def stand_in(provider: str, listen: str, target: str, directory: Path, files_onl
     click.echo(instructions(shown, certificates.hosts, certificates.ca.resolve()))
     if files_only:
         return
-    raise SystemExit(_serve(listen, certificates.chain, certificates.key, parts.hostname, parts.port or 80))
+    address_http = None if plain == "none" else plain
+    raise SystemExit(
+        _serve(listen, address_http, certificates.chain, certificates.key, parts.hostname, parts.port or 80)
+    )
 
 
 def instructions(address: str, hosts: tuple[str, ...], ca: Path) -> str:
@@ -69,7 +80,7 @@ To undo it, take the line out, remove the copy and run: sudo update-ca-certifica
 Whoever has {ca.with_name("ca.key").name} can pose as any site to that machine: keep the directory to yourself."""
 
 
-def _serve(listen: str, chain: Path, key: Path, host: str, port: int) -> int:
+def _serve(listen: str, plain: str | None, chain: Path, key: Path, host: str, port: int) -> int:
     import asyncio
     import signal
 
@@ -81,8 +92,9 @@ def _serve(listen: str, chain: Path, key: Path, host: str, port: int) -> int:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stop.set)
-        front = await start_tls_front(listen, chain, key, host, port)
-        click.echo(f"\nTLS is served at {listen} and goes on to http://{host}:{port}. Ctrl-C stops it.")
+        front = await start_tls_front(listen, chain, key, host, port, plain=plain)
+        doors = f"TLS is served at {listen}" + (f", HTTP without TLS at {plain};" if plain else ";")
+        click.echo(f"\n{doors} what comes in goes on to http://{host}:{port}. Ctrl-C stops it.")
         await stop.wait()
         await front.close()
         return 0
@@ -90,7 +102,7 @@ def _serve(listen: str, chain: Path, key: Path, host: str, port: int) -> int:
     try:
         return asyncio.run(main())
     except ModemgwError as error:
-        fail(Exit.FAILED, str(error))
+        fail(Exit.FAILED, f"{error} --listen and --listen-http take other addresses; --listen-http none leaves it out.")
 
 
 COMMANDS: tuple[click.Command, ...] = (stand_in,)

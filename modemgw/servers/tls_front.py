@@ -1,4 +1,7 @@
-"""A TLS door before the HTTP server: what comes in encrypted goes on in the clear, and back. Knows no HTTP."""
+"""A TLS door before the HTTP server: what comes in encrypted goes on in the clear, and back. Knows no HTTP.
+
+Beside it, if asked for, a door without TLS: old libraries of the same providers say http://.
+"""
 
 from __future__ import annotations
 
@@ -20,11 +23,12 @@ LIMITS = FrontLimits(total=250, per_address=100)
 
 
 class TlsFront:
-    """A running TLS front."""
+    """A running front; `plain_port` is that of the door without TLS, 0 where there is none."""
 
-    def __init__(self, front: Front, port: int) -> None:
+    def __init__(self, front: Front, port: int, plain_port: int) -> None:
         self._front = front
         self.port = port
+        self.plain_port = plain_port
 
     async def close(self) -> None:
         """Take no more connections."""
@@ -46,13 +50,20 @@ class _Stream(asyncio.StreamReaderProtocol):
         super().connection_lost(exc)
 
 
-async def start_tls_front(address: str, chain: Path, key: Path, host: str, port: int) -> TlsFront:
-    """Serve TLS on `address` and forward to `host:port`. Raises ListenError."""
+async def start_tls_front(
+    address: str, chain: Path, key: Path, host: str, port: int, *, plain: str | None = None
+) -> TlsFront:
+    """Serve TLS on `address`, and without TLS on `plain`; forward to `host:port`. Raises ListenError."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     # clients that have a provider's host built in are old as often as not
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.load_cert_chain(chain, key)
     sock = listen(address)
+    try:
+        plain_sock = listen(plain) if plain is not None else None
+    except BaseException:
+        sock.close()
+        raise
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -74,7 +85,9 @@ async def start_tls_front(address: str, chain: Path, key: Path, host: str, port:
 
     front = Front("TLS", LIMITS, lambda guest: _Stream(guest, serve), handshake_s=CONNECT_S)
     front.serve(sock, lambda: context)
-    return TlsFront(front, sock.getsockname()[1])
+    if plain_sock is not None:
+        front.serve(plain_sock)
+    return TlsFront(front, sock.getsockname()[1], plain_sock.getsockname()[1] if plain_sock is not None else 0)
 
 
 async def _pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

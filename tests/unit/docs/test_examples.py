@@ -77,6 +77,8 @@ def test_a_command_is_one(place: str, program: str, arguments: list[str]) -> Non
 
 @pytest.mark.parametrize("text", [pytest.param(text, id=place) for place, text in blocks("toml")])
 def test_a_configuration_is_one(text: str, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("secret", encoding="utf-8")
+    text = re.sub(r'^(\w+_file = )".*"', rf'\1"{tmp_path / "secret"}"', text, flags=re.MULTILINE)
     table = tomllib.loads(text)
     if "match" in table:
         assert check_text("example", "example.toml", text)[1] == []

@@ -11,19 +11,7 @@ from modemgw.sms.gsm7 import decode_gsm7, encode_gsm7, pack_septets, unpack_sept
 from modemgw.sms.gsm7_tables import LockingShift, SingleShift
 from modemgw.sms.look_alikes import without_look_alikes
 from modemgw.sms.pdu import Direction, Pdu, PduHex, Tpdu, decode_pdu, decode_tpdu, encode_pdu
-from modemgw.sms.reassembly import (
-    GAP_MARK,
-    Assembled,
-    Event,
-    MessageComplete,
-    MessagePartial,
-    MessageState,
-    PartDuplicate,
-    PartStored,
-    Reassembler,
-    ReassemblyKey,
-    assemble,
-)
+from modemgw.sms.reassembly import GAP_MARK, Assembled, assemble
 from modemgw.sms.reports import SmsDeliverReport, SmsSubmitReport
 from modemgw.sms.scts import Scts
 from modemgw.sms.segment import (
@@ -66,25 +54,17 @@ __all__ = [
     "Encoding",
     "Enhanced",
     "EnhancedFormat",
-    "Event",
     "Iei",
     "IndicationType",
     "InformationElement",
     "LockingShift",
     "MessageClass",
-    "MessageComplete",
-    "MessagePartial",
-    "MessageState",
     "MessageWaiting",
     "NumberingPlan",
-    "PartDuplicate",
-    "PartStored",
     "Pdu",
     "PduHex",
     "Plan",
     "Ports",
-    "Reassembler",
-    "ReassemblyKey",
     "ReferenceBits",
     "Relative",
     "Scts",

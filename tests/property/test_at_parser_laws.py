@@ -81,13 +81,13 @@ def fed(parser: AtParser, data: bytes, cuts: list[int]) -> list[AtEvent]:
 @given(data=STREAMS, cuts=st.lists(st.integers(0, 10**6), max_size=12), command=st.sampled_from(COMMANDS))
 @example(data=b"x" * (LINE_LIMIT + 1) + b"\r\nOK\r\n", cuts=[5, LINE_LIMIT], command=None)
 @example(data=b"\xff" * LINE_LIMIT + b"> ", cuts=[LINE_LIMIT], command=commands.submit(18))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_any_chunking_gives_the_same_events(data: bytes, cuts: list[int], command: Command | None) -> None:
     assert fed(parser_for(command), data, cuts) == parser_for(command).feed(data)
 
 
 @given(data=STREAMS, command=st.sampled_from(COMMANDS))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_no_bytes_raise_and_the_parser_recovers(data: bytes, command: Command | None) -> None:
     parser = parser_for(command)
     for event in [*parser.feed(data), *parser.flush()]:
@@ -132,7 +132,7 @@ def merged(events: list[AtEvent]) -> list[AtEvent]:
 
 
 @given(reply=st.sampled_from(REPLIES), urc=URCS, data=st.data())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_a_urc_between_lines_leaves_the_answer_whole(
     reply: tuple[Command, bytes], urc: tuple[bytes, Urc], data: st.DataObject
 ) -> None:
@@ -186,7 +186,7 @@ HANDED_OVER = [
     cuts=st.lists(st.tuples(st.integers(0, 10**6), st.booleans()), max_size=12),
     command=st.sampled_from([None, commands.SIGNAL, commands.IMEI]),
 )
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_any_chunking_and_any_silence_tells_all_that_was_handed_over(
     which: list[tuple[bytes, Urc]], cuts: list[tuple[int, bool]], command: Command | None
 ) -> None:

@@ -64,14 +64,14 @@ LINES = st.one_of(st.text(max_size=60), st.builds("{}: {}".format, st.sampled_fr
 
 @pytest.mark.parametrize("read", READERS, ids=lambda f: f.__name__)
 @given(line=LINES)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_reader_gives_a_value_or_one_error(read: Callable[[str], Any], line: str) -> None:
     with contextlib.suppress(AtResponseError):
         read(line)
 
 
 @given(line=LINES, pdu=st.one_of(st.none(), st.text(max_size=20)))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_stored_messages_are_read_or_refused(line: str, pdu: str | None) -> None:
     for read in (r.read_list_entry, r.read_message):
         with contextlib.suppress(AtResponseError):
@@ -82,7 +82,7 @@ def test_stored_messages_are_read_or_refused(line: str, pdu: str | None) -> None
 
 
 @given(text=st.one_of(LINES, VALUES.map("+CMS ERROR: {}".format), VALUES.map("+CME ERROR:{}".format)))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_every_refusal_has_a_policy(text: str) -> None:
     error = error_from_result(text)
     assert isinstance(error, CommandFailed)

@@ -1,4 +1,7 @@
-"""Long messages taken in by the store: any order, copies, references that are used again, restarts in between."""
+"""Long messages taken in by the store: any text, any order, copies, references that are used again, restarts.
+
+What runs in the service: `rules.incoming`, `rules.concat_grouping`, `store.intake` and the inbox's queries.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from modemgw.rules.concat_grouping import JOIN_MS
 from modemgw.store import queries
 from modemgw.store.intake import ShowPartials
 from tests.unit.store.desk import HOUR, MINUTE, SHOP, Desk
-from tests.unit.store.pdus import parts
+from tests.unit.store.pdus import at, parts
 
 messages = st.lists(
     st.tuples(st.integers(2, 4), st.frozensets(st.integers(1, 4), min_size=1), st.sampled_from([8, 16])),
@@ -71,15 +74,45 @@ def run(
         desk.close()
 
 
+LETTERS = ("abc[]€", "Съешь ещё", "👍🏽👨\u200d👩 я", "\x00\n\r\x1b")
+letters = st.sampled_from(LETTERS).flatmap(lambda of: st.text(of, max_size=90))
+texts = st.lists(letters, max_size=10).map("".join)
+
+
+@given(texts, st.sampled_from([8, 16]), st.booleans(), st.data())
+@settings(max_examples=60)
+def test_the_parts_of_any_text_give_it_whole_and_once(text: str, bits: int, timed: bool, data: st.DataObject) -> None:
+    """In any order, with copies, over restarts, and where the service centre has no clock."""
+    pdus = parts(text, reference_bits=bits)
+    if not timed:
+        pdus = [pdu.replace(at(n).raw.hex().upper(), "F" * 14, 1) for n, pdu in enumerate(pdus)]
+    copies = data.draw(st.lists(st.sampled_from(pdus), max_size=6))
+    with tempfile.TemporaryDirectory() as folder:
+        desk = Desk(str(Path(folder) / "m.db"))
+        for pdu in data.draw(st.permutations(pdus + copies)):
+            desk.take([pdu])
+            desk.now += data.draw(st.sampled_from([0, 1000, 10_000]))
+            if data.draw(st.booleans()):
+                desk.close()
+                now, desk = desk.now, Desk(str(Path(folder) / "m.db"))
+                desk.now = now
+        desk.now += HOUR
+        desk.do(ShowPartials(desk.now))
+        shown = queries.inbox(desk.con, InboxQuery(SHOP, 99))
+        assert [(view.text, view.complete, view.parts) for view in shown] == [(text, True, len(pdus))]
+        assert desk.rows("SELECT sum(copies) FROM pdus") == [len(pdus) + len(copies)]
+        desk.close()
+
+
 @given(messages, st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_messages_far_apart_are_never_mixed(sent: list[tuple[int, frozenset[int], int]], data: st.DataObject) -> None:
     """Whatever has come so far: what is shown as complete was sent like that."""
     run(sent, JOIN_MS / 1000 + 10, data, always=True)
 
 
 @given(messages, st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_messages_near_each_other_are_told_apart_at_last(
     sent: list[tuple[int, frozenset[int], int]], data: st.DataObject
 ) -> None:

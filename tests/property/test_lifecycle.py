@@ -344,7 +344,6 @@ class OneRecipient(World):
 LIMITS = settings(
     max_examples=60,
     stateful_step_count=40,
-    deadline=None,
     derandomize=True,  # the same walks every time; more of them, and others, when somebody looks for a fault
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )

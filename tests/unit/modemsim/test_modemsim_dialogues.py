@@ -42,7 +42,7 @@ def test_transcript(path: Path) -> None:
     assert heard == ""
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data(), path=st.sampled_from(FILES))
 def test_any_chunking_of_the_input_gives_the_same_output(data: st.DataObject, path: Path) -> None:
     options, steps = transcript(path)
@@ -69,7 +69,7 @@ def test_any_chunking_of_the_input_gives_the_same_output(data: st.DataObject, pa
     assert play(cuts) == play(None)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(noise=st.lists(st.binary(max_size=60), max_size=8))
 def test_garbage_never_raises_and_the_modem_answers_after_it(noise: list[bytes]) -> None:
     rig = Rig()

@@ -9,7 +9,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from modemgw.domain.account import Account
@@ -102,7 +102,6 @@ def test_numbers_as_people_write_them(number: str, value: str | None) -> None:
     assert (None if found is None else str(found)) == value
 
 
-@settings(deadline=None)
 @given(st.decimals(-99_999, 99_999, places=2, allow_nan=False), st.sampled_from([".", ","]), st.sampled_from(["", " "]))
 def test_any_amount_is_read_as_it_was_written(value: Decimal, point: str, thousands: str) -> None:
     written = f"{value:,.2f}".replace(",", thousands).replace(".", point)

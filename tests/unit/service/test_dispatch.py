@@ -313,7 +313,7 @@ step = st.one_of(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(step, min_size=10, max_size=80), st.integers(0, 12))
 def test_the_next_is_always_the_first_of_a_sorted_list(steps: list[tuple[Any, ...]], before: int) -> None:
     async def run() -> None:
@@ -358,7 +358,7 @@ def test_the_next_is_always_the_first_of_a_sorted_list(steps: list[tuple[Any, ..
         asyncio.run(run())
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 1 << 32), st.integers(1, 5))
 def test_under_every_race_each_message_goes_once_and_none_is_left(seed: int, lines: int) -> None:
     """Lines that take, fail and give back while others offer, cancel waiting and refresh; reads of any pace."""
@@ -582,7 +582,7 @@ async def test_what_waits_for_a_route_that_is_gone_is_not_forgotten() -> None:
     assert (await take(sender, "a")).id == 1
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.randoms(use_true_random=False))
 async def test_whatever_lines_come_and_go_every_message_is_taken_once(chance: random.Random) -> None:
     pace = random.Random(chance.randrange(1 << 30))  # of its own: a refill may outlive the example

@@ -1,9 +1,8 @@
-"""Parts back into messages: order, copies, gaps, collisions, restarts."""
+"""What the parts of a message say: gaps, characters that were cut, codings that differ, byte order marks."""
 
 from __future__ import annotations
 
-import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 
@@ -13,19 +12,11 @@ from modemgw.sms import (
     Dcs,
     InformationElement,
     LockingShift,
-    MessageComplete,
-    MessagePartial,
-    PartDuplicate,
-    PartStored,
-    Reassembler,
-    ReassemblyKey,
     Scts,
     SmsDeliver,
     Udh,
     assemble,
     encode_gsm7,
-    plan,
-    segment,
 )
 from modemgw.sms.udh import concat_element
 
@@ -39,23 +30,6 @@ def part(ud: bytes, sequence: int, total: int, dcs: int = 0, *more: InformationE
 
 def utf16(text: str) -> bytes:
     return text.encode("utf-16-be", "surrogatepass")
-
-
-def parts_of(text: str, at: datetime = NOON, national: bool = False) -> list[SmsDeliver]:
-    planned = plan(text, national=national)
-    return [
-        SmsDeliver(SENDER, Scts.of(at), data.ud, data.udh, planned.dcs())
-        for data in segment(text, planned, reference=7)
-    ]
-
-
-def key(total: int) -> ReassemblyKey:
-    return ReassemblyKey("line", str(SENDER), 7, total, False)
-
-
-def test_the_key_of_a_part() -> None:
-    assert ReassemblyKey.of("line", part(b"", 1, 3)) == key(3)
-    assert ReassemblyKey.of("line", SmsDeliver(SENDER)) is None
 
 
 @pytest.mark.parametrize(
@@ -131,96 +105,3 @@ def test_data() -> None:
     assert (assembled.text, assembled.data, assembled.missing) == (None, b"\1\2\3", (2,))
     with_text = {**data, 2: part(b"hi", 2, 3)}
     assert assemble(with_text, 3).text == f"{GAP_MARK}hi{GAP_MARK}"
-
-
-def test_out_of_order_and_copies() -> None:
-    text = "я" * 150
-    first, second, third = parts_of(text)
-    box = Reassembler()
-    assert box.feed(key(3), third, 1) == [PartStored(1, key(3), 3, (1, 2))]
-    assert box.feed(key(3), third, 2) == [PartDuplicate(1, key(3), 3)]
-    assert box.feed(key(3), first, 3) == [PartStored(1, key(3), 1, (2,))]
-    stored, complete = box.feed(key(3), second, 4)
-    assert stored == PartStored(1, key(3), 2, ())
-    assert isinstance(complete, MessageComplete)
-    assert (complete.assembled.text, complete.was_partial) == (text, False)
-    assert box.feed(key(3), second, 500) == [PartDuplicate(1, key(3), 2)]
-
-
-def test_another_content_is_another_message() -> None:
-    box = Reassembler()
-    one, two = parts_of("a" * 161), parts_of("b" * 161, NOON + timedelta(minutes=30))
-    assert box.feed(key(2), one[0], 0)[0].message == 1
-    assert box.feed(key(2), two[0], 1)[0].message == 2
-    # The next parts go where the service centre's times are nearer.
-    assert [event.message for event in box.feed(key(2), one[1], 2)] == [1, 1]
-    assert [event.message for event in box.feed(key(2), two[1], 3)] == [2, 2]
-    # The same text sent again, with the same reference, at another time.
-    assert box.feed(key(2), parts_of("a" * 161, NOON + timedelta(hours=1))[0], 4)[0].message == 3
-
-
-def test_a_reference_that_comes_round_again() -> None:
-    box = Reassembler()
-    one, two = parts_of("a" * 161), parts_of("b" * 161, NOON + timedelta(days=2))
-    box.feed(key(2), one[0], 0)
-    assert box.feed(key(2), two[1], 9)[0].message == 2
-
-
-def test_without_a_time_the_clock_decides() -> None:
-    bad = Scts.decode(bytes(7))
-    first, second = (SmsDeliver(SENDER, bad, each.ud, each.udh, each.dcs) for each in parts_of("a" * 161))
-    box = Reassembler(timedelta(hours=1))
-    box.feed(key(2), first, 0)
-    assert box.feed(key(2), second, 3601)[0].message == 2
-    assert box.feed(key(2), first, 3602)[0] == PartDuplicate(1, key(2), 1)
-
-
-def test_partial_and_then_whole() -> None:
-    box = Reassembler()
-    first, second = parts_of("a" * 161)
-    box.feed(key(2), first, 10)
-    assert box.overdue(69, 60) == []
-    (partial,) = box.overdue(70, 60)
-    assert isinstance(partial, MessagePartial)
-    assert partial.assembled.text == "a" * 153 + GAP_MARK
-    assert box.overdue(1000, 60) == []
-    complete = box.feed(key(2), second, 2000)[-1]
-    assert isinstance(complete, MessageComplete)
-    assert complete.was_partial
-    assert box.overdue(9000, 60) == []
-
-
-def test_over_a_restart() -> None:
-    text = "😀" * 80
-    parts = parts_of(text)
-    box = Reassembler()
-    for at, deliver in enumerate(parts[:-1]):
-        box.feed(key(3), deliver, at)
-    box.overdue(100, 60)
-    box = Reassembler.restore(json.loads(json.dumps(box.export())))
-    assert box.feed(key(3), parts[0], 101) == [PartDuplicate(1, key(3), 1)]
-    complete = box.feed(key(3), parts[-1], 102)[-1]
-    assert isinstance(complete, MessageComplete)
-    assert (complete.assembled.text, complete.was_partial) == (text, True)
-    assert box.feed(key(3), parts_of("я" * 150)[0], 103)[0].message == 2
-
-
-def test_forgetting() -> None:
-    box = Reassembler()
-    first, second = parts_of("a" * 161)
-    other = ReassemblyKey("other line", str(SENDER), 7, 2, False)
-    box.feed(key(2), first, 0)
-    box.feed(other, first, 50)
-    assert box.forget(60, 30) == 1
-    assert box.forget(60, 30) == 0
-    assert [item["message"] for item in box.export()] == [2]
-    assert box.feed(key(2), second, 61)[0].message == 3
-
-
-def test_a_message_of_one_part() -> None:
-    box = Reassembler()
-    alone = SmsDeliver(SENDER, Scts.of(NOON), b"hi")
-    stored, complete = box.feed(ReassemblyKey("line", "x", 0, 1, False), alone, 0)
-    assert isinstance(complete, MessageComplete)
-    assert complete.assembled.text == "hi"
-    assert isinstance(stored, PartStored)

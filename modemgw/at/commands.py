@@ -12,7 +12,6 @@ DEFAULT_S = 5.0  # Quectel EC25 AT manual: 300 ms for most, 5 s for those that a
 SIM_S = 15.0  # +CPIN, +CIMI, +CSCA, +CNUM: up to 5 s (Quectel), 15 s on a SIM just powered
 STORAGE_S = 30.0  # +CPMS, +CMGL, +CMGD: Quectel 300 ms each, SIM800 25 s for +CMGD=…,4, 20 s for +CMGL
 FUNCTION_S = 20.0  # +CFUN: 15 s (Quectel EC25 2.22), 10 s (SIM800)
-NETWORK_S = 180.0  # +COPS: 180 s (Quectel EC25 6.1), 120 s (SIM800)
 PROMPT_S = 20.0  # `> ` of +CMGS; slow firmware needs 8 s and more while it searches for a network
 SUBMIT_S = 180.0  # +CMGS result: 120 s (Quectel), a CMS ERROR 350 came after 135 s on an EG06
 SUBMIT_OK_S = 5.0  # OK after a `+CMGS: <mr>` line
@@ -83,8 +82,6 @@ IDENTIFY = Command("ATI", ("+GCAP", "+GMI", "+GMM", "+GMR", "+GSN"), bare=True) 
 
 FUNCTION_ASK = _ask("+CFUN", FUNCTION_S)  # TS 27.007 8.2
 FULL_FUNCTION = Command("AT+CFUN=1", timeout_s=FUNCTION_S)
-RADIO_OFF = Command("AT+CFUN=4", timeout_s=FUNCTION_S)
-MINIMUM_FUNCTION = Command("AT+CFUN=0", timeout_s=FUNCTION_S)
 RESET = Command("AT+CFUN=1,1", timeout_s=FUNCTION_S)
 PIN_ASK = _ask("+CPIN", SIM_S)  # TS 27.007 8.3
 IMSI = Command("AT+CIMI", ("+CIMI",), SIM_S, bare=True, answers=True)  # TS 27.007 5.6
@@ -139,7 +136,6 @@ REGISTRATION_ASK: tuple[Command, ...] = (_ask("+CREG"), _ask("+CEREG"), _ask("+C
 OPERATOR = _ask("+COPS", STORAGE_S)  # TS 27.007 7.3; only selecting takes the 180 s
 OPERATOR_NAME_FORM = Command("AT+COPS=3,0", timeout_s=STORAGE_S)
 CALLER_ON = Command("AT+CLIP=1", timeout_s=SIM_S)  # TS 27.007 7.11
-OPERATOR_AUTOMATIC = Command("AT+COPS=0", timeout_s=NETWORK_S)
 
 # ---------------------------------------------------------------- TS 27.005: messages
 

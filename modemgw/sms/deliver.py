@@ -132,11 +132,6 @@ class SmsStatusReport(UserDataText):
         return status_meaning(self.st)
 
     @property
-    def confirmed(self) -> bool:
-        """Whether the recipient's phone has the message, which "forwarded" and "replaced" do not say."""
-        return self.outcome is StatusMeaning.DELIVERED and self.st not in (0x01, 0x02)
-
-    @property
     def description(self) -> str:
         """TP-ST in words."""
         return describe_status(self.st)

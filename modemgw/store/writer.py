@@ -14,7 +14,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from modemgw.domain.refusal import StoreUnavailable
 
@@ -93,14 +93,6 @@ class Transaction:
         if self.events:
             self.insert_many(_EVENT_COLUMNS, self.events)
             self.events = []
-
-
-class Bulk(Protocol):
-    """An operation of which many are done at once: `many` gets those that stand next to each other."""
-
-    def many(self, tx: Transaction, ops: Sequence[Any]) -> list[Any]:
-        """Do all of `ops`; one result (or exception) for each, in order."""
-        ...
 
 
 class _Job:

@@ -186,11 +186,6 @@ class ModemInfo:
     notes: tuple[str, ...] = ()  # what the modem refused and what was done instead, in sentences
 
     @property
-    def direct_messages(self) -> bool:
-        """Arriving messages come as DirectMessage and are not stored by the modem."""
-        return len(self.cnmi) > 1 and self.cnmi[1] in (2, 3)
-
-    @property
     def reports(self) -> str:
         """How status reports come: "direct", "stored" or "none"."""
         ds = self.cnmi[3] if len(self.cnmi) > 3 else 0

@@ -283,4 +283,4 @@ async def test_a_modem_that_delivers_directly_after_all_is_acknowledged_all_the_
     }
     async with rig(script) as r:
         info = await r.driver.initialise(DriverSettings(acknowledge_reports=False))
-        assert (info.direct_messages, info.needs_ack) == (True, True)
+        assert (info.cnmi[1], info.needs_ack) == (2, True)

@@ -109,7 +109,7 @@ async def test_what_was_learned_does_not_outweigh_the_wish_for_direct_delivery(t
     teach(tmp_path, cnmi=[2, 1, 0, 1, 0])
     script: dict[str, Answer] = {r"AT\+CNMI=2,2,0,1,0": OK, r"AT\+CNMI\?": said("+CNMI: 2,2,0,1,0", "OK")}
     async with rig(script) as r:
-        assert (await r.driver.initialise(settings(tmp_path, direct_delivery=True))).direct_messages
+        assert (await r.driver.initialise(settings(tmp_path, direct_delivery=True))).cnmi[1] == 2
         assert r.count(r"AT\+CNMI=2,1.*") == 0
 
 

@@ -59,7 +59,6 @@ from modemgw.servers.http.app import HttpServer, make_app, start_http
 from modemgw.servers.http.caller import HttpCaller
 from modemgw.servers.smpp import SmppServer
 from modemgw.servers.smtp import SmtpServer, start_smtp
-from modemgw.service import sending
 from modemgw.service.accounts import Accounts
 from modemgw.service.balances import Balances, BalanceSettings
 from modemgw.service.callbacks import CallbackLimits, Callbacks
@@ -181,7 +180,7 @@ class Runtime:
         if jump_ms := await repository.begin_clock(boot_id(), self._clock.offset_ms):
             self._tell_jump(jump_ms)
         doubt_window_ms = config.sending.doubt_window_s * 1000
-        doubtful, resumed = await repository.recover(doubt_window_ms, int(sending.REPORT_WAIT_S * 1000))
+        doubtful, resumed = await repository.recover(doubt_window_ms, int(self._timing.waits.report_s * 1000))
         if doubtful or resumed:
             log.warning(
                 "After the last stop: %d parts may or may not have been sent; %d messages go on.", doubtful, resumed
@@ -409,6 +408,7 @@ class Runtime:
             spoken_by=modem.driver,
             profile=modem.profile,
             sending=SendingSettings(
+                waits=self._timing.waits,
                 doubt_window_ms=config.sending.doubt_window_s * 1000,
                 pause_after=config.sending.pause_after,
                 quota=Quota(modem.per_minute, modem.per_hour, modem.per_day, modem.per_month, int(modem.gap_s * 1000)),

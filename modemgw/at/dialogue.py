@@ -389,7 +389,7 @@ class Dialogue:
                     raise SendInDoubt(
                         f"The modem gave a reference and then {outcome.error.result}.", reference
                     ) from outcome.error
-                if leaves_doubt(outcome.error, took_s):
+                if leaves_doubt(outcome.error, took_s > self.timing.late_s):
                     raise SendInDoubt(
                         f"The modem said {outcome.error.result} after {took_s:.0f} s, which leaves open whether the "
                         "network has the message.",

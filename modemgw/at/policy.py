@@ -1,10 +1,10 @@
 """What to do about an error of the modem or the network, as a table: whose error it is, and what helps.
 
-Does nothing itself.
+Does nothing itself: `service.sending` does what `HANDLING` says of the part, `line.troubles` what an action asks of
+the line.
 
-Complete: every code from 0 to 65535 has a policy; those that no standard lists get that of their range (TS 24.011
-8.4, TS 23.040
-9.2.3.22, TS 27.005 3.2.5).
+Complete: every code from 0 to 65535 has a policy; those that no standard lists get that of their range (TS 24.011 8.4,
+TS 23.040 9.2.3.22, TS 27.005 3.2.5).
 """
 
 from __future__ import annotations
@@ -33,46 +33,77 @@ class ErrorAction(StrEnum):
     FAIL_COUNT = "fail_count"  # the part fails; several of these to different recipients in a row pause the SIM
     RETRY_BACKOFF = "retry_backoff"  # later, and later still, up to the validity; another SIM may try
     SWEEP_RETRY = "sweep_retry"  # empty the storage, then at once
-    REINIT_RETRY_ONCE = "reinit_retry_once"  # set the modem up anew, then once more
+    REINIT_RETRY_ONCE = "reinit_retry_once"  # set the modem up again, then once more
     STOP_LINE = "stop_line"  # the part goes back to the queue, the line stops and says why
     WAIT_RETRY = "wait_retry"  # the modem or the SIM is still starting
     COLLISION_RETRY = "collision_retry"  # twice after a pause, then the recovery ladder
     ACCEPTED_EARLIER = "accepted_earlier"  # the SMS centre has the message from an earlier attempt
     USE_CONFIGURED_SMSC = "use_configured_smsc"  # once more with the configured SMS centre in the PDU
     RADIO_RESET = "radio_reset"  # the radio is switched off and on, then once more
-    FULL_RESET = "full_reset"  # the modem is started anew, then once more
+    FULL_RESET = "full_reset"  # the modem is restarted, then once more
+
+
+class Fate(StrEnum):
+    """What becomes of a part that was refused."""
+
+    FAILS = "fails"  # for good
+    HERE = "here"  # once more here and now, after short pauses; then it waits
+    KEEPS = "keeps"  # its place in the queue: the modem is to blame, and is seen to; not for ever, then it waits
+    WAITS = "waits"  # 15 s, 30 s, 60 s … up to its validity
+
+
+@dataclass(frozen=True, slots=True)
+class Handling:
+    """What sending does about an action. Where the part does not fail for good the line is in trouble, and is told."""
+
+    fate: Fate
+    counts: bool = False  # in a row, to different recipients, it speaks of the SIM
+
+
+#: An error *after* the payload is no proof: HERE and KEEPS are WAITS then, for a report must have time to come.
+HANDLING: Mapping[ErrorAction, Handling] = {
+    ErrorAction.FAIL: Handling(Fate.FAILS),
+    ErrorAction.FAIL_COUNT: Handling(Fate.FAILS, counts=True),
+    ErrorAction.ACCEPTED_EARLIER: Handling(Fate.FAILS),
+    ErrorAction.RETRY_BACKOFF: Handling(Fate.WAITS),
+    ErrorAction.WAIT_RETRY: Handling(Fate.HERE),
+    ErrorAction.COLLISION_RETRY: Handling(Fate.HERE),
+    ErrorAction.SWEEP_RETRY: Handling(Fate.KEEPS),
+    ErrorAction.REINIT_RETRY_ONCE: Handling(Fate.KEEPS),
+    ErrorAction.STOP_LINE: Handling(Fate.KEEPS),
+    ErrorAction.USE_CONFIGURED_SMSC: Handling(Fate.KEEPS),
+    ErrorAction.RADIO_RESET: Handling(Fate.KEEPS),
+    ErrorAction.FULL_RESET: Handling(Fate.KEEPS),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """How long a part waits for its next try (seconds), and how often."""
+
+    #: HERE: tries that follow after so long each; behind the payload, pauses of the line instead.
+    here_s: tuple[float, ...] = (0.5, 3.0)
+    #: KEEPS: so many times a message goes back to its place at once, before it waits like others.
+    keeps: int = 3
+    #: WAITS: twice as long each time, and up to a quarter more.
+    first_s: float = 15.0
+    most_s: float = 3_600.0
+    #: After the payload no other copy goes out before the report of that one could have come.
+    report_s: float = 15.0
 
 
 @dataclass(frozen=True, slots=True)
 class ErrorPolicy:
-    """`delay_s` before the next try (for RETRY_BACKOFF the first of doubling ones).
-
-    `tries` further ones, None: up to the validity.
-    """
+    """Whose error it is, and what helps."""
 
     scope: ErrorScope
     action: ErrorAction
     text: str
-    delay_s: float = 0.0
-    tries: int | None = 0
 
+    @property
+    def handling(self) -> Handling:
+        return HANDLING[self.action]
 
-REJECTIONS_THAT_PAUSE = 3  # FAIL_COUNT errors in a row, to different recipients, pause the SIM
-
-_DELAYS: Mapping[ErrorAction, tuple[float, int | None]] = {
-    ErrorAction.FAIL: (0.0, 0),
-    ErrorAction.FAIL_COUNT: (0.0, 0),
-    ErrorAction.RETRY_BACKOFF: (15.0, None),
-    ErrorAction.SWEEP_RETRY: (0.0, 3),
-    ErrorAction.REINIT_RETRY_ONCE: (0.0, 1),
-    ErrorAction.STOP_LINE: (0.0, None),
-    ErrorAction.WAIT_RETRY: (2.0, 5),
-    ErrorAction.COLLISION_RETRY: (3.0, 2),
-    ErrorAction.ACCEPTED_EARLIER: (0.0, 0),
-    ErrorAction.USE_CONFIGURED_SMSC: (0.0, 1),
-    ErrorAction.RADIO_RESET: (0.0, 1),
-    ErrorAction.FULL_RESET: (0.0, 1),
-}
 
 _Row = tuple[ErrorScope, ErrorAction]
 _BAD_MESSAGE: _Row = (ErrorScope.MESSAGE, ErrorAction.FAIL)
@@ -157,34 +188,26 @@ def explained(error: CommandFailed, meanings: Mapping[int, ErrorPolicy]) -> Comm
     return error
 
 
-def policy_of(scope: ErrorScope, action: ErrorAction, text: str) -> ErrorPolicy:
-    """The policy with the delays and tries that its action has."""
-    return _policy((scope, action), text)
-
-
 def policy_for(error: CommandFailed) -> ErrorPolicy:
     """The policy of what a send was refused with. Total: any error has one."""
     if isinstance(error, ExplainedError):
         return error.policy
     if isinstance(error, CmsError):
         if error.code is None:
-            return _policy(_FAULT, error.text)
-        return _policy(_row(error.code, _CMS_TABLE, _CMS_RANGES), cms_text(error.code))
+            return ErrorPolicy(*_FAULT, error.text)
+        return ErrorPolicy(*_row(error.code, _CMS_TABLE, _CMS_RANGES), cms_text(error.code))
     if isinstance(error, CmeError):
         if error.code is None:
-            return _policy(_FAULT, error.text)
-        return _policy(_row(error.code, _CME_TABLE, _CME_RANGES), cme_text(error.code))
+            return ErrorPolicy(*_FAULT, error.text)
+        return ErrorPolicy(*_row(error.code, _CME_TABLE, _CME_RANGES), cme_text(error.code))
     # a bare ERROR: the modem has forgotten AT+CMEE, so it has most likely forgotten the rest as well
-    return _policy(_CONFUSED, "the modem gave no reason")
+    return ErrorPolicy(*_CONFUSED, "the modem gave no reason")
 
 
 def policy_for_silent_ok() -> ErrorPolicy:
     """OK without `+CMGS:`. Where that is a failed send (Siemens, `AT^SM20=1`), setting up anew is what ends it."""
-    return _policy(_CONFUSED, "the modem said OK without a message reference")
+    return ErrorPolicy(*_CONFUSED, "the modem said OK without a message reference")
 
-
-#: An error so long after the payload may be a timer's: TR1M is 35-45 s (TS 24.011 10).
-LATE_S = 30.0
 
 _NOBODY_KNOWS = frozenset({332})  # network timeout: whether the centre has the message is what it did not learn
 _MADE_BY_MODEMS = frozenset({None, 41, 47, 300, 500, 513})  # RP causes or words that modems also say of themselves
@@ -196,11 +219,12 @@ def is_unclear(error: CommandFailed) -> bool:
     return error.code in _MADE_BY_MODEMS | _NOBODY_KNOWS if isinstance(error, CmsError) else True
 
 
-def leaves_doubt(error: CommandFailed, took_s: float) -> bool:
-    """The error, `took_s` after the payload, says nothing of what became of the message: it is not called refused."""
+def leaves_doubt(error: CommandFailed, late: bool) -> bool:
+    """The error behind the payload says nothing of what became of the message: it is not called refused. `late`: it
+    came so long after it that it may be a timer's."""
     if isinstance(error, CmsError) and error.code in _NOBODY_KNOWS:
         return True
-    return took_s > LATE_S and is_unclear(error)
+    return late and is_unclear(error)
 
 
 def _row(code: int, table: Mapping[int, _Row], ranges: tuple[tuple[range, _Row], ...]) -> _Row:
@@ -208,9 +232,3 @@ def _row(code: int, table: Mapping[int, _Row], ranges: tuple[tuple[range, _Row],
     if row is not None:
         return row
     return next((row for codes, row in ranges if code in codes), _FAULT)
-
-
-def _policy(row: _Row, text: str) -> ErrorPolicy:
-    scope, action = row
-    delay_s, tries = _DELAYS[action]
-    return ErrorPolicy(scope, action, text, delay_s, tries)

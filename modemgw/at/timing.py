@@ -23,7 +23,8 @@ class Timing:
     burst_s: float = 1.0  # of silence: then a result inside an open USSD text was a result
     answering_s: float = 2.0  # a modem in the middle of an answer is waited for as long as it goes on
     answer_most: float = 10.0  # times the limit of a command that an answer may take on a slow port
-    owed_s: float = 30.0  # while an answer is owed to an earlier send, ours may follow the first within this
+    late_s: float = 30.0  # an error so long after the payload may be a timer's: TR1M is 35-45 s (TS 24.011 10)
+    owed_s: float = 10.0  # while an answer is owed to an earlier send, ours may follow the first within this
     lone_ok_s: float = 3.0  # a `+CMGS` may yet follow an OK, of a modem that says OK of what failed
     stray_ok_s: float = 0.3  # an OK that may be another command's is followed by the true answer within this
     repeat_s: float = 0.2  # a result so soon after a result is the same one, said again

@@ -47,7 +47,6 @@ from modemgw.modem.dialogue.driver import (
 )
 from modemgw.modem.ports.transport import PortLost
 from modemgw.rules.quota import Rest
-from modemgw.service import sending
 from modemgw.service.sending import LineSender, LineTrouble
 
 log = logging.getLogger(__name__)
@@ -193,7 +192,7 @@ class Session:
         self._note("line.up", modem=name, imei=info.imei, model=info.model)
         for mr in self._late:
             await self._adopt(line, mr)
-        until = ports.clock() + int(sending.REPORT_WAIT_S * 1000)
+        until = ports.clock() + int(self._settings.sending.waits.report_s * 1000)
         await ports.repository.spare_copies(line, until)
         ports.timers.wake_by(until)
         self._sender = LineSender(

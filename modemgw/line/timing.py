@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from modemgw.at import timing as dialogue
+from modemgw.at.policy import Waits
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,3 +13,4 @@ class Timing:
     """The spans of a line; those of its dialogue apart."""
 
     dialogue: dialogue.Timing = field(default_factory=dialogue.Timing)
+    waits: Waits = field(default_factory=Waits)  # of a refused part

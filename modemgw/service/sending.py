@@ -13,7 +13,7 @@ import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from modemgw.at.policy import ErrorAction, ErrorScope, is_unclear, policy_for, policy_for_silent_ok
+from modemgw.at.policy import ErrorAction, ErrorScope, Fate, Waits, is_unclear, policy_for, policy_for_silent_ok
 from modemgw.domain.job import Job, LineRecord
 from modemgw.errors import ModemgwError
 from modemgw.rules.compose import compose, submit_pdu
@@ -28,19 +28,6 @@ from modemgw.sms import PduHex, UserData
 
 log = logging.getLogger(__name__)
 
-#: Quick tries on the same modem for a refusal that often passes at once (collisions, "unknown error"), before the
-#: payload went out; pauses of the line after one that came behind it.
-QUICK_RETRIES_S = (0.5, 3.0)
-
-#: After the payload an error is no proof: no other copy goes out before the report of that one could have come.
-REPORT_WAIT_S = 15.0
-
-#: Backoff of what is worth another try later: 15 s, 30 s, 60 s …, and up to a quarter more.
-BACKOFF_FIRST_S, BACKOFF_MOST_S = 15.0, 3_600.0
-
-#: Times a message goes back to its place at once when the modem is to blame, before it waits like others.
-TRIES_AT_ONCE = 3
-
 #: Pause of a line while the journal cannot be written.
 STORE_RETRY_S = 2.0
 
@@ -49,18 +36,6 @@ PACE_LOOK_S = 60.0
 
 #: How long the end of a session waits for its outcomes to be written.
 FLUSH_S = 10.0
-
-#: Troubles that the worker mends, so that the message need not wait.
-_WORKER_MENDS = frozenset(
-    {
-        ErrorAction.STOP_LINE,
-        ErrorAction.SWEEP_RETRY,
-        ErrorAction.REINIT_RETRY_ONCE,
-        ErrorAction.USE_CONFIGURED_SMSC,
-        ErrorAction.RADIO_RESET,
-        ErrorAction.FULL_RESET,
-    }
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +46,7 @@ class SendingSettings:
     pause_after: int = 3  # refusals in a row, of different recipients, that speak of the SIM
     pause_ms: int = 1_800_000
     quota: Quota = field(default_factory=Quota)
+    waits: Waits = field(default_factory=Waits)
 
 
 class LineTrouble(ModemgwError):
@@ -317,19 +293,18 @@ class LineSender:
             await self._ended(attempt, job, seq, "rejected", error=outcome.text, went_out=out)
             raise LineTrouble(policy.scope, policy.action, outcome.text)
         policy = policy_for(outcome.error)
-        action, text = policy.action, outcome.text
+        handling, text, waits = policy.handling, outcome.text, self._settings.waits
         code = getattr(outcome.error, "code", None)
-        if action in (ErrorAction.FAIL, ErrorAction.FAIL_COUNT, ErrorAction.ACCEPTED_EARLIER):
+        if handling.fate is Fate.FAILS:
             await self._ended(attempt, job, seq, "rejected", error=text, error_code=code, went_out=out)
-            if action is ErrorAction.FAIL_COUNT:
+            if handling.counts:
                 self._count_refusal(job, text)
             return None
-        quick = action in (ErrorAction.COLLISION_RETRY, ErrorAction.WAIT_RETRY)
-        if not out and quick and tries < len(QUICK_RETRIES_S):
+        quick = handling.fate is Fate.HERE
+        if not out and quick and tries < len(waits.here_s):
             await self._ended(attempt, job, seq, "refused", error=text, error_code=code)
-            return QUICK_RETRIES_S[tries]
-        if not out and action in _WORKER_MENDS and job.tries < TRIES_AT_ONCE:
-            # not the message's fault: it keeps its place, and the worker sees to the modem
+            return waits.here_s[tries]
+        if not out and handling.fate is Fate.KEEPS and job.tries < waits.keeps:
             await self._ended(attempt, job, seq, "refused", error=text, error_code=code)
             self._return(job)
         else:
@@ -346,11 +321,11 @@ class LineSender:
                 lane=self._next_lane(job),
             )
             self._timers.wake_by(due_at)
-            if out and quick and self._faults < len(QUICK_RETRIES_S):
+            if out and quick and self._faults < len(waits.here_s):
                 self._faults += 1
-                await asyncio.sleep(QUICK_RETRIES_S[self._faults - 1])
+                await asyncio.sleep(waits.here_s[self._faults - 1])
                 return None  # it often passes: the next message may go
-        raise LineTrouble(policy.scope, action, text, job.recipient)
+        raise LineTrouble(policy.scope, policy.action, text, job.recipient)
 
     def _next_lane(self, job: Job) -> str | None:
         """Where a message that this line could not send for now waits from now: after the route's `max_wait_s` in the
@@ -366,9 +341,10 @@ class LineSender:
     def _wait_ms(self, job: Job, seq: int, outcome: Refused) -> int:
         """How long a part waits for its next try. After the payload: until a report could have come; and when two
         copies may be out already, for as long as a doubt lasts."""
-        wait_s = min(BACKOFF_FIRST_S * 2 ** min(job.tries, 10), BACKOFF_MOST_S)
+        waits = self._settings.waits
+        wait_s = min(waits.first_s * 2 ** min(job.tries, 10), waits.most_s)
         if not outcome.before_payload:
-            wait_s = max(wait_s, REPORT_WAIT_S)
+            wait_s = max(wait_s, waits.report_s)
             if seq in job.resend and outcome.error is not None and is_unclear(outcome.error):
                 wait_s = max(wait_s, self._settings.doubt_window_ms / 1000)
         return int(wait_s * 1000 * random.uniform(1.02, 1.25))  # noqa: S311 (jitter)

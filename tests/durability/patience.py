@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from modemgw.at.policy import Waits
 from modemgw.at.timing import Timing as DialogueTiming
 from modemgw.line import ladder, registrations, troubles, worker
 from modemgw.line.timing import Timing
@@ -20,7 +21,10 @@ from modemgw.service import sending, timers
 #: The longest that any answer of a modem is waited for.
 LIMIT_S = 0.6
 
-TIMING = Timing(dialogue=DialogueTiming(resync_probe_s=(0.3, 0.3, 0.5), hold_s=0.3, longest_s=LIMIT_S))
+TIMING = Timing(
+    dialogue=DialogueTiming(resync_probe_s=(0.3, 0.3, 0.5), hold_s=0.3, longest_s=LIMIT_S),
+    waits=Waits(here_s=(0.05, 0.1), first_s=0.2, report_s=0.5),
+)
 
 SPANS: list[tuple[Any, str, Any]] = [
     (worker, "MISSING_S", 0.05),
@@ -30,9 +34,6 @@ SPANS: list[tuple[Any, str, Any]] = [
     (troubles, "NETWORK_PAUSES_S", (0.0, 0.1, 0.2)),
     (registrations, "REGISTRATION_S", 0.3),
     (troubles, "REBOOTED_SEND_S", 0.3),
-    (sending, "QUICK_RETRIES_S", (0.05, 0.1)),
-    (sending, "BACKOFF_FIRST_S", 0.2),
-    (sending, "REPORT_WAIT_S", 0.5),
     (sending, "STORE_RETRY_S", 0.2),
     (ladder, "QUARANTINE_S", 0.5),
     (timers, "LONGEST_SLEEP_MS", 1_000),

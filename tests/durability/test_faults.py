@@ -106,6 +106,7 @@ SENDS: list[tuple[str, dict[str, Any], tuple[str, ...], int]] = [
     ("send_silent", {"accepted": False}, DOUBT, 0),
     ("late_result", {"seconds": 0.3}, DELIVERED, 1),
     ("late_result", {"seconds": 1.2}, DELIVERED, 1),  # later than is waited for
+    ("result_owed", {"seconds": 0.1}, DELIVERED, 1),
     ("cmgs_lost", {}, DELIVERED, 1),  # OK alone says nothing; the report tells
     ("taken_error", {}, DELIVERED, 1),
     ("taken_error", {"code": 332}, DELIVERED, 1),

@@ -1,6 +1,6 @@
 """One text, one copy: a network that takes it while the modem says no, on the real service and a simulated modem.
 
-The spans are short, and keep their order: a report comes within `REPORT_WAIT_S` of the error, or after it.
+The spans are short, and keep their order: a report comes within `WAIT_S` of the error, or after it.
 """
 
 from __future__ import annotations
@@ -11,12 +11,11 @@ from typing import Any
 
 import pytest
 
-from modemgw.at import policy
 from modemgw.at.errors import CME_TEXTS, CMS_TEXTS
+from modemgw.at.policy import Waits
 from modemgw.at.timing import Timing as DialogueTiming
 from modemgw.line import troubles, worker
 from modemgw.line.timing import Timing
-from modemgw.service import sending
 from modemsim.network import Rule
 from tests.rig import Json, Rig, until
 from tests.rig import running as running_rig
@@ -26,17 +25,16 @@ TO = "+79161234567"
 WAIT_S = 2.5
 SOON_S, LATER_S = 0.6, 5.0
 SUBMIT_S, OWED_S = 3.0, 2.0
-TIMING = Timing(dialogue=DialogueTiming(submit_s=SUBMIT_S, owed_s=OWED_S))
+TIMING = Timing(
+    dialogue=DialogueTiming(submit_s=SUBMIT_S, owed_s=OWED_S, late_s=0.4),
+    waits=Waits(here_s=(0.05, 0.1), first_s=0.1, report_s=WAIT_S),
+)
 running = functools.partial(running_rig, timing=TIMING)
 
 
 @pytest.fixture(autouse=True)
 def _short_spans(monkeypatch: pytest.MonkeyPatch) -> None:
     for module, name, value in (
-        (sending, "REPORT_WAIT_S", WAIT_S),
-        (sending, "BACKOFF_FIRST_S", 0.1),
-        (sending, "QUICK_RETRIES_S", (0.05, 0.1)),
-        (policy, "LATE_S", 0.4),
         (worker, "TROUBLE_S", (0.05, 0.1, 0.2)),
         (troubles, "NETWORK_PAUSES_S", (0.0, 0.1, 0.2)),
     ):
@@ -81,7 +79,7 @@ def name(error: dict[str, Any]) -> str:
 @pytest.mark.parametrize("after_s", [0.0, 0.6], ids=["early", "late"])
 @pytest.mark.parametrize("error", sweep(EVERY, ERRORS.__contains__), ids=name)
 async def test_one_copy_where_the_report_comes_in_time(tmp_path: Path, error: dict[str, Any], after_s: float) -> None:
-    async with running(tmp_path, report_delay=after_s + SOON_S) as rig:
+    async with running(tmp_path, report_delay=after_s + SOON_S, modem_config='smsc = "+79000009999"\n') as rig:
         rig.sim.fault("taken_error", after_s=after_s, count=0, **error)
         message = await rig.submit(TO, "hello")
         await rig.until_state(message["id"], "delivered")

@@ -6,7 +6,7 @@ Decides what a refusal means; the recovery ladder resets. What helped is remembe
 from __future__ import annotations
 
 from modemgw.at.errors import CmsError, CommandFailed
-from modemgw.at.policy import ErrorAction, ErrorScope, ExplainedError, policy_of
+from modemgw.at.policy import ErrorAction, ErrorPolicy, ErrorScope, ExplainedError
 from modemgw.modem.quirks.learned import Learned
 from modemgw.modem.quirks.profile import Profile
 
@@ -18,10 +18,10 @@ KEY = "mr_wrap"
 RADIO, FULL, NO = "radio", "full", "no"
 
 _SENTENCE = "the modem refuses everything since message reference 255"
-_AGAIN = policy_of(ErrorScope.MODEM, ErrorAction.COLLISION_RETRY, _SENTENCE)
+_AGAIN = ErrorPolicy(ErrorScope.MODEM, ErrorAction.COLLISION_RETRY, _SENTENCE)
 _CURES = {
-    RADIO: policy_of(ErrorScope.MODEM, ErrorAction.RADIO_RESET, _SENTENCE),
-    FULL: policy_of(ErrorScope.MODEM, ErrorAction.FULL_RESET, _SENTENCE),
+    RADIO: ErrorPolicy(ErrorScope.MODEM, ErrorAction.RADIO_RESET, _SENTENCE),
+    FULL: ErrorPolicy(ErrorScope.MODEM, ErrorAction.FULL_RESET, _SENTENCE),
 }
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from modemgw.at.errors import cms_text
-from modemgw.at.policy import ErrorAction, ErrorPolicy, ErrorScope, policy_of
+from modemgw.at.policy import ErrorAction, ErrorPolicy, ErrorScope
 from modemgw.errors import ModemgwError
 from modemgw.modem.quirks.profile import LISTINGS, PORT_KINDS, USSD_CODINGS, Profile
 
@@ -153,7 +153,7 @@ def _errors(value: Any) -> Mapping[int, ErrorPolicy]:
         if entry["action"] not in list(ErrorAction):
             raise _Wrong(f"action of {code} must be one of {', '.join(ErrorAction)}")
         text = _text(entry.get("text", cms_text(int(code))))
-        found[int(code)] = policy_of(ErrorScope(entry["scope"]), ErrorAction(entry["action"]), text)
+        found[int(code)] = ErrorPolicy(ErrorScope(entry["scope"]), ErrorAction(entry["action"]), text)
     return found
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import aiohttp
 
 from modemgw.config import parse
+from modemgw.line.timing import Timing
 from modemgw.runtime import Runtime
 
 from .modem import Habits, Modem
@@ -81,7 +82,9 @@ class Rig:
 
 
 @contextlib.asynccontextmanager
-async def running(directory: Path, habits: Habits, *, config: str = "", wait: bool = True) -> AsyncIterator[Rig]:
+async def running(
+    directory: Path, habits: Habits, *, config: str = "", wait: bool = True, timing: Timing | None = None
+) -> AsyncIterator[Rig]:
     """A gateway on a modem of these habits; afterwards the modem must have nothing to complain of."""
     database = directory / "gw.db"
 
@@ -98,7 +101,8 @@ async def running(directory: Path, habits: Habits, *, config: str = "", wait: bo
             f'[http]\nlisten = "127.0.0.1:0"\n[store]\npath = "{database}"\n'
             f'[[modem]]\nname = "foreign"\nport = "{modem.link}"\n{config}'
             '[[account]]\nlogin = "judge"\npassword = "secret"\napi_key = "key"\n'
-        )
+        ),
+        timing=timing,
     )
     try:
         await runtime.start()

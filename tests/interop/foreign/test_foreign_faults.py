@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from modemgw.service import sending
+from modemgw.at.policy import Waits
+from modemgw.at.timing import Timing as DialogueTiming
+from modemgw.line.timing import Timing
 
 from . import codec
 from .codec import deliver
@@ -32,12 +34,9 @@ async def test_one_unreachable_number_never_stops_the_line(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("fate", [500, 512, "early"])
-async def test_a_passing_refusal_costs_a_moment(
-    tmp_path: Path, fate: int | str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sending, "REPORT_WAIT_S", 0.5)
-    monkeypatch.setattr(sending, "BACKOFF_FIRST_S", 0.5)
-    async with running(tmp_path, Habits()) as rig:
+async def test_a_passing_refusal_costs_a_moment(tmp_path: Path, fate: int | str) -> None:
+    timing = Timing(waits=Waits(first_s=0.5, report_s=0.5))
+    async with running(tmp_path, Habits(), timing=timing) as rig:
         rig.modem.fate.append(fate)
         await rig.state(await rig.send(TO, "once"), "delivered")
         assert [pdu.text for pdu in rig.modem.sent] == ["once"]
@@ -74,7 +73,8 @@ async def test_nothing_is_sent_without_a_network(tmp_path: Path) -> None:
 
 
 async def test_unplugged_with_a_message_in_the_air(tmp_path: Path) -> None:
-    async with running(tmp_path, Habits(latency_s=0.1)) as rig:
+    timing = Timing(dialogue=DialogueTiming(owed_s=0.5))
+    async with running(tmp_path, Habits(latency_s=0.1), timing=timing) as rig:
         rig.modem.reports = False
         rig.modem.fate.append("unplug")
         message = await rig.send(TO, "taken by the network")

@@ -231,9 +231,9 @@ def test_an_error_is_the_running_commands() -> None:
 # ---------------------------------------------------------------- an answer is owed to an earlier send
 
 
-def owing(**timing: float) -> Desk:
+def owing() -> Desk:
     """A payload is out, and the one before it got no answer."""
-    desk = Desk(**timing)
+    desk = Desk(owed_s=30.0)
     desk.start(desk.machine.ask_to_send(PDU))
     desk.octets(b"\r\n> ")
     desk.start(desk.machine.await_prompt(permitted=True))

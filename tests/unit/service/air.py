@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from modemgw.at.errors import CmsError
-from modemgw.at.policy import ErrorAction
+from modemgw.at.policy import ErrorAction, Waits
 from modemgw.domain.job import LineRecord, NewMessage
 from modemgw.domain.message import MessageView
 from modemgw.service import sending
@@ -79,6 +79,9 @@ class Air:
         return [tpdu.text for tpdu in self.went]
 
 
+AT_ONCE = Waits(here_s=(0.0, 0.0))
+
+
 class Rig:
     def __init__(self, store: Store) -> None:
         self.store = store
@@ -99,11 +102,17 @@ class Rig:
         self.dispatcher.offer(accepted.id, message.priority, message.line)
         return accepted.id
 
-    async def line(self, air: Air, name: str = "a") -> LineSender:
+    async def line(self, air: Air, name: str = "a", waits: Waits = AT_ONCE) -> LineSender:
         line_id = await self.repository.ensure_line(name, imsi=f"25001{name}", iccid=None, imei=None, number=None)
         record = LineRecord(line_id, name, f"25001{name}", None)
         return LineSender(
-            record, air, self.repository, self.dispatcher, self.timers, self.clock, SendingSettings(pause_after=3)
+            record,
+            air,
+            self.repository,
+            self.dispatcher,
+            self.timers,
+            self.clock,
+            SendingSettings(pause_after=3, waits=waits),
         )
 
     async def view(self, message: int) -> MessageView:
@@ -120,7 +129,6 @@ class Rig:
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sending, "QUICK_RETRIES_S", (0.0, 0.0))
     monkeypatch.setattr(sending, "STORE_RETRY_S", 0.0)
 
 

@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 
-from modemgw.at.policy import ErrorAction, ErrorScope
+from modemgw.at.policy import ErrorAction, ErrorScope, Waits
 from modemgw.domain.refusal import StoreUnavailable
-from modemgw.service import sending
 from modemgw.service.ports import NotSent, SendOutcome, Sent
 from modemgw.service.sending import LineSender, LineTrouble
 from tests.unit.service import air
@@ -124,11 +123,10 @@ async def test_stopping_between_parts_leaves_the_rest_for_the_next_session(rig: 
     assert len(air.went) == 3
 
 
-async def test_stopping_between_two_quick_tries_loses_nothing(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sending, "QUICK_RETRIES_S", (100.0,))
+async def test_stopping_between_two_quick_tries_loses_nothing(rig: Rig) -> None:
     message = await rig.accept(new())
     air = Air(cms(512, before_payload=True))
-    running = Running(await rig.line(air))
+    running = Running(await rig.line(air, waits=Waits(here_s=(100.0,))))
 
     async def tried() -> bool:
         return bool((await rig.view(message)).parts[0].attempts) and await rig.state(message) == "queued"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from modemgw.at.errors import CmeError, CmsError, CommandFailed
-from modemgw.at.policy import ErrorAction, ErrorScope, ExplainedError, explained, policy_for, policy_of
+from modemgw.at.policy import ErrorAction, ErrorPolicy, ErrorScope, ExplainedError, explained, policy_for
 from modemgw.at.sending import SendRejected, TpduHex
 from modemgw.modem.dialogue import acknowledge
 from modemgw.modem.dialogue.acknowledge import AcknowledgementFailed
@@ -475,7 +475,7 @@ def test_a_modem_that_cannot_be_reset_is_left_alone() -> None:
 
 
 def test_the_makers_meaning_of_a_code() -> None:
-    meanings = {512: policy_of(ErrorScope.NETWORK, ErrorAction.RETRY_BACKOFF, "no link")}
+    meanings = {512: ErrorPolicy(ErrorScope.NETWORK, ErrorAction.RETRY_BACKOFF, "no link")}
     error = explained(CmsError(512, command="AT+CMGS=20"), meanings)
     assert isinstance(error, ExplainedError)
     assert (policy_for(error).scope, policy_for(error).action) == (ErrorScope.NETWORK, ErrorAction.RETRY_BACKOFF)
@@ -491,7 +491,7 @@ def test_the_makers_meaning_of_a_code() -> None:
 
 async def test_a_refused_send_has_the_makers_meaning() -> None:
     wavecom = Profile(
-        name="own", errors={512: policy_of(ErrorScope.NETWORK, ErrorAction.RETRY_BACKOFF, "no connection")}
+        name="own", errors={512: ErrorPolicy(ErrorScope.NETWORK, ErrorAction.RETRY_BACKOFF, "no connection")}
     )
     script: dict[str, Answer] = {r"AT\+CMGS=\d+": b"\r\n> ", r"[0-9A-F]+\x1a": said("+CMS ERROR: 512")}
 

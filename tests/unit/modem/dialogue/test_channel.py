@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from modemgw.at import commands, policy
+from modemgw.at import commands
 from modemgw.at.commands import Command
 from modemgw.at.errors import CmsError, CommandTimeout, ModemSilent
 from modemgw.at.parser import Urc
@@ -306,12 +306,8 @@ async def test_the_true_result_may_come_long_after_an_ok() -> None:
         ("ERROR", True, True),
     ],
 )
-async def test_an_error_that_leaves_a_doubt(
-    answer: str, late: bool, doubt: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    if late:
-        monkeypatch.setattr(policy, "LATE_S", 0.0)
-    async with rig({SUBMIT: PROMPT, PAYLOAD: said(answer)}) as r:
+async def test_an_error_that_leaves_a_doubt(answer: str, late: bool, doubt: bool) -> None:
+    async with rig({SUBMIT: PROMPT, PAYLOAD: said(answer)}, late_s=0.0 if late else 30.0) as r:
         with pytest.raises(SendInDoubt if doubt else SendRejected) as caught:
             await r.send()
         assert isinstance(caught.value, SendInDoubt | SendRejected)

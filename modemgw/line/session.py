@@ -211,6 +211,7 @@ class Session:
         others: list[asyncio.Future[Any]] = [
             asyncio.ensure_future(self._receive(self._sweep_interval_s(info))),
             asyncio.ensure_future(self._watch()),
+            asyncio.ensure_future(self._let_go()),
         ]
         if self._settings.canary_interval_s > 0:
             others.append(asyncio.ensure_future(self._canary(line).run()))
@@ -343,6 +344,18 @@ class Session:
             self._registrations.seen(registration)
             if registration.usable:
                 self._ladder.well(time.monotonic())
+
+    async def _let_go(self) -> None:
+        """What is lost on its way must not keep the rest from coming."""
+        while True:
+            await asyncio.sleep(self._settings.timing.let_go_s)
+            try:
+                async with self._turn:
+                    await self._driver.let_go()
+            except ModemSilent:
+                raise
+            except CommandTimeout as error:
+                await self._troubles.resync(str(error))
 
     def _note_fill(self, fills: Sequence[StorageFill]) -> None:
         """A memory that gets full, and one that is no longer, is told once."""

@@ -44,6 +44,15 @@ async def test_everything_arrives_at_any_speed(tmp_path: Path, options: dict[str
         await hears(rig)
 
 
+async def test_a_report_that_was_lost_on_its_way_comes_again_and_loses_no_other(tmp_path: Path) -> None:
+    timing = Timing(let_go_s=0.3)
+    async with running(tmp_path, timing=timing) as rig:
+        rig.sim.network.config.retry_s = 0.5
+        await hears(rig, 1)
+        rig.sim.fault("urc_lost", match="CDS", count=2)
+        await hears(rig, 4)
+
+
 @pytest.mark.parametrize("seconds", [0.5, 4.0])
 async def test_a_report_in_two_pieces_is_one(tmp_path: Path, seconds: float) -> None:
     async with running(tmp_path) as rig:

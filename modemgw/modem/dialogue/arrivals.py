@@ -22,6 +22,7 @@ from modemgw.modem.dialogue.urc_port import UrcPort
 from modemgw.modem.quirks.learned import Learned
 
 PLACES_MOST = 500  # announced places that are remembered
+DUE_S = 600.0  # most reports come within so long
 
 
 class Arrivals:
@@ -43,6 +44,7 @@ class Arrivals:
         self._announced: dict[tuple[str, int], None] = {}
         # memories that were looked through, and what was in them: what is in them later besides has arrived since
         self._listed: dict[str, dict[int, str]] = {}
+        self._asked_at: float | None = None  # for a report, the last time
 
     def told(self, event: ModemEvent) -> None:
         """An event of the driver."""
@@ -64,6 +66,11 @@ class Arrivals:
         recipient = _reported_recipient(pdu)
         if recipient is not None:
             self._path.sent(recipient, now)
+            self._asked_at = now
+
+    def reports_due(self, now: float) -> bool:
+        """A report may come any moment."""
+        return self._asked_at is not None and now - self._asked_at < DUE_S
 
     def is_report(self, memory: str, index: int) -> bool:
         """A report was announced for this place; asked once."""

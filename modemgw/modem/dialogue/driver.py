@@ -454,6 +454,14 @@ class Driver(Protocol):
         """
         ...
 
+    async def let_go(self) -> None:
+        """See that the modem waits for no acknowledgement of what was lost on its way to us: while it waits it hands
+        nothing else over, and after a while it gives up and loses the reports that come.
+
+        To be asked every few seconds. Nothing if not needed.
+        """
+        ...
+
     async def announces(self) -> bool:
         """The modem still announces or hands over what arrives, as it was set up to.
 

@@ -36,6 +36,7 @@ from modemgw.modem.dialogue.driver import (
     ResetKind,
     Signal,
     StorageFill,
+    StorageFull,
     StoredPdu,
     Unannounced,
 )
@@ -257,6 +258,7 @@ class AtDriver:
         cnmi = self._info.cnmi if self._info is not None else ()
         if cnmi and not await self._quietly(commands.set_indications(cnmi)):
             raise AcknowledgementFailed("The modem waited too long for an acknowledgement and refuses AT+CNMI now.")
+        self._on_event(StorageFull(None))  # what came meanwhile was stored, and not announced
 
     async def _do_without_acknowledgement(self) -> None:
         """It is remembered once the modem has let go: till then it waits for what it does not understand."""
@@ -317,7 +319,13 @@ class AtDriver:
         # choose the first port again. And what it says of its settings need not be what it does
         if silence is not Silence.NONE:
             log.warning("%s: reports are owed and none comes; AT+CNMI is set anew", self.url)
+        if true != wanted:
+            self._on_event(StorageFull(None))  # what came meanwhile was stored, and not announced
         return await self._quietly(commands.set_indications(wanted)) and silence is not Silence.LONG
+
+    async def let_go(self) -> None:
+        if self._arrivals.reports_due(asyncio.get_running_loop().time()):
+            await self._release_waiting()
 
     async def _release_waiting(self) -> bool:
         """See that the modem waits for no acknowledgement of what we never saw; True if it did, and lets go now.

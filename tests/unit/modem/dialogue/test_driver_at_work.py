@@ -231,6 +231,7 @@ async def test_a_modem_that_waits_for_none_has_its_indications_set_anew() -> Non
         await r.driver.initialise(DriverSettings(acknowledge_reports=True))
         await r.driver.acknowledge()
         assert r.peer.heard[-1] == b"AT+CNMI=2,1,0,1,0"
+        assert r.events == [StorageFull(None)]  # what came while it was deaf lies unannounced
 
 
 @pytest.mark.parametrize("refusal", ["ERROR", "+CMS ERROR: 500"])
@@ -311,6 +312,23 @@ async def test_a_modem_that_waits_for_what_nobody_saw_is_let_go() -> None:
 
 async def yes() -> bool:
     return True
+
+
+async def test_while_a_report_is_due_a_modem_is_let_go_soon() -> None:
+    script: dict[str, Answer] = {r"AT\+CMGS=18": b"\r\n> ", r".*\x1a": said("+CMGS: 5", "OK"), r"AT\+CNMA=2": OK}
+    async with rig(script) as r:
+        await r.driver.initialise(DriverSettings(acknowledge_reports=True))
+        heard = len(r.peer.heard)
+        await r.driver.let_go()
+        assert len(r.peer.heard) == heard  # nothing is due
+        await r.driver.send(TpduHex.of(bytes.fromhex("21000B919710325476F8000005C8329BFD06")), yes())
+        await r.driver.let_go()
+        assert r.peer.heard[-1] == b"AT+CNMA=2"
+        r.peer.say(said("+CDS: 26", REPORT))
+        await r.peer.until(lambda: r.events)
+        heard = len(r.peer.heard)
+        await r.driver.let_go()
+        assert len(r.peer.heard) == heard  # it waits for us, and rightly
 
 
 async def test_owed_reports_that_do_not_come_have_their_way_looked_after(monkeypatch: pytest.MonkeyPatch) -> None:

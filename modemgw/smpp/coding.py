@@ -88,14 +88,14 @@ class Content:
             return decode_gsm7(self.octets, LockingShift(self.locking), SingleShift(self.single))
         if self.alphabet == UCS2:
             _check_even(len(self.octets))
-            return decode_ucs2(self.octets)
+            try:
+                return decode_ucs2(self.octets, "strict")
+            except UnicodeDecodeError as error:
+                raise _unreadable(error, "UCS-2") from error
         try:
             return self.octets.decode(LATIN1 if self.alphabet == IA5 else self.alphabet)
         except UnicodeDecodeError as error:
-            raise PduRefused(
-                Status.ESME_RINVMSGLEN if error.end == len(self.octets) else Status.ESME_RSUBMITFAIL,
-                f"octet {error.start} of the text is nothing in {self.alphabet}",
-            ) from error
+            raise _unreadable(error, self.alphabet) from error
 
     def decided(self, *, gsm7: bool = False, latin1: bool = False) -> Content:
         """With the alphabet that octets of data_coding 1 and 4 are in. `gsm7` and `latin1` say what the client means
@@ -107,6 +107,11 @@ class Content:
             text = latin1 and not self.udh and _NEVER_IN_TEXT.search(self.octets) is None
             return replace(self, alphabet=LATIN1, dcs=None) if text else replace(self, alphabet=DATA8)
         return self
+
+
+def _unreadable(error: UnicodeDecodeError, alphabet: str) -> PduRefused:
+    status = Status.ESME_RINVMSGLEN if error.end == len(error.object) else Status.ESME_RSUBMITFAIL
+    return PduRefused(status, f"octet {error.start} of the text is nothing in {alphabet}, or half of a character")
 
 
 def _check_even(octets: int) -> None:

@@ -6,7 +6,7 @@ In this codec `ud` is the payload without header: one septet a byte for 7-bit te
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, Protocol
+from typing import Final, Literal, Protocol
 
 from modemgw.sms.cursor import Cursor
 from modemgw.sms.dcs import DEFAULT_DCS, Alphabet, Dcs
@@ -61,12 +61,13 @@ def text_of(dcs: Dcs, udh: Udh, ud: bytes) -> str | None:
 BYTE_ORDER_MARKS: Final = {b"\xfe\xff": "utf-16-be", b"\xff\xfe": "utf-16-le"}
 
 
-def decode_ucs2(octets: bytes) -> str:
-    """UTF-16 text of any octets; never raises, never yields a surrogate. The most significant octet is the first one
-    (TS 23.038 6.2.3), unless a byte order mark says otherwise, which is no part of the text."""
+def decode_ucs2(octets: bytes, errors: Literal["replace", "strict"] = "replace") -> str:
+    """UTF-16 text of any octets; never yields a surrogate. The most significant octet is the first one (TS 23.038
+    6.2.3), unless a byte order mark says otherwise, which is no part of the text. Half of a surrogate pair is U+FFFD;
+    with `errors` "strict" it raises UnicodeDecodeError."""
     order = BYTE_ORDER_MARKS.get(octets[:2])
     even = octets[: len(octets) & ~1]
-    return even.decode("utf-16-be", "replace") if order is None else even[2:].decode(order, "replace")
+    return even.decode("utf-16-be", errors) if order is None else even[2:].decode(order, errors)
 
 
 def join_ucs2(parts: Sequence[bytes]) -> bytes:

@@ -89,6 +89,39 @@ def test_half_a_letter_is_refused(coding: int, octets: bytes) -> None:
     assert refusal(octets, data_coding=coding) is Status.ESME_RINVMSGLEN
 
 
+@pytest.mark.parametrize("coding", [0x08, 0x18])
+@pytest.mark.parametrize(
+    ("octets", "status"),
+    [
+        (b"\x04\x21\xd8\x3d", Status.ESME_RINVMSGLEN),  # cut within an emoji
+        (b"\xff\xfe\x3d\xd8", Status.ESME_RINVMSGLEN),
+        (b"\xde\x00\x04\x21", Status.ESME_RSUBMITFAIL),
+    ],
+)
+def test_half_a_surrogate_pair_is_refused(coding: int, octets: bytes, status: Status) -> None:
+    assert refusal(octets, data_coding=coding) is status
+
+
+def test_a_surrogate_pair_may_be_cut_among_parts() -> None:
+    emoji = "ok \U0001f600".encode("utf-16-be")
+    header = b"\x05\x00\x03\x07\x02"
+    pieces = [
+        read_submit(
+            ShortMessage(
+                destination=Address(1, 1, "79161234567"),
+                short_message=header + bytes([n]) + part,
+                data_coding=8,
+                esm_class=0x40,
+            ),
+            Conventions(),
+            0,
+        )
+        for n, part in enumerate((emoji[:-2], emoji[-2:]), 1)
+    ]
+    kept = {n: (None, piece_to_json(piece)) for n, piece in enumerate(pieces, 1) if isinstance(piece, Piece)}
+    assert join_pieces(kept, Conventions()).text == "ok \U0001f600"
+
+
 def test_half_a_letter_of_other_alphabets_is_refused() -> None:
     assert read("가나".encode("euc-kr"), data_coding=0x0E).text == "가나"
     assert refusal("가나".encode("euc-kr")[:-1], data_coding=0x0E) is Status.ESME_RINVMSGLEN

@@ -72,6 +72,7 @@ class Accepted:
     parts: int
     created: bool  # False: the same client_ref was accepted before, this is that message
     cost: str = "0.00"  # decimal text, for all parts
+    to: str = ""  # the number as it is stored
 
 
 @dataclass(frozen=True, slots=True)

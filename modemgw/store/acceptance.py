@@ -212,7 +212,7 @@ class _Rows:
         else:
             self._parts.extend((message_id, seq, "queued") for seq in range(1, m.parts + 1))
         tx.events.append((now, "message.queued", m.account_id, message_id, None, None, None, None))
-        accepted = Accepted(message_id, State.QUEUED, m.encoding, m.parts, True, money(m.cost))
+        accepted = Accepted(message_id, State.QUEUED, m.encoding, m.parts, True, money(m.cost), m.recipient)
         if m.client_ref is not None:
             self._named[m.account_id, m.client_ref] = (m, accepted)
         self._next_id += 1
@@ -243,4 +243,4 @@ def _stored(tx: Transaction, message: NewMessage, client_ref: str) -> Accepted |
     erased = text is None and data is None  # nothing is left to compare but the number
     if content != _content(message) and not (erased and recipient == message.recipient):
         return ClientRefUsed(client_ref, message_id)
-    return Accepted(message_id, State(state), encoding, parts, False, money(cost))
+    return Accepted(message_id, State(state), encoding, parts, False, money(cost), recipient)

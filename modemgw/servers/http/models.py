@@ -151,7 +151,7 @@ class AcceptedBody(_Body):
     state: State
     encoding: str = Field(description="gsm7, ucs2 or data8")
     parts: int = Field(description="How many SMS it takes.")
-    to: str
+    to: str = Field(description="The number as it is stored.")
     client_ref: str | None
 
 

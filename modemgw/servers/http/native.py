@@ -139,7 +139,7 @@ class NativeApi:
         # written out: json.dumps of a dictionary would take as long as the validation
         answer = (
             f'{{"id": {accepted.id}, "state": "{accepted.state}", "encoding": "{accepted.encoding}", '
-            f'"parts": {accepted.parts}, "to": {_quote(message.to)}, "client_ref": {_quote(message.client_ref)}}}'
+            f'"parts": {accepted.parts}, "to": {_quote(accepted.to)}, "client_ref": {_quote(message.client_ref)}}}'
         )
         return web.Response(
             body=answer.encode(),

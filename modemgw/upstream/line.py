@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import datetime as dt
 import logging
 import random
 import time
@@ -22,6 +21,7 @@ from modemgw.dialects.upstream import Told
 from modemgw.domain.job import Job, LineRecord
 from modemgw.domain.line import LineState, LineView
 from modemgw.domain.upstream import (
+    AccountTrouble,
     BalanceAnswer,
     Fate,
     SendAnswer,
@@ -31,6 +31,7 @@ from modemgw.domain.upstream import (
 )
 from modemgw.errors import ModemgwError
 from modemgw.rules.breaker import Breaker, BreakerState
+from modemgw.rules.budget import PERIODS, Budget, MoneyLimits, begin_of
 from modemgw.rules.pricing import money, units
 from modemgw.rules.quota import Pace, Quota, Rest
 from modemgw.rules.report_matching import tail
@@ -55,9 +56,6 @@ STORE_RETRY_S: Final = 2.0
 #: A line that waits for a limit looks at the clock so often: it may have been set.
 LIMIT_LOOK_S: Final = 60.0
 
-#: Of a limit of money, told once when so much of it is spent.
-NEARLY: Final = 0.8
-
 
 @dataclass(frozen=True, slots=True)
 class UpstreamLineSettings:
@@ -71,9 +69,7 @@ class UpstreamLineSettings:
     max_parallel: int = 10
     price: int | None = None  # of a part, where the gateway does not say
     currency: str | None = None
-    max_price: int | None = None  # of a message
-    money_per_day: int | None = None
-    money_per_month: int | None = None
+    money: MoneyLimits = MoneyLimits()
     low_balance: int | None = None
     balance_interval_s: float = 3600
     poll_s: float = 0
@@ -115,9 +111,7 @@ class UpstreamLine:
         self._line: LineRecord | None = None
         self._asker: Asker | None = None
         self._pace: Pace | None = None
-        self._spent: dict[str, int] = {}
-        self._until: dict[str, int] = {}
-        self._told_near: set[str] = set()
+        self._budget: Budget | None = None
         self._balance: tuple[str, str | None, int] | None = None
         self._low = False
         self._pump: asyncio.Task[None] | None = None
@@ -140,7 +134,6 @@ class UpstreamLine:
     def view(self, used_today: int) -> LineView:
         """The line as clients see it."""
         amount, currency, at = self._balance or (None, None, None)
-        spent = self._spent.get("day")
         return LineView(
             name=self.settings.name,
             kind=self.settings.kind,
@@ -157,7 +150,7 @@ class UpstreamLine:
             balance=amount,
             balance_currency=currency,
             balance_at=at,
-            spent_today=None if spent is None else money(spent),
+            spent_today=None if self._budget is None else money(self._budget.today),
             callback_url=self.settings.callback_url,
             reports=self._reports,
         )
@@ -270,9 +263,8 @@ class UpstreamLine:
             pace = Pace(self.settings.quota, random.random)
             pace.remember(await ports.sent_since(line, now - pace.since_ms, pace.most))
             self._pace = pace
-        for period, since in (("day", _day(now)), ("month", _month(now))):
-            self._spent[period] = await ports.store.spent(line.id, since)
-        self._until = {"day": _next_day(now), "month": _next_month(now)}
+        spent = {period: await ports.store.spent(line.id, begin_of(period, now)) for period in PERIODS}
+        self._budget = Budget(self.settings.money, now, spent)
 
     async def _session(self) -> None:
         work: set[asyncio.Task[None]] = set()
@@ -331,11 +323,14 @@ class UpstreamLine:
                 self._note("line.down", modem=name, reason=reason)
         self._ports.changed()
 
-    def _note(self, kind: str, **data: object) -> None:
-        line_id = None if self._line is None else self._line.id
-        task = asyncio.create_task(self._keep_note(kind, line_id, data))
+    def _spawn(self, work: Coroutine[Any, Any, None], what: str) -> None:
+        """Something that is waited for at the end."""
+        task = asyncio.create_task(work, name=f"{self.settings.name} {what}")
         self._in_air.add(task)
         task.add_done_callback(self._in_air.discard)
+
+    def _note(self, kind: str, **data: object) -> None:
+        self._spawn(self._keep_note(kind, None if self._line is None else self._line.id, data), kind)
 
     async def _keep_note(self, kind: str, line_id: int | None, data: dict[str, object]) -> None:
         with contextlib.suppress(ModemgwError):
@@ -362,9 +357,7 @@ class UpstreamLine:
                 self._slots.release()
                 raise
             due = time.monotonic() + gap_s
-            task = asyncio.create_task(self._send(job), name=f"{self.settings.name} message {job.id}")
-            self._in_air.add(task)
-            task.add_done_callback(self._in_air.discard)
+            self._spawn(self._send(job), f"message {job.id}")
 
     async def _send(self, job: Job) -> None:
         try:
@@ -391,14 +384,20 @@ class UpstreamLine:
             return
         if (rest := self._limit(job, now)) is not None:
             await self._return(job)  # another line may have it
-            self._begin_rest(rest, len(job.queued))
+            self._begin_rest(rest)
             return
-        begun = await ports.store.begin(job, line, tail(job.recipient), unique_refs=self._link.traits.unique_refs)
-        if begun is None:  # cancelled or expired meanwhile, or on another way
-            await self._return(job)
-            return
-        answer = await self._link.send(replace(message, ref=begun.ref), now)
-        await self._ended(job, begun, answer)
+        cost = 0
+        try:
+            begun = await ports.store.begin(job, line, tail(job.recipient), unique_refs=self._link.traits.unique_refs)
+            if begun is None:  # cancelled or expired meanwhile, or on another way
+                await self._return(job)
+                return
+            answer = await self._link.send(replace(message, ref=begun.ref), now)
+            if answer.outcome in (TryOutcome.ACCEPTED, TryOutcome.DUPLICATE):
+                cost = self._cost(job, answer) or 0
+            await self._ended(job, begun, answer)
+        finally:
+            self._pay(job, cost, ports.clock())
 
     def _message(self, job: Job, now: int) -> UpstreamMessage:
         return UpstreamMessage(
@@ -419,10 +418,8 @@ class UpstreamLine:
             return "It sends texts only."
         if len(job.queued) < job.parts:
             return "A part of the text went another way."
-        most, price = self.settings.max_price, self.settings.price
-        if most is not None and price is not None and price * job.parts > most:
-            return f"It would cost {money(price * job.parts)}, more than max_price ({money(most)})."
-        return self._link.cannot(message)
+        assert self._budget is not None
+        return self._budget.too_dear(self._price(job)) or self._link.cannot(message)
 
     async def _ended(self, job: Job, begun: Begun, answer: SendAnswer) -> None:
         """Keep what a try came to, and act on it."""
@@ -436,7 +433,7 @@ class UpstreamLine:
             ended = Ended("sent", ids=answer.ids, ask_at=ask_at, cost=None if cost is None else money(cost))
             await self._ports.store.end(begun.id, ended)
             asker.news(TAKEN)
-            self._went_out(job, cost or 0, now)
+            self._went_out(job, now)
             self._ports.dispatcher.settled(job.id)
         elif outcome is TryOutcome.UNKNOWN:
             doubt_at = now + self.settings.doubt_window_ms
@@ -444,7 +441,7 @@ class UpstreamLine:
             await self._ports.store.end(begun.id, ended)
             asker.news(DOUBT)
             self._ports.timers.wake_by(doubt_at)
-            self._went_out(job, 0, now)
+            self._went_out(job, now)
             self._ports.dispatcher.settled(job.id)
         elif outcome is TryOutcome.REFUSED_MESSAGE or (outcome is TryOutcome.REFUSED_WAY and not self._may_next(job)):
             await self._ports.store.end(begun.id, Ended("rejected", reason))
@@ -521,6 +518,10 @@ class UpstreamLine:
 
     # -- limits and money ----------------------------------------------------------------------------------------
 
+    def _price(self, job: Job) -> int:
+        """What a message will cost, as far as the configuration knows."""
+        return (self.settings.price or 0) * job.parts
+
     def _cost(self, job: Job, answer: SendAnswer) -> int | None:
         """What a message took: as the gateway said, else by the configured price; None: nobody knows."""
         if answer.cost is not None:
@@ -530,45 +531,33 @@ class UpstreamLine:
                 log.warning("%s: a cost that is no amount: %.40r", self.settings.name, answer.cost)
         return None if self.settings.price is None else self.settings.price * (answer.parts or job.parts)
 
-    def _went_out(self, job: Job, cost: int, now: int) -> None:
+    def _went_out(self, job: Job, now: int) -> None:
         self._sent += len(job.queued)
         if self._pace is not None:
             for _ in job.queued:
                 self._pace.sent(now)
         self._ports.routing.sent(self.settings.name, job.recipient, len(job.queued))
-        for period, limit in self._limits():
-            self._spent[period] = self._spent.get(period, 0) + cost
-            near = limit is not None and self._spent[period] >= limit * NEARLY
-            if near and period not in self._told_near:
-                self._told_near.add(period)
-                log.warning("%s: 80 %% of the money of this %s is spent", self.settings.name, period)
-                self._note("upstream.money", modem=self.settings.name, period=period, spent=money(self._spent[period]))
 
-    def _limits(self) -> tuple[tuple[str, int | None], ...]:
-        return ("day", self.settings.money_per_day), ("month", self.settings.money_per_month)
+    def _pay(self, job: Job, cost: int, now: int) -> None:
+        assert self._budget is not None
+        for period in self._budget.paid(self._price(job), cost, now):
+            log.warning("%s: 80 %% of the money of this %s is spent", self.settings.name, period)
+            self._note("upstream.money", modem=self.settings.name, period=period)
 
     def _limit(self, job: Job, now: int) -> Rest | None:
-        """What the line has to wait for before it may hand this message over."""
-        price = (self.settings.price or 0) * job.parts
-        for period, begin in (("day", _next_day), ("month", _next_month)):
-            if now >= self._until[period]:
-                self._until[period], self._spent[period] = begin(now), 0
-                self._told_near.discard(period)
-        for period, limit in self._limits():
-            if limit is not None and self._spent[period] + max(price, 1) > limit:
-                return Rest(self._until[period], f"The money of this {period} ({money(limit)}) is spent.")
-        return None if self._pace is None else self._pace.rest(now, len(job.queued))
+        """What the line has to wait for before it may hand this message over; else its price is set aside."""
+        assert self._budget is not None
+        rest = None if self._pace is None else self._pace.rest(now, len(job.queued))
+        return rest or self._budget.reserve(self._price(job), now)
 
-    def _begin_rest(self, rest: Rest, parts: int) -> None:
+    def _begin_rest(self, rest: Rest) -> None:
         if self._rest is not None:
             return
         self._rest = rest
-        task = asyncio.create_task(self._end_rest(rest, parts), name=f"{self.settings.name} rest")
-        self._in_air.add(task)
-        task.add_done_callback(self._in_air.discard)
+        self._spawn(self._end_rest(rest), "rest")
         self._refresh()
 
-    async def _end_rest(self, rest: Rest, parts: int) -> None:
+    async def _end_rest(self, rest: Rest) -> None:
         now = self._ports.clock()
         while now < rest.until and not self._stop.is_set():
             with contextlib.suppress(TimeoutError):
@@ -595,9 +584,10 @@ class UpstreamLine:
             outcome, reason = answer.outcome, answer.reason
             if outcome is TryOutcome.ACCEPTED and self._short(answer):
                 outcome, reason = TryOutcome.REFUSED_ACCOUNT, self._breaker.reason
-            if outcome is TryOutcome.TEMPORARY:
-                outcome = TryOutcome.ACCEPTED  # it answers
-            trouble = answer.trouble or (self._breaker.trouble if outcome is TryOutcome.REFUSED_ACCOUNT else None)
+            if outcome is TryOutcome.TEMPORARY or answer.trouble is AccountTrouble.CONFIG:
+                outcome = TryOutcome.ACCEPTED  # it answers, though not to that question
+            refused = outcome is TryOutcome.REFUSED_ACCOUNT
+            trouble = (answer.trouble or self._breaker.trouble) if refused else None
             self._breaker.probed(outcome, time.monotonic(), reason, trouble)
             self._keep_balance(answer)
             self._refresh()
@@ -620,7 +610,8 @@ class UpstreamLine:
                 answer = await self._link.balance()
                 if answer is None:
                     return
-                if answer.outcome is TryOutcome.REFUSED_ACCOUNT and answer.trouble is not None:
+                # an address that has no balance is nothing against sending
+                if answer.trouble in (AccountTrouble.LOGIN, AccountTrouble.MONEY, AccountTrouble.ADDRESS):
                     if self._breaker.record(answer.outcome, time.monotonic(), answer.reason, answer.trouble):
                         self._look.set()
                     self._refresh()
@@ -639,28 +630,3 @@ class UpstreamLine:
             log.warning("%s: the balance is low: %s", self.settings.name, answer.amount)
             self._note("balance.low", modem=self.settings.name, amount=answer.amount)
         self._low = low
-
-
-def _local(now: int) -> dt.datetime:
-    return dt.datetime.fromtimestamp(now / 1000, dt.UTC).astimezone()
-
-
-def _ms(date: dt.date) -> int:
-    return int(dt.datetime.combine(date, dt.time()).timestamp() * 1000)
-
-
-def _day(now: int) -> int:
-    return _ms(_local(now).date())
-
-
-def _month(now: int) -> int:
-    return _ms(_local(now).date().replace(day=1))
-
-
-def _next_day(now: int) -> int:
-    return _ms(_local(now).date() + dt.timedelta(days=1))
-
-
-def _next_month(now: int) -> int:
-    first = _local(now).date().replace(day=1)
-    return _ms((first + dt.timedelta(days=32)).replace(day=1))

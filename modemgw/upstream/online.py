@@ -17,6 +17,7 @@ from modemgw.dialects.upstream import NotGenuine
 from modemgw.dialects.upstreams import codec_of
 from modemgw.domain.line import LineView
 from modemgw.errors import ModemgwError
+from modemgw.rules.budget import MoneyLimits
 from modemgw.rules.pricing import units
 from modemgw.rules.quota import Quota
 from modemgw.rules.routing import Way
@@ -106,10 +107,8 @@ class Upstreams:
         if name is None:
             return None
         line = self._lines[name]
-        query = request.raw_query.decode("ascii", "replace")
-        url = (line.settings.callback_url or "") + (f"?{query}" if query else "")
         try:
-            return (await line.told(request, url)).response
+            return (await line.told(request, line.settings.callback_url or "")).response
         except NotGenuine:
             log.warning("%s: a call to its address is not its own: the signature is wrong", name)
             return None
@@ -187,9 +186,7 @@ def _line_settings(
         max_parallel=settings.max_parallel or link.traits.max_parallel,
         price=amount(settings.price),
         currency=settings.currency,
-        max_price=amount(settings.max_price),
-        money_per_day=amount(settings.money_per_day),
-        money_per_month=amount(settings.money_per_month),
+        money=MoneyLimits(amount(settings.money_per_day), amount(settings.money_per_month), amount(settings.max_price)),
         low_balance=amount(settings.low_balance),
         balance_interval_s=settings.balance_interval_s,
         poll_s=settings.poll_s,

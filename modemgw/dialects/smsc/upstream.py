@@ -217,10 +217,12 @@ class SmscCodec(PlainCodec):
     def told(self, account: UpstreamAccount, request: WireRequest, url: str) -> Told:
         """A form of a status or of an incoming message; signed where the account has a `callback_secret`."""
         try:
-            fields = {name: value.decode("utf-8", "replace") for name, value in parse_form(request).fields.items()}
+            octets = parse_form(request).fields
         except FormError as error:
             raise NotGenuine from error
-        _check(fields, str(account.options.get("callback_secret", "")))
+        _check(octets, str(account.options.get("callback_secret", "")))
+        asked = octets.get("charset", b"").decode("ascii", "replace").lower()
+        fields = {name: _text(value, asked) for name, value in octets.items()}
         response = WireResponse(b"OK")
         if "mes" in fields:
             return Told(
@@ -295,15 +297,26 @@ def _inbound(item: Mapping[str, Any]) -> UpstreamInbound:
     )
 
 
-def _check(fields: Mapping[str, str], secret: str) -> None:
-    """The signature over `id:phone:status:secret` or `phone:mes:to:secret`. Raises NotGenuine."""
+def _text(octets: bytes, charset: str) -> str:
+    """A field in the charset that the address asks for; without one, windows-1251 unless it is surely UTF-8."""
+    if charset in ("koi8-r", "windows-1251"):
+        return octets.decode(charset, "replace")
+    try:
+        return octets.decode("utf-8")
+    except UnicodeDecodeError:
+        return octets.decode("utf-8" if charset == "utf-8" else "windows-1251", "replace")
+
+
+def _check(fields: Mapping[str, bytes], secret: str) -> None:
+    """The signature over `id:phone:status:secret` or `phone:mes:to:secret`, in the octets that came. Raises
+    NotGenuine."""
     if not secret:
         return
     words = (
-        fields.get(name, "") for name in (("phone", "mes", "to") if "mes" in fields else ("id", "phone", "status"))
+        fields.get(name, b"") for name in (("phone", "mes", "to") if "mes" in fields else ("id", "phone", "status"))
     )
-    signed = ":".join((*words, secret)).encode()
-    given = {name: fields[name] for name in SIGNATURES if name in fields}
+    signed = b":".join((*words, secret.encode()))
+    given = {name: fields[name].decode("ascii", "replace") for name in SIGNATURES if name in fields}
     if not given or not all(hmac.compare_digest(SIGNATURES[name](signed), value) for name, value in given.items()):
         raise NotGenuine
 

@@ -66,7 +66,7 @@ from modemgw.service.commands import CommandRunner
 from modemgw.service.core import Gateway
 from modemgw.service.desk import Desk
 from modemgw.service.dispatch import Dispatcher
-from modemgw.service.esme import EsmeDesk
+from modemgw.service.esme import SmppService
 from modemgw.service.lines import Lines
 from modemgw.service.numbers import country_of
 from modemgw.service.routing import REMEMBERED, Routing
@@ -74,13 +74,13 @@ from modemgw.service.sending import SendingSettings
 from modemgw.service.timers import Timers
 from modemgw.service.ussd import UssdDesk
 from modemgw.service.ways import Ways, sim_ways
-from modemgw.store.balances import SqliteBalances
+from modemgw.store.balances import LineBalances
 from modemgw.store.callbacks import CallbackQueue
 from modemgw.store.database import Store
 from modemgw.store.deadlines import TOLD_MS
-from modemgw.store.repository import SqliteRepository
-from modemgw.store.smpp import SqliteEsmeRepository
-from modemgw.store.upstream import SqliteUpstreams
+from modemgw.store.repository import Repository
+from modemgw.store.smpp import SmppQueue
+from modemgw.store.upstream import UpstreamStore
 from modemgw.upstream.line import LinePorts
 from modemgw.upstream.online import Upstreams
 
@@ -176,7 +176,7 @@ class Runtime:
                 path,
             )
         self._store = store = await Store.open(config.store_path, self._clock)
-        repository = SqliteRepository(store)
+        repository = Repository(store)
         if jump_ms := await repository.begin_clock(boot_id(), self._clock.offset_ms):
             self._tell_jump(jump_ms)
         doubt_window_ms = config.sending.doubt_window_s * 1000
@@ -188,7 +188,7 @@ class Runtime:
         own = [CANARY_LOGIN] if any(modem.canary_interval_s for modem in config.modems) else []
         ids = await repository.ensure_accounts([*(account.login for account in accounts), *own])
         await self._warn_of_orphans(repository, [*(account.login for account in accounts), *own], ids)
-        upstreams = SqliteUpstreams(store)
+        upstreams = UpstreamStore(store)
         online = Upstreams(config.upstreams, upstreams)
         routing = Routing(*self._routes(), lambda: [*sim_ways(self._views()), *online.ways()], self._clock, country_of)
         dispatcher = Dispatcher(repository, routing, self._clock)
@@ -234,7 +234,7 @@ class Runtime:
         self._online = online
         ways = Ways(routing, self._supervisor.views, online, repository.queued_count)
         talks = Talks(self._supervisor)
-        balances = Balances(talks, SqliteBalances(store), self._clock, self._supervisor.views, self._balance_settings())
+        balances = Balances(talks, LineBalances(store), self._clock, self._supervisor.views, self._balance_settings())
         await balances.load()
         self._core = Gateway(
             repository,
@@ -271,10 +271,8 @@ class Runtime:
             self._tasks.append(asyncio.create_task(ways.run(), name="pace"))
         self._http = await start_http(make_app(self._core, config.http), config.http.listen)
         if config.smpp is not None:
-            desk = EsmeDesk(
-                self._core, SqliteEsmeRepository(store), dispatcher, piece_wait_ms=config.smpp.pieces_s * 1000
-            )
-            self._smpp = SmppServer(config.smpp, desk, self._clock)
+            service = SmppService(self._core, SmppQueue(store), dispatcher, piece_wait_ms=config.smpp.pieces_s * 1000)
+            self._smpp = SmppServer(config.smpp, service, self._clock)
             await self._smpp.start()
         if config.smtp is not None:
             self._smtp = await start_smtp(config.smtp.listen, self._answer_mail, max_bytes=config.smtp.max_bytes)
@@ -291,9 +289,7 @@ class Runtime:
         names = [upstream.name for upstream in config.upstreams if upstream.enabled]
         return routes, default_route(names, config.routing.choice, config.routing.max_wait_s)
 
-    async def _warn_of_orphans(
-        self, repository: SqliteRepository, logins: Sequence[str], ids: Mapping[str, int]
-    ) -> None:
+    async def _warn_of_orphans(self, repository: Repository, logins: Sequence[str], ids: Mapping[str, int]) -> None:
         """Hold what waits of accounts that are gone; say so, and what waits for lines that are gone."""
         held = await repository.hold_accounts([ids[login] for login in logins])
         for login, count in held.items():
@@ -435,7 +431,7 @@ class Runtime:
             imei=found.imei,
         )
 
-    async def _look_after(self, store: Store, repository: SqliteRepository, dispatcher: Dispatcher) -> None:
+    async def _look_after(self, store: Store, repository: Repository, dispatcher: Dispatcher) -> None:
         """What nobody else would notice in time: a file of the database is gone, the clock was set."""
         while True:
             await store.inspect()
@@ -443,7 +439,7 @@ class Runtime:
                 await self._follow_clock(jump_ms, repository, dispatcher)
             await asyncio.sleep(INSPECT_S)
 
-    async def _follow_clock(self, jump_ms: int, repository: SqliteRepository, dispatcher: Dispatcher) -> None:
+    async def _follow_clock(self, jump_ms: int, repository: Repository, dispatcher: Dispatcher) -> None:
         """Move the deadlines along; later, if the store cannot now."""
         followed = False
 
@@ -484,7 +480,7 @@ def _reconsider(routing: Routing, dispatcher: Dispatcher) -> None:
     dispatcher.reconsider()
 
 
-def _give_back(repository: SqliteRepository, dispatcher: Dispatcher) -> Callable[[int], Coroutine[Any, Any, None]]:
+def _give_back(repository: Repository, dispatcher: Dispatcher) -> Callable[[int], Coroutine[Any, Any, None]]:
     async def give_back(message_id: int) -> None:
         await repository.give_back(message_id)
         left = await repository.job(message_id)

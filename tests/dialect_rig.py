@@ -21,7 +21,7 @@ import functools
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from aiohttp import ClientSession
 
@@ -30,6 +30,7 @@ from modemgw.dialects import ALL
 from modemgw.dialects.seam import Dialect
 from modemgw.domain.account import Account
 from modemgw.domain.inbox import InboxView
+from modemgw.domain.job import LineRecord
 from modemgw.domain.line import ModemView
 from modemgw.domain.message import MessageView
 from modemgw.domain.requests import Command, InboxQuery, MessageQuery
@@ -56,15 +57,16 @@ from modemgw.service.ways import Ways, sim_ways
 from modemgw.sms import Address, Scts, SmsDeliver, SmsStatusReport, encode_pdu, plan, segment
 from modemgw.store import intake, lines, outbox
 from modemgw.store import parts as store_parts
-from modemgw.store.balances import SqliteBalances
+from modemgw.store.balances import LineBalances
 from modemgw.store.callbacks import CallbackQueue
 from modemgw.store.database import Store
-from modemgw.store.repository import SqliteRepository
-from modemgw.store.upstream import SqliteUpstreams
+from modemgw.store.repository import Repository
+from modemgw.store.upstream import UpstreamStore
 from modemgw.store.writer import Transaction
 from modemgw.upstream.online import Upstreams
 from tests.played_lines import LINES, NOW_MS, PlayedLines
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 #: What is incomplete is shown after this.
@@ -106,13 +108,13 @@ class DialectRig:
         self.store = store
         self.config = config
         self.lines = PlayedLines()
-        self.repository = SqliteRepository(store)
+        self.repository = Repository(store)
         self.url = ""
         self.http: ClientSession
         self.core: Gateway
         self.timers: Timers
         self._clock = clock
-        self._line_ids: dict[str, int] = {}
+        self._lines: dict[str, LineRecord] = {}
         self._references = 0
         self._last_second = 0
 
@@ -226,26 +228,21 @@ class DialectRig:
         self, message_id: int, seq: int, recipient: str, state: State, cms: int | None, st: int | None, line: str
     ) -> bool:
         """One part; False if the rest of the message stays where it is."""
-        line_id = await self._line(line)
-        attempt = await self._do(outbox.BeginAttempt(message_id, seq, line_id, line, tail(recipient), False))
-        if attempt is None:
-            return False
-        if state is State.SENDING:
+        record = await self._line(line)
+        attempt = await self._do(outbox.begin_attempt, message_id, seq, record, tail(recipient), resend=False, lane="")
+        if attempt is None or state is State.SENDING:
             return False
         if state is State.REJECTED:
             error = f"CMS ERROR: {cms}" if cms is not None else "The network refused it."
-            end = outbox.EndAttempt(attempt, message_id, seq, line_id, "rejected", error=error, error_code=cms)
-            await self._do(end)
+            await self._do(outbox.end_attempt, attempt, "rejected", error=error, error_code=cms)
             return False
         if state is State.UNKNOWN:
-            end = outbox.EndAttempt(
-                attempt, message_id, seq, line_id, "unknown", error="No answer.", doubt_at=self.now + 600_000
-            )
-            await self._do(end)
+            doubt_at = self.now + 600_000
+            await self._do(outbox.end_attempt, attempt, "unknown", error="No answer.", doubt_at=doubt_at)
             return False
         self._references += 1
         mr = self._references & 0xFF
-        await self._do(outbox.EndAttempt(attempt, message_id, seq, line_id, "sent", mr=mr))
+        await self._do(outbox.end_attempt, attempt, "sent", mr=mr)
         if state is not State.SENT:
             default = {State.DELIVERED: 0, State.UNDELIVERABLE: 0x40, State.EXPIRED: 0x46}[state]
             report = SmsStatusReport(
@@ -264,21 +261,22 @@ class DialectRig:
 
     async def _take(self, pdus: Sequence[str], line: str) -> None:
         incoming = [understand(RawPdu(pdu)) for pdu in pdus]
-        await self._do(intake.TakeIn(await self._line(line), LINES.get(line), incoming))
+        await self._do(intake.take_in, await self._line(line), incoming)
 
-    async def _line(self, name: str) -> int:
-        if name not in self._line_ids:
-            ensure = lines.EnsureLine(name, f"25001{name}", None, None, LINES.get(name))
-            self._line_ids[name] = await self._do(ensure)
-        return self._line_ids[name]
+    async def _line(self, name: str) -> LineRecord:
+        if name not in self._lines:
+            imsi, number = f"25001{name}", LINES.get(name)
+            line_id = await self._do(lines.ensure_line, name, imsi=imsi, iccid=None, imei=None, number=number)
+            self._lines[name] = LineRecord(line_id, name, imsi, number)
+        return self._lines[name]
 
     def _scts(self) -> Scts:
         # a PDU that looks like another is taken for a copy of it: each has a second of its own
         self._last_second = max(self._last_second + 1, self.now // 1000)
         return Scts.of(datetime.fromtimestamp(self._last_second, UTC))
 
-    def _do(self, op: Callable[[Transaction], T]) -> Awaitable[T]:
-        return self.store.write(op)
+    def _do(self, op: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs) -> Awaitable[T]:
+        return self.store.write(op, *args, **kwargs)
 
 
 def _account_of(tx: Transaction, message_id: int) -> int:
@@ -337,8 +335,8 @@ def make_gateway(
     tracer = Tracer(store.path.with_name("traces"))
     queue = CallbackQueue(store)
     callbacks = Callbacks(queue, accounts.all, {}, HttpCaller(), clock, lambda: 0.5, lambda: "5ec2e7")
-    balances = Balances(lines, SqliteBalances(store), clock, lines.views, {})
-    repository, online = SqliteRepository(store), Upstreams([], SqliteUpstreams(store))
+    balances = Balances(lines, LineBalances(store), clock, lines.views, {})
+    repository, online = Repository(store), Upstreams([], UpstreamStore(store))
     routing = Routing([], default_route([]), lambda: sim_ways(lines.views()), clock)
     ways = Ways(routing, lines.views, online, repository.queued_count)
     all_lines = Lines(lines.views, lines, tracer, lines, UssdDesk(lines), balances, ways)

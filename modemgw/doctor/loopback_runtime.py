@@ -24,7 +24,7 @@ from modemgw.rules.incoming import RawPdu
 from modemgw.runtime import Runtime
 from modemgw.service.receiving import take_in
 from modemgw.store.database import Store
-from modemgw.store.repository import SqliteRepository
+from modemgw.store.repository import Repository
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ async def _bring_home(store: Path, home: Path, name: str) -> str | None:
     try:
         true = await Store.open(home, lambda: time.time_ns() // 1_000_000)
         try:
-            repository = SqliteRepository(true)
+            repository = Repository(true)
             line = foreign.line
             line_id = await repository.ensure_line(
                 name, imsi=line["imsi"], iccid=line["iccid"], imei=line["imei"], number=line["number"]

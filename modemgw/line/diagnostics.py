@@ -54,7 +54,7 @@ def makers_own(manufacturer: str) -> tuple[Command, ...]:
 
 
 class Examiner:
-    """`service.ports` of asking: one line at a time, by its name."""
+    """See `service.lines.Examiner`: one line at a time, by its name."""
 
     def __init__(self, supervisor: Supervisor) -> None:
         self._supervisor = supervisor

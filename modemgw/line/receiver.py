@@ -30,8 +30,8 @@ from modemgw.modem.dialogue.driver import (
     StoredPdu,
 )
 from modemgw.rules.incoming import RawPdu
-from modemgw.service.ports import Repository
 from modemgw.service.receiving import take_in
+from modemgw.store.repository import Inbox
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +72,7 @@ class Receiver:
     def __init__(
         self,
         driver: Driver,
-        repository: Repository,
+        repository: Inbox,
         turn: Turn,
         on_kept: Callable[[], None],
         on_fill: Callable[[tuple[StorageFill, ...]], None],

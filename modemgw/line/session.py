@@ -193,7 +193,7 @@ class Session:
         for mr in self._late:
             await self._adopt(line, mr)
         until = ports.clock() + int(self._settings.sending.waits.report_s * 1000)
-        await ports.repository.spare_copies(line, until)
+        await ports.repository.spare_copies(line.id, until)
         ports.timers.wake_by(until)
         self._sender = LineSender(
             line,
@@ -371,7 +371,7 @@ class Session:
 
     async def _adopt(self, line: LineRecord, mr: int) -> None:
         try:
-            part = await self._ports.repository.adopt_late_cmgs(line, mr)
+            part = await self._ports.repository.adopt_late_cmgs(line.id, mr)
         except ModemgwError as error:  # the part stays in doubt: a report may yet end it
             log.warning("%s: a late +CMGS: %d could not be kept: %s", self._settings.name, mr, error)
             return

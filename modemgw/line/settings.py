@@ -17,10 +17,11 @@ from modemgw.line.watchdog import LossWatch, StorageWatch
 from modemgw.modem.dialogue.driver import Driver, DriverSettings
 from modemgw.modem.ports.transport import PortLost, Transport
 from modemgw.service.dispatch import Dispatcher
-from modemgw.service.ports import Clock, Repository
+from modemgw.service.ports import Clock
 from modemgw.service.routing import Routing
 from modemgw.service.sending import SendingSettings
 from modemgw.service.timers import Timers
+from modemgw.store.repository import Repository
 
 #: Longer than any result of AT+CMGS takes (the channel gives up after 180 s).
 LAST_SEND_S = 200.0

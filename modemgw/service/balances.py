@@ -10,10 +10,9 @@ import asyncio
 import contextlib
 import logging
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Protocol
 
 from modemgw.domain.account import Account
 from modemgw.domain.line import LineBalance, LineState, ModemView
@@ -25,6 +24,7 @@ from modemgw.rules.balance_text import read_amount
 from modemgw.rules.operators import operator_of
 from modemgw.service.ports import Clock
 from modemgw.service.ussd import UssdLines
+from modemgw.store.balances import LineBalances
 
 log = logging.getLogger(__name__)
 
@@ -64,23 +64,13 @@ class BalanceSettings:
     low: Decimal | None = None
 
 
-class BalanceStore(Protocol):
-    """Balances by the key of the line; `keep` is durable, with its events in the same commit."""
-
-    async def load(self) -> Mapping[str, LineBalance]: ...
-
-    async def keep(
-        self, key: str, balance: LineBalance, events: Sequence[tuple[str, Mapping[str, object]]]
-    ) -> None: ...
-
-
 class Balances:
     """`load` once, then `run` beside everything else; `refresh` whenever somebody asks."""
 
     def __init__(
         self,
         lines: UssdLines,
-        store: BalanceStore,
+        store: LineBalances,
         clock: Clock,
         modems: Callable[[], list[ModemView]],
         settings: Mapping[str, BalanceSettings],

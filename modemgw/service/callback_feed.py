@@ -25,7 +25,7 @@ from modemgw.domain.callback import (
 )
 from modemgw.domain.message import MessageView
 from modemgw.domain.states import State
-from modemgw.service.callback_ports import CallbackStore
+from modemgw.store.callbacks import CallbackQueue
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +57,7 @@ class CallbackFeed:
 
     def __init__(
         self,
-        store: CallbackStore,
+        store: CallbackQueue,
         accounts: Sequence[Account],
         renderers: Mapping[str, CallbackRenderer],
         secret: Callable[[], str],

@@ -20,8 +20,9 @@ from modemgw.domain.refusal import Refusal, RefusalKind
 from modemgw.domain.requests import Command
 from modemgw.errors import ModemgwError
 from modemgw.service.callback_feed import CallbackFeed
-from modemgw.service.callback_ports import Answered, CallbackStore, Caller, NoAnswer
+from modemgw.service.callback_ports import Answered, Caller, NoAnswer
 from modemgw.service.ports import Clock
+from modemgw.store.callbacks import CallbackQueue
 
 log = logging.getLogger(__name__)
 
@@ -76,7 +77,7 @@ class Callbacks:
 
     def __init__(
         self,
-        store: CallbackStore,
+        store: CallbackQueue,
         accounts: Sequence[Account],
         renderers: Mapping[str, CallbackRenderer],
         caller: Caller,
@@ -143,7 +144,7 @@ class Callbacks:
         self, account: Account, *, state: CallbackState | None = None, after: int = 0, limit: int = 100
     ) -> list[CallbackView]:
         """The account's callbacks by ascending id, after the cursor."""
-        return await self._store.list(account.id, state, after, limit)
+        return await self._store.views(account.id, state, after, limit)
 
     async def replay(
         self, account: Account, *, id: int | None = None, failed: bool = False, since: int | None = None
@@ -152,7 +153,11 @@ class Callbacks:
 
         How many; none is a Refusal(NOT_FOUND) where one was named.
         """
-        count = await self._store.replay(account.id, id=id, failed=failed, since=since)
+        count, after = await self._store.replay_some(account.id, 0, id=id, failed=failed, since=since)
+        more = count
+        while more:
+            more, after = await self._store.replay_some(account.id, after, id=id, failed=failed, since=since)
+            count += more
         if id is not None and not count:
             raise Refusal(RefusalKind.NOT_FOUND, f"There is no callback {id}.")
         self._wake.set()
@@ -201,7 +206,8 @@ class Callbacks:
         """Start every call that may be made now; when to look again unless woken, Unix ms."""
         limits, now = self._limits, self._clock()
         if not self._purge_at - PURGE_EVERY_MS <= now < self._purge_at:  # set back, the clock would stop this for long
-            await self._store.purge(now - limits.keep_done_ms, now - limits.keep_failed_ms)
+            while await self._store.purge_some(now - limits.keep_done_ms, now - limits.keep_failed_ms):
+                pass
             self._purge_at = now + PURGE_EVERY_MS
         if len(self._calls) >= limits.total:
             return self._purge_at  # whichever ends first wakes us

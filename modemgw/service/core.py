@@ -26,10 +26,11 @@ from modemgw.service.callbacks import Callbacks
 from modemgw.service.desk import Desk
 from modemgw.service.dispatch import Dispatcher
 from modemgw.service.lines import Lines
-from modemgw.service.ports import Clock, Repository
+from modemgw.service.ports import Clock
 from modemgw.service.readiness import Readiness
 from modemgw.service.timers import Timers
 from modemgw.service.ways import RouteTrial
+from modemgw.store.repository import Repository
 
 log = logging.getLogger(__name__)
 
@@ -257,7 +258,10 @@ class Gateway:
                 raise Refusal(RefusalKind.NOT_FOUND, f"There never was an account {login!r}.", field="account")
             if self._accounts.of_id(whose) is not None:
                 raise Refusal(RefusalKind.FORBIDDEN, f"The messages of {login!r} are its own.", field="account")
-        return await self._repository.cancel_many(whose, line)
+        total = 0
+        while count := await self._repository.cancel_some(whose, line):
+            total += count
+        return total
 
     async def message(self, account: Account, message_id: int) -> MessageView:
         """One message with parts, attempts and receipts; Refusal(NOT_FOUND)."""

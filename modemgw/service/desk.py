@@ -13,8 +13,9 @@ from modemgw.rules.limits import Holds, Windows
 from modemgw.service.access import Access
 from modemgw.service.accounts import Accounts
 from modemgw.service.numbers import Numbers
-from modemgw.service.ports import Clock, RecordRepository
+from modemgw.service.ports import Clock
 from modemgw.service.records import MAX_RECORDS, Records
+from modemgw.store.repository import RecordStore
 
 
 class Desk:
@@ -22,7 +23,7 @@ class Desk:
 
     def __init__(
         self,
-        repository: RecordRepository,
+        repository: RecordStore,
         accounts: Accounts,
         clock: Clock,
         *,

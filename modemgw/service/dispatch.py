@@ -16,7 +16,8 @@ from typing import Protocol
 
 from modemgw.domain.job import Job
 from modemgw.rules.routing import Claim
-from modemgw.service.ports import Clock, Repository
+from modemgw.service.ports import Clock
+from modemgw.store.repository import Outbox
 
 log = logging.getLogger(__name__)
 
@@ -108,7 +109,7 @@ class _Window:
 class Dispatcher:
     """Hands messages to lines. `offer` tells of a new one; `take` waits for the next."""
 
-    def __init__(self, repository: Repository, lanes: Lanes | None = None, clock: Clock = lambda: 0) -> None:
+    def __init__(self, repository: Outbox, lanes: Lanes | None = None, clock: Clock = lambda: 0) -> None:
         """Without `lanes` there is one for all lines. `clock` is asked of lanes that let messages wait."""
         self._repository = repository
         self._lanes = lanes or OneLane()

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from modemgw.domain.refusal import StoreUnavailable
 from modemgw.service.callbacks import Callbacks
-from modemgw.service.ports import Repository
+from modemgw.store.repository import Outbox
 
 #: A health call is answered after it, with the counts of the last one if there are no new ones yet.
 ANSWER_S = 1.0
@@ -31,7 +31,7 @@ class Readiness:
     """At most one count is under way, however many ask: on a disk that hangs they do not take up the readers."""
 
     def __init__(
-        self, repository: Repository, callbacks: Callbacks, monotonic: Callable[[], float] = time.monotonic
+        self, repository: Outbox, callbacks: Callbacks, monotonic: Callable[[], float] = time.monotonic
     ) -> None:
         self._repository = repository
         self._callbacks = callbacks

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from modemgw.domain.job import LineRecord
 from modemgw.rules.incoming import RawPdu, understand
-from modemgw.service.ports import Repository
+from modemgw.store.repository import Inbox
 
 log = logging.getLogger(__name__)
 
@@ -22,7 +22,7 @@ class Taken:
     messages: int
 
 
-async def take_in(repository: Repository, line: LineRecord, pdus: Sequence[RawPdu]) -> Taken:
+async def take_in(repository: Inbox, line: LineRecord, pdus: Sequence[RawPdu]) -> Taken:
     """Store what came, whatever it is. After it returns the modem's copies may go.
 
     Raises StoreUnavailable: then they must stay.

@@ -6,7 +6,8 @@ from modemgw.dialects.seam import DeleteRecord, FindSession, GetRecord, ListReco
 from modemgw.domain.account import Account
 from modemgw.domain.requests import Record
 from modemgw.service.accounts import Accounts
-from modemgw.service.ports import Clock, RecordRepository
+from modemgw.service.ports import Clock
+from modemgw.store.repository import RecordStore
 
 #: Of one account and space, where the configuration says nothing else.
 MAX_RECORDS = 100_000
@@ -21,9 +22,7 @@ EXTEND_STEP = 60
 class Records:
     """Runs the commands that keep and find records."""
 
-    def __init__(
-        self, repository: RecordRepository, accounts: Accounts, clock: Clock, limit: int = MAX_RECORDS
-    ) -> None:
+    def __init__(self, repository: RecordStore, accounts: Accounts, clock: Clock, limit: int = MAX_RECORDS) -> None:
         self._repository = repository
         self._accounts = accounts
         self._clock = clock

@@ -21,10 +21,11 @@ from modemgw.rules.quota import Pace, Quota, Rest
 from modemgw.rules.report_matching import tail
 from modemgw.rules.routing import is_lane
 from modemgw.service.dispatch import Dispatcher
-from modemgw.service.ports import Clock, InDoubt, NotSent, Radio, Refused, Repository, SendOutcome, Sent
+from modemgw.service.ports import Clock, InDoubt, NotSent, Radio, Refused, SendOutcome, Sent
 from modemgw.service.routing import Routing
 from modemgw.service.timers import Timers
 from modemgw.sms import PduHex, UserData
+from modemgw.store.repository import Outbox
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +70,7 @@ class LineSender:
         self,
         line: LineRecord,
         radio: Radio,
-        repository: Repository,
+        repository: Outbox,
         dispatcher: Dispatcher,
         timers: Timers,
         clock: Clock,
@@ -102,7 +103,7 @@ class LineSender:
         while not self.stopping:
             try:
                 if self._owed is None:
-                    self._owed = await self._repository.answer_owed(self._line)
+                    self._owed = await self._repository.answer_owed(self._line.id)
                 pace = await self._kept_pace()
                 job = await self._dispatcher.take(self._line.name)
             except ModemgwError as error:
@@ -132,7 +133,7 @@ class LineSender:
         if self._pace is None:
             pace = Pace(self._settings.quota, random.random)
             since = self._clock() - pace.since_ms
-            pace.remember(await self._repository.sent_since(self._line, since, pace.most))
+            pace.remember(await self._repository.sent_since(self._line.id, since, pace.most))
             self._pace = pace
         if (rest := self._pace.rest(self._clock())) is not None:
             await self._rest(self._pace, 1, rest)
@@ -195,7 +196,7 @@ class LineSender:
             if isinstance(outcome, Sent | InDoubt):
                 self._owed = isinstance(outcome, InDoubt) and outcome.error is None
             if isinstance(outcome, Sent):
-                self._end(attempt, job, seq, "sent", mr=outcome.mr)
+                self._end(attempt, "sent", mr=outcome.mr)
                 if self._routing is not None:
                     self._routing.sent(self._line.name, job.recipient)
                 self.sent += 1
@@ -205,18 +206,16 @@ class LineSender:
             if isinstance(outcome, InDoubt):
                 doubt_at = self._clock() + self._settings.doubt_window_ms
                 code = getattr(outcome.error, "code", None)
-                await self._ended(
-                    attempt, job, seq, "unknown", error=outcome.reason, error_code=code, doubt_at=doubt_at
-                )
+                await self._ended(attempt, "unknown", error=outcome.reason, error_code=code, doubt_at=doubt_at)
                 self._timers.wake_by(doubt_at)
                 raise _trouble(outcome, job)
             if isinstance(outcome, NotSent):
-                await self._ended(attempt, job, seq, "not_sent", error=outcome.reason)
+                await self._ended(attempt, "not_sent", error=outcome.reason)
                 self._return(job)
                 raise LineTrouble(ErrorScope.MODEM, ErrorAction.REINIT_RETRY_ONCE, outcome.reason)
             if seq in job.resend and _accepted_earlier(outcome):
                 # the centre has it from the attempt that was in doubt, and knew the copy
-                await self._ended(attempt, job, seq, "sent", error=outcome.text)
+                await self._ended(attempt, "sent", error=outcome.text)
                 return True
             wait_s = await self._refusal(attempt, job, seq, outcome, tries)
             if wait_s is None:
@@ -230,7 +229,9 @@ class LineSender:
 
         async def journal() -> bool:
             nonlocal entry
-            entry = asyncio.ensure_future(self._repository.begin_attempt(job, seq, self._line, tail(job.recipient)))
+            entry = self._repository.begin_attempt(
+                job.id, seq, self._line, tail(job.recipient), resend=seq in job.resend, lane=job.line
+            )
             try:
                 # it is written even if nobody waits for it any more
                 return await asyncio.shield(entry) is not None
@@ -242,13 +243,13 @@ class LineSender:
             outcome = await self._radio.send(pdu, journal, owed=bool(self._owed))
         except BaseException:
             if entry is not None:
-                self._track(self._doubt(entry, job, seq))
+                self._track(self._doubt(entry))
             raise
         finally:
             self.in_air = False
         if entry is not None and not entry.done():
             # the modem did not wait for the journal; nothing was sent, whatever becomes of the entry
-            self._track(self._withdraw(entry, job, seq))
+            self._track(self._withdraw(entry, job))
             raise LineTrouble(ErrorScope.MODEM, ErrorAction.REINIT_RETRY_ONCE, _reason(outcome))
         if entry is not None and entry.exception() is not None:
             log.warning("The attempt could not be journalled, so nothing was sent: %s", entry.exception())
@@ -260,7 +261,7 @@ class LineSender:
             raise LineTrouble(ErrorScope.MODEM, ErrorAction.REINIT_RETRY_ONCE, outcome.reason)
         return attempt, outcome
 
-    async def _doubt(self, entry: asyncio.Future[int | None], job: Job, seq: int) -> None:
+    async def _doubt(self, entry: asyncio.Future[int | None]) -> None:
         """The send was broken off from our side: what was journalled may be on the air."""
         attempt = None
         with contextlib.suppress(ModemgwError):
@@ -268,19 +269,17 @@ class LineSender:
         if attempt is not None:
             doubt_at = self._clock() + self._settings.doubt_window_ms
             reason = "Sending was broken off while the message was with the modem."
-            await self._repository.end_attempt(
-                attempt, job, seq, self._line, "unknown", error=reason, doubt_at=doubt_at
-            )
+            await self._repository.end_attempt(attempt, "unknown", error=reason, doubt_at=doubt_at)
             self._timers.wake_by(doubt_at)
 
-    async def _withdraw(self, entry: asyncio.Future[int | None], job: Job, seq: int) -> None:
+    async def _withdraw(self, entry: asyncio.Future[int | None], job: Job) -> None:
         """The journal was too slow: its entry says that nothing was sent, and the message waits again."""
         attempt = None
         with contextlib.suppress(ModemgwError):
             attempt = await entry
         if attempt is not None:
             reason = "The journal took too long."
-            await self._repository.end_attempt(attempt, job, seq, self._line, "not_sent", error=reason)
+            await self._repository.end_attempt(attempt, "not_sent", error=reason)
         self._return(job)
 
     async def _refusal(self, attempt: int, job: Job, seq: int, outcome: Refused, tries: int) -> float | None:
@@ -290,29 +289,27 @@ class LineSender:
             # OK without +CMGS, of a modem that says so of what failed. It is set up anew, or would do so with the
             # whole queue
             policy = policy_for_silent_ok()
-            await self._ended(attempt, job, seq, "rejected", error=outcome.text, went_out=out)
+            await self._ended(attempt, "rejected", error=outcome.text, went_out=out)
             raise LineTrouble(policy.scope, policy.action, outcome.text)
         policy = policy_for(outcome.error)
         handling, text, waits = policy.handling, outcome.text, self._settings.waits
         code = getattr(outcome.error, "code", None)
         if handling.fate is Fate.FAILS:
-            await self._ended(attempt, job, seq, "rejected", error=text, error_code=code, went_out=out)
+            await self._ended(attempt, "rejected", error=text, error_code=code, went_out=out)
             if handling.counts:
                 self._count_refusal(job, text)
             return None
         quick = handling.fate is Fate.HERE
         if not out and quick and tries < len(waits.here_s):
-            await self._ended(attempt, job, seq, "refused", error=text, error_code=code)
+            await self._ended(attempt, "refused", error=text, error_code=code)
             return waits.here_s[tries]
         if not out and handling.fate is Fate.KEEPS and job.tries < waits.keeps:
-            await self._ended(attempt, job, seq, "refused", error=text, error_code=code)
+            await self._ended(attempt, "refused", error=text, error_code=code)
             self._return(job)
         else:
             due_at = self._clock() + self._wait_ms(job, seq, outcome)
             await self._ended(
                 attempt,
-                job,
-                seq,
                 "refused",
                 error=text,
                 error_code=code,
@@ -378,9 +375,9 @@ class LineSender:
 
     # -- outcomes -----------------------------------------------------------------------------------------
 
-    def _end(self, attempt: int, job: Job, seq: int, outcome: str, *, mr: int | None = None) -> None:
+    def _end(self, attempt: int, outcome: str, *, mr: int | None = None) -> None:
         """Record an outcome without waiting: it is in the writer's hands, before the next attempt's journal."""
-        self._track(self._repository.end_attempt(attempt, job, seq, self._line, outcome, mr=mr))
+        self._track(self._repository.end_attempt(attempt, outcome, mr=mr))
 
     def _track(self, work: Awaitable[object]) -> asyncio.Future[object]:
         """Have something written whatever happens to the line; `flush` waits for it."""
@@ -397,8 +394,6 @@ class LineSender:
     async def _ended(
         self,
         attempt: int,
-        job: Job,
-        seq: int,
         outcome: str,
         *,
         error: str | None = None,
@@ -412,9 +407,6 @@ class LineSender:
         future = self._track(
             self._repository.end_attempt(
                 attempt,
-                job,
-                seq,
-                self._line,
                 outcome,
                 error=error,
                 error_code=error_code,

@@ -10,7 +10,8 @@ import logging
 
 from modemgw.errors import ModemgwError
 from modemgw.service.dispatch import Dispatcher
-from modemgw.service.ports import Clock, Repository
+from modemgw.service.ports import Clock
+from modemgw.store.repository import Repository
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +60,7 @@ class Timers:
         """Do all that is due now."""
         now = self._clock()
         due, expiry, doubt, partial, settled = await self._repository.next_times()
-        while expiry is not None and expiry <= now and len(await self._repository.expire()) == 500:
+        while expiry is not None and expiry <= now and await self._repository.expire():
             pass
         if due is not None and due <= now:
             while ready := await self._repository.promote():

@@ -5,50 +5,29 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from modemgw.domain.line import LineBalance
-from modemgw.store.database import Store
+from modemgw.store.role import Role, read, write
 from modemgw.store.writer import Transaction
 
 _PREFIX = "balance."
 
 
-@dataclass(frozen=True, slots=True)
-class _Keep:
-    """-> None. The balance and its events, all or none of them."""
-
-    key: str
-    balance: LineBalance
-    events: Sequence[tuple[str, Mapping[str, object]]]
-
-    def __call__(self, tx: Transaction) -> None:
-        balance = self.balance
-        said = {"amount": balance.amount, "currency": balance.currency, "at": balance.at, "low": balance.low}
-        tx.execute(
-            "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
-            (_PREFIX + self.key, json.dumps(said)),
-        )
-        row = tx.execute("SELECT id FROM lines WHERE key = ?", (self.key,)).fetchone()
-        for kind, data in self.events:
-            tx.event(kind, line=row[0] if row is not None else None, data=data)
+def keep(tx: Transaction, key: str, balance: LineBalance, events: Sequence[tuple[str, Mapping[str, object]]]) -> None:
+    """The balance of a line, by its key, and the events of it, all or none of them."""
+    said = {"amount": balance.amount, "currency": balance.currency, "at": balance.at, "low": balance.low}
+    tx.execute(
+        "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
+        (_PREFIX + key, json.dumps(said)),
+    )
+    row = tx.execute("SELECT id FROM lines WHERE key = ?", (key,)).fetchone()
+    for kind, data in events:
+        tx.event(kind, line=row[0] if row is not None else None, data=data)
 
 
-class SqliteBalances:
-    """See `service.balances.BalanceStore`."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-
-    async def load(self) -> dict[str, LineBalance]:
-        return await self._store.read(_all)
-
-    async def keep(self, key: str, balance: LineBalance, events: Sequence[tuple[str, Mapping[str, object]]]) -> None:
-        await self._store.write(_Keep(key, balance, events))
-
-
-def _all(con: sqlite3.Connection) -> dict[str, LineBalance]:
+def load(con: sqlite3.Connection) -> dict[str, LineBalance]:
+    """All that is known, by the key of the line."""
     found: dict[str, LineBalance] = {}
     rows = con.execute("SELECT key, value FROM meta WHERE key >= ? AND key < ?", (_PREFIX, _PREFIX[:-1] + "/"))
     for key, value in rows:
@@ -57,3 +36,10 @@ def _all(con: sqlite3.Connection) -> dict[str, LineBalance]:
             str(said["amount"]), said.get("currency"), int(said["at"]), bool(said.get("low"))
         )
     return found
+
+
+class LineBalances(Role):
+    """As `service.balances` sees them."""
+
+    load = read(load)
+    keep = write(keep)

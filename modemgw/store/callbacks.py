@@ -1,4 +1,4 @@
-"""The queue of callbacks: `service.callback_ports.CallbackStore` in SQLite.
+"""The queue of callbacks in SQLite.
 
 Owns the table `callbacks` and two rows of `meta`: how far the history has been followed, and for whom. A waiting
 row has `due_at` only while it is the first of its stream; that is what keeps a stream in order.
@@ -9,8 +9,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from modemgw.domain.callback import (
     CallbackRequest,
@@ -29,10 +28,8 @@ from modemgw.domain.callback import (
 )
 from modemgw.domain.states import State
 from modemgw.store import queries
+from modemgw.store.role import Role, keep, read, write
 from modemgw.store.writer import Transaction
-
-if TYPE_CHECKING:
-    from modemgw.store.database import Store  # which looks after what is held here
 
 CURSOR, SINCE = "callbacks.cursor", "callbacks.since"
 
@@ -97,53 +94,6 @@ _SETTLE = (
 )
 
 
-class CallbackQueue:
-    """See `service.callback_ports.CallbackStore`, whose docstrings are the contract."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-
-    async def begin(self, urls: Mapping[int, str | None], calling: Sequence[int]) -> FeedStart:
-        return await self._store.write(Begin(urls, calling))
-
-    async def page(self, cursor: int, accounts: Sequence[int], limit: int) -> FeedPage:
-        return await self._store.read(lambda con: page(con, cursor, accounts, limit))
-
-    async def feed(self, before: int, cursor: int, new: Sequence[NewCallback], notes: Sequence[Note]) -> None:
-        await self._store.write(Feed(before, cursor, new, notes))
-
-    async def due(self, now: int, busy: Mapping[str, int], per_host: int) -> DuePage:
-        return await self._store.read(lambda con: due(con, now, busy, per_host))
-
-    async def settle(
-        self, id: int, state: CallbackState, *, due_at: int | None, status: int | None, error: str | None
-    ) -> None:
-        await self._store.write(Settle(id, state, due_at, status, error), must=True, lazy=True)
-
-    async def release(self, host: str) -> int:
-        return await self._store.write(Release(host))
-
-    async def replay(self, account_id: int, *, id: int | None, failed: bool, since: int | None) -> int:
-        total, after = 0, 0
-        while True:
-            count, after = await self._store.write(Replay(account_id, id, failed, since, after))
-            total += count
-            if count < BATCH:
-                return total
-
-    async def purge(self, done_before: int, failed_before: int) -> int:
-        total = 0
-        while (count := await self._store.write(Purge(done_before, failed_before))) > 0:
-            total += count
-        return total
-
-    async def list(self, account_id: int, state: CallbackState | None, after: int, limit: int) -> list[CallbackView]:
-        return await self._store.read(lambda con: views(con, account_id, state, after, limit))
-
-    async def counts(self) -> Mapping[CallbackState, int]:
-        return await self._store.read(counts)
-
-
 # -- reading --------------------------------------------------------------------------------------------------
 
 
@@ -169,7 +119,7 @@ def page(con: sqlite3.Connection, cursor: int, accounts: Sequence[int], limit: i
 
 
 def due(con: sqlite3.Connection, now: int, busy: Mapping[str, int], per_host: int) -> DuePage:
-    """See CallbackStore.due."""
+    """For each host `per_host` more than are `busy` there: those under way are among them."""
     found: dict[str, list[DueCallback]] = {}
     next_at: int | None = None
     for (host,) in con.execute(HOSTS).fetchall():
@@ -217,197 +167,163 @@ def counts(con: sqlite3.Connection) -> dict[CallbackState, int]:
 # -- writing --------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Begin:
-    """-> FeedStart. See CallbackStore.begin."""
+def begin(tx: Transaction, urls: Mapping[int, str | None], calling: Sequence[int]) -> FeedStart:
+    """Once, at the start. `urls`: callback_url of every account; `calling`: accounts that may have calls.
 
-    urls: Mapping[int, str | None]
-    calling: Sequence[int]
-
-    def __call__(self, tx: Transaction) -> FeedStart:
-        known = ", ".join(str(int(account)) for account in self.urls) or "NULL"
-        self._drop(tx, f"account_id NOT IN ({known})", "Its account is no longer configured.")
-        for account, url in self.urls.items():
-            if url is None:
-                where = f"account_id = {int(account)} AND follows"
-                self._drop(tx, where, "callback_url was taken out of the configuration.")
-                continue
-            tx.execute(
-                "UPDATE callbacks SET url = :url, host = :host, due_at = CASE WHEN due_at IS NOT NULL THEN :now END "
-                "WHERE account_id = :account AND follows AND url <> :url AND state <> 'done'",
-                {"url": url, "host": host_of(url), "now": tx.now, "account": account},
-            )
-        _order(tx, "1")
-        return self._start(tx)
-
-    @staticmethod
-    def _drop(tx: Transaction, where: str, reason: str) -> None:
+    What waits for an account that is gone, or for a callback_url that was taken out, is dropped; what waits for a
+    callback_url that was changed goes to the new one.
+    """
+    known = ", ".join(str(int(account)) for account in urls) or "NULL"
+    _drop(tx, f"account_id NOT IN ({known})", "Its account is no longer configured.")
+    for account, url in urls.items():
+        if url is None:
+            where = f"account_id = {int(account)} AND follows"
+            _drop(tx, where, "callback_url was taken out of the configuration.")
+            continue
         tx.execute(
-            "UPDATE callbacks SET state = 'dropped', due_at = NULL, ended_at = ?, error = ? "
-            f"WHERE state = 'waiting' AND {where}",
-            (tx.now, reason),
+            "UPDATE callbacks SET url = :url, host = :host, due_at = CASE WHEN due_at IS NOT NULL THEN :now END "
+            "WHERE account_id = :account AND follows AND url <> :url AND state <> 'done'",
+            {"url": url, "host": host_of(url), "now": tx.now, "account": account},
         )
-
-    def _start(self, tx: Transaction) -> FeedStart:
-        """An account is told what happens from the start on that first finds it with a URL."""
-        last = queries.last_event(tx.connection)
-        kept = {int(key): value for key, value in json.loads(_meta(tx, SINCE) or "{}").items()}
-        since = {account: kept.get(account, last) for account in self.calling}
-        stored = _meta(tx, CURSOR)
-        cursor = last if stored is None else int(stored)
-        if since:
-            # whom nobody follows: nothing before it can matter
-            cursor = max(cursor, min(since.values()))
-        _set_meta(tx, SINCE, json.dumps(since))
-        _set_meta(tx, CURSOR, str(cursor))
-        return FeedStart(cursor, since)
+    _order(tx, "1")
+    return _start(tx, calling)
 
 
-@dataclass(frozen=True, slots=True)
-class Feed:
-    """-> None. Requests, notes and the cursor, all or none of them."""
-
-    before: int
-    cursor: int
-    new: Sequence[NewCallback]
-    notes: Sequence[Note]
-
-    def __call__(self, tx: Transaction) -> None:
-        if int(_meta(tx, CURSOR) or 0) > self.before:
-            return
-        for item in self.new:
-            request = item.request
-            tx.execute(
-                _INSERT,
-                {
-                    "account_id": item.account_id,
-                    "dialect": item.dialect,
-                    "stream": item.stream,
-                    "host": item.host,
-                    "follows": item.follows,
-                    "event_id": item.event_id,
-                    "message_id": item.message_id,
-                    "inbox_id": item.inbox_id,
-                    "method": request.method,
-                    "url": request.url,
-                    "headers": json.dumps(dict(request.headers)),
-                    "body": request.body,
-                    "context": json.dumps(dict(request.context)),
-                    "now": tx.now,
-                },
-            )
-        for note in self.notes:
-            tx.event(note.kind, account=note.account_id, message=note.message_id, inbox=note.inbox_id, data=note.data)
-        _set_meta(tx, CURSOR, str(self.cursor))
+def _drop(tx: Transaction, where: str, reason: str) -> None:
+    tx.execute(
+        "UPDATE callbacks SET state = 'dropped', due_at = NULL, ended_at = ?, error = ? "
+        f"WHERE state = 'waiting' AND {where}",
+        (tx.now, reason),
+    )
 
 
-@dataclass(frozen=True, slots=True)
-class Settle:
-    """-> None. The outcome of one try."""
+def _start(tx: Transaction, calling: Sequence[int]) -> FeedStart:
+    """An account is told what happens from the start on that first finds it with a URL."""
+    last = queries.last_event(tx.connection)
+    kept = {int(key): value for key, value in json.loads(_meta(tx, SINCE) or "{}").items()}
+    since = {account: kept.get(account, last) for account in calling}
+    stored = _meta(tx, CURSOR)
+    cursor = last if stored is None else int(stored)
+    if since:
+        # whom nobody follows: nothing before it can matter
+        cursor = max(cursor, min(since.values()))
+    _set_meta(tx, SINCE, json.dumps(since))
+    _set_meta(tx, CURSOR, str(cursor))
+    return FeedStart(cursor, since)
 
-    id: int
-    state: CallbackState
-    due_at: int | None
-    status: int | None
-    error: str | None
 
-    def __call__(self, tx: Transaction) -> None:
-        again = self.state is CallbackState.WAITING
-        row = tx.execute(
-            _SETTLE,
+def feed(tx: Transaction, before: int, cursor: int, new: Sequence[NewCallback], notes: Sequence[Note]) -> None:
+    """Queue requests and notes and move the cursor, all or none; nothing if the cursor is beyond `before` already."""
+    if int(_meta(tx, CURSOR) or 0) > before:
+        return
+    for item in new:
+        request = item.request
+        tx.execute(
+            _INSERT,
             {
-                "state": self.state,
-                "status": self.status,
-                "error": self.error,
-                "due_at": self.due_at,
+                "account_id": item.account_id,
+                "dialect": item.dialect,
+                "stream": item.stream,
+                "host": item.host,
+                "follows": item.follows,
+                "event_id": item.event_id,
+                "message_id": item.message_id,
+                "inbox_id": item.inbox_id,
+                "method": request.method,
+                "url": request.url,
+                "headers": json.dumps(dict(request.headers)),
+                "body": request.body,
+                "context": json.dumps(dict(request.context)),
                 "now": tx.now,
-                "id": self.id,
             },
-        ).fetchall()
-        if not row or again:
-            return
-        account, stream, message, inbox, url, tries = row[0]
-        tx.execute(
-            "UPDATE callbacks SET due_at = ? WHERE due_at IS NULL AND id = "
-            "(SELECT min(id) FROM callbacks WHERE state = 'waiting' AND stream = ?)",
-            (tx.now, stream),
         )
-        if self.state is not CallbackState.DONE:
-            data = {"callback": self.id, "url": shown(url), "tries": tries, "error": self.error}
-            tx.event(f"callback.{self.state}", account=account, message=message, inbox=inbox, data=data)
+    for note in notes:
+        tx.event(note.kind, account=note.account_id, message=note.message_id, inbox=note.inbox_id, data=note.data)
+    _set_meta(tx, CURSOR, str(cursor))
 
 
-@dataclass(frozen=True, slots=True)
-class Release:
-    """-> how many. See CallbackStore.release."""
+def settle(
+    tx: Transaction, id: int, state: CallbackState, *, due_at: int | None, status: int | None, error: str | None
+) -> None:
+    """The outcome of one try; the next of the stream gets its turn unless this one waits again."""
+    again = state is CallbackState.WAITING
+    row = tx.execute(
+        _SETTLE,
+        {
+            "state": state,
+            "status": status,
+            "error": error,
+            "due_at": due_at,
+            "now": tx.now,
+            "id": id,
+        },
+    ).fetchall()
+    if not row or again:
+        return
+    account, stream, message, inbox, url, tries = row[0]
+    tx.execute(
+        "UPDATE callbacks SET due_at = ? WHERE due_at IS NULL AND id = "
+        "(SELECT min(id) FROM callbacks WHERE state = 'waiting' AND stream = ?)",
+        (tx.now, stream),
+    )
+    if state is not CallbackState.DONE:
+        data = {"callback": id, "url": shown(url), "tries": tries, "error": error}
+        tx.event(f"callback.{state}", account=account, message=message, inbox=inbox, data=data)
 
-    host: str
 
-    def __call__(self, tx: Transaction) -> int:
-        return tx.execute(
-            f"UPDATE callbacks SET due_at = :now WHERE {_DUE} AND host = :host AND due_at > :now AND status IS NULL",
-            {"now": tx.now, "host": self.host},
+def release(tx: Transaction, host: str) -> int:
+    """The host answers again: those that had no answer from it are due now; how many."""
+    return tx.execute(
+        f"UPDATE callbacks SET due_at = :now WHERE {_DUE} AND host = :host AND due_at > :now AND status IS NULL",
+        {"now": tx.now, "host": host},
+    ).rowcount
+
+
+def replay_some(
+    tx: Transaction, account_id: int, after: int, *, id: int | None, failed: bool, since: int | None
+) -> tuple[int, int]:
+    """(how many, the last of them). They wait as if they were new; at most BATCH at a time."""
+    where: str
+    value: int | str
+    if id is not None:
+        where, value = "id = ?", id
+    elif failed:
+        where, value = "state = ?", CallbackState.FAILED
+    else:
+        where, value = "state <> 'waiting' AND created_at >= ?", since or 0
+    ids = [
+        row[0]
+        for row in tx.execute(
+            f"SELECT id FROM callbacks WHERE account_id = ? AND id > ? AND {where} ORDER BY id LIMIT {BATCH}",
+            (account_id, after, value),
+        )
+    ]
+    if not ids:
+        return 0, after
+    among = "id IN (SELECT value FROM json_each(?))"
+    listed = json.dumps(ids)
+    tx.execute(
+        "UPDATE callbacks SET state = 'waiting', tries = 0, since = ?, due_at = NULL, ended_at = NULL, "
+        f"status = NULL, error = NULL WHERE {among}",
+        (tx.now, listed),
+    )
+    _order(tx, f"stream IN (SELECT stream FROM callbacks WHERE {among})", listed)
+    return len(ids), ids[-1]
+
+
+def purge_some(tx: Transaction, done_before: int, failed_before: int) -> int:
+    """Remove what ended before these times, at most BATCH; how many."""
+    count = 0
+    for state, before in (
+        (CallbackState.DONE, done_before),
+        (CallbackState.FAILED, failed_before),
+        (CallbackState.DROPPED, failed_before),
+    ):
+        count += tx.execute(
+            "DELETE FROM callbacks WHERE id IN (SELECT id FROM callbacks WHERE state = ? AND ended_at < ? LIMIT ?)",
+            (state, before, BATCH - count),
         ).rowcount
-
-
-@dataclass(frozen=True, slots=True)
-class Replay:
-    """-> (how many, the last of them). They wait as if they were new; at most BATCH at a time."""
-
-    account_id: int
-    one: int | None
-    failed: bool
-    since: int | None
-    after: int
-
-    def __call__(self, tx: Transaction) -> tuple[int, int]:
-        where: str
-        value: int | str
-        if self.one is not None:
-            where, value = "id = ?", self.one
-        elif self.failed:
-            where, value = "state = ?", CallbackState.FAILED
-        else:
-            where, value = "state <> 'waiting' AND created_at >= ?", self.since or 0
-        ids = [
-            row[0]
-            for row in tx.execute(
-                f"SELECT id FROM callbacks WHERE account_id = ? AND id > ? AND {where} ORDER BY id LIMIT {BATCH}",
-                (self.account_id, self.after, value),
-            )
-        ]
-        if not ids:
-            return 0, self.after
-        among = "id IN (SELECT value FROM json_each(?))"
-        listed = json.dumps(ids)
-        tx.execute(
-            "UPDATE callbacks SET state = 'waiting', tries = 0, since = ?, due_at = NULL, ended_at = NULL, "
-            f"status = NULL, error = NULL WHERE {among}",
-            (tx.now, listed),
-        )
-        _order(tx, f"stream IN (SELECT stream FROM callbacks WHERE {among})", listed)
-        return len(ids), ids[-1]
-
-
-@dataclass(frozen=True, slots=True)
-class Purge:
-    """-> how many were removed, at most BATCH."""
-
-    done_before: int
-    failed_before: int
-
-    def __call__(self, tx: Transaction) -> int:
-        count = 0
-        for state, before in (
-            (CallbackState.DONE, self.done_before),
-            (CallbackState.FAILED, self.failed_before),
-            (CallbackState.DROPPED, self.failed_before),
-        ):
-            count += tx.execute(
-                "DELETE FROM callbacks WHERE id IN (SELECT id FROM callbacks WHERE state = ? AND ended_at < ? LIMIT ?)",
-                (state, before, BATCH - count),
-            ).rowcount
-        return count
+    return count
 
 
 #: The reason of callbacks that wait for a person after a copy was brought back.
@@ -455,3 +371,18 @@ def _set_meta(tx: Transaction, key: str, value: str) -> None:
     tx.execute(
         "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value", (key, value)
     )
+
+
+class CallbackQueue(Role):
+    """The durable queue, as `service.callbacks` sees it."""
+
+    begin = write(begin)
+    page = read(page)
+    feed = write(feed)
+    due = read(due)
+    settle = keep(settle)
+    release = write(release)
+    replay_some = write(replay_some)
+    purge_some = write(purge_some)
+    views = read(views)
+    counts = read(counts)

@@ -10,7 +10,7 @@ import sqlite3
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Concatenate, ParamSpec, TypeVar, cast
 
 from sqlite_utils import Database
 
@@ -22,6 +22,7 @@ from modemgw.store.lock import LockFile
 from modemgw.store.readers import Readers, connect
 from modemgw.store.writer import Transaction, Writer
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 log = logging.getLogger(__name__)
@@ -182,13 +183,23 @@ class Store:
         """Write operations that became durable since the start."""
         return self._writer.operations
 
-    def write(self, op: Callable[[Transaction], T], *, must: bool = False, lazy: bool = False) -> asyncio.Future[T]:
+    def write(
+        self, op: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> asyncio.Future[T]:
+        """Have `op(transaction, …)` done; its result is durable."""
+        if not args and not kwargs:
+            return self._writer.submit(cast(Callable[[Transaction], T], op))  # which may be one of many (writer.Bulk)
+        return self._writer.submit(lambda tx: op(tx, *args, **kwargs))
+
+    def submit(self, op: Callable[[Transaction], T], *, must: bool = False, lazy: bool = False) -> asyncio.Future[T]:
         """See Writer.submit."""
         return self._writer.submit(op, must=must, lazy=lazy)
 
-    async def read(self, function: Callable[[sqlite3.Connection], T]) -> T:
-        """See Readers.read."""
-        return await self._readers.read(function)
+    async def read(
+        self, query: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """The result of `query(connection, …)`; see Readers.read."""
+        return await self._readers.read(lambda con: query(con, *args, **kwargs))
 
     async def wait_commit(self) -> None:
         """Return after the next COMMIT (or at once if there was one since the last call)."""

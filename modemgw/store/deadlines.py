@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from modemgw.store.writer import Transaction
 
@@ -37,52 +36,38 @@ _MOVES = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Move:
-    """-> None. The wall clock was set by `by_ms`: move the deadlines, and have the clock `follow` here and now, so that
+def move(tx: Transaction, by_ms: int, boot: str, offset_ms: int, follow: Callable[[int], None]) -> None:
+    """The wall clock was set by `by_ms`: move the deadlines, and have the clock `follow` here and now, so that
     nothing is compared with a time of before.
 
     In one transaction, whatever waits: a minute's work for ten million rows, on a day when the clock was wrong.
     """
-
-    by_ms: int
-    boot: str
-    offset_ms: int  # of the clock, once it has followed
-    follow: Callable[[int], None]
-
-    def __call__(self, tx: Transaction) -> None:
-        self.follow(self.by_ms)
-        tx.now = tx.clock()
-        _move(tx, self.by_ms)
-        _keep(tx, self.boot, self.offset_ms)
+    follow(by_ms)
+    tx.now = tx.clock()
+    _move(tx, by_ms)
+    _keep(tx, boot, offset_ms)
 
 
-@dataclass(frozen=True, slots=True)
-class Begin:
-    """-> by how much (ms) the clock was set while the service did not run; deadlines have been moved by it.
+def begin(tx: Transaction, boot: str, offset_ms: int) -> int:
+    """By how much (ms) the clock was set while the service did not run; deadlines have been moved by it.
 
     Within one boot of the machine that is known. After another one only the wall clock can tell how long it was off;
     but a clock that is behind what the database has seen was not set yet, or was ahead then: no time has passed, until
-    the clock is set (`Move`).
+    the clock is set (`move`).
     """
-
-    boot: str
-    offset_ms: int
-
-    def __call__(self, tx: Transaction) -> int:
-        row = tx.execute("SELECT value FROM meta WHERE key = ?", (CLOCK,)).fetchone()
-        kept = json.loads(row[0]) if row is not None else {}
-        if self.boot and kept.get("boot") == self.boot:
-            by_ms: int = self.offset_ms - kept["offset_ms"]
-        else:
-            seen = tx.execute("SELECT at FROM events ORDER BY id DESC LIMIT 1").fetchone()
-            by_ms = 0 if seen is None else min(0, tx.now - seen[0])
-        if abs(by_ms) < TOLD_MS:
-            by_ms = 0
-        else:
-            _move(tx, by_ms)
-        _keep(tx, self.boot, self.offset_ms)
-        return by_ms
+    row = tx.execute("SELECT value FROM meta WHERE key = ?", (CLOCK,)).fetchone()
+    kept = json.loads(row[0]) if row is not None else {}
+    if boot and kept.get("boot") == boot:
+        by_ms: int = offset_ms - kept["offset_ms"]
+    else:
+        seen = tx.execute("SELECT at FROM events ORDER BY id DESC LIMIT 1").fetchone()
+        by_ms = 0 if seen is None else min(0, tx.now - seen[0])
+    if abs(by_ms) < TOLD_MS:
+        by_ms = 0
+    else:
+        _move(tx, by_ms)
+    _keep(tx, boot, offset_ms)
+    return by_ms
 
 
 def _move(tx: Transaction, by_ms: int) -> None:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 
 from modemgw.domain.message import Hold
 from modemgw.store import callbacks, outbox, parts
@@ -76,54 +75,50 @@ def hold_accounts(tx: Transaction, configured: Collection[int]) -> dict[str, int
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Release:
-    """-> how many. A person has decided on messages of a database that was brought back.
+def release(tx: Transaction, ids: Sequence[int] | None, drop: bool, configured: Collection[int]) -> int:
+    """A person has decided on messages of a database that was brought back; how many.
 
     They are sent, those that were in doubt before by their own rule; or with `drop` they stay unknown for good.
-    `ids` None: all of them.
+    `ids` None: all of them. Those of accounts that are not `configured` stay held.
     """
+    these = "" if ids is None else " AND id IN (SELECT value FROM json_each(?))"
+    rows = tx.execute(
+        f"SELECT id, account_id, on_doubt, send_at FROM messages WHERE held = ?{these}",
+        (Hold.RESTORED, *([] if ids is None else [json.dumps(list(ids))])),
+    ).fetchall()
+    for message_id, account, on_doubt, send_at in rows:
+        tx.execute("UPDATE messages SET held = NULL WHERE id = ?", (message_id,))
+        data: Mapping[str, object] | None = {"dropped": True} if drop else None
+        tx.event("message.released", account=account, message=message_id, data=data)
+        if drop:
+            tx.event("message.held", account=account, message=message_id)
+            continue
+        _requeue(tx, message_id, account, again=on_doubt == "resend", due_at=send_at, configured=configured)
+    if ids is None and not drop:
+        callbacks.release_all(tx)
+    return len(rows)
 
-    ids: Sequence[int] | None
-    drop: bool
-    configured: Collection[int]
 
-    def __call__(self, tx: Transaction) -> int:
-        these = "" if self.ids is None else " AND id IN (SELECT value FROM json_each(?))"
-        rows = tx.execute(
-            f"SELECT id, account_id, on_doubt, send_at FROM messages WHERE held = ?{these}",
-            (Hold.RESTORED, *([] if self.ids is None else [json.dumps(list(self.ids))])),
-        ).fetchall()
-        for message_id, account, on_doubt, send_at in rows:
-            tx.execute("UPDATE messages SET held = NULL WHERE id = ?", (message_id,))
-            data: Mapping[str, object] | None = {"dropped": True} if self.drop else None
-            tx.event("message.released", account=account, message=message_id, data=data)
-            if self.drop:
-                tx.event("message.held", account=account, message=message_id)
-                continue
-            self._requeue(tx, message_id, account, again=on_doubt == "resend", due_at=send_at)
-        if self.ids is None and not self.drop:
-            callbacks.release_all(tx)
-        return len(rows)
-
-    def _requeue(self, tx: Transaction, message_id: int, account: int, *, again: bool, due_at: int | None) -> None:
-        doubtful = "SELECT 1 FROM parts WHERE message_id = ? AND state = 'unknown' AND sent_at IS NOT NULL"
-        if not again and tx.execute(doubtful, (message_id,)).fetchone():
-            return  # one part was in doubt before, and its rule is to hold: the others stay at home
-        tx.execute(
-            "UPDATE parts SET state = 'queued', error = NULL WHERE message_id = ? AND state = 'unknown'", (message_id,)
-        )
-        later = due_at is not None and due_at > tx.now
-        tx.execute(
-            "UPDATE messages SET queue = ?, due_at = ?, error = NULL, held = ? WHERE id = ?",
-            (
-                2 if later else 1,
-                due_at if later else None,
-                None if account in self.configured else Hold.ACCOUNT,
-                message_id,
-            ),
-        )
-        parts.settle(tx, message_id)
+def _requeue(
+    tx: Transaction, message_id: int, account: int, *, again: bool, due_at: int | None, configured: Collection[int]
+) -> None:
+    doubtful = "SELECT 1 FROM parts WHERE message_id = ? AND state = 'unknown' AND sent_at IS NOT NULL"
+    if not again and tx.execute(doubtful, (message_id,)).fetchone():
+        return  # one part was in doubt before, and its rule is to hold: the others stay at home
+    tx.execute(
+        "UPDATE parts SET state = 'queued', error = NULL WHERE message_id = ? AND state = 'unknown'", (message_id,)
+    )
+    later = due_at is not None and due_at > tx.now
+    tx.execute(
+        "UPDATE messages SET queue = ?, due_at = ?, error = NULL, held = ? WHERE id = ?",
+        (
+            2 if later else 1,
+            due_at if later else None,
+            None if account in configured else Hold.ACCOUNT,
+            message_id,
+        ),
+    )
+    parts.settle(tx, message_id)
 
 
 def counts(con: sqlite3.Connection) -> dict[Hold, int]:

@@ -1,6 +1,6 @@
 """Incoming PDUs as write operations: kept raw first, then inbox, reassembly or report (DESIGN rule 3).
 
-After the COMMIT of `TakeIn` the modem's copy may be deleted, whatever the PDU was.
+After the COMMIT of `take_in` the modem's copy may be deleted, whatever the PDU was.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from modemgw.domain.inbox import InboxKind
+from modemgw.domain.job import LineRecord
 from modemgw.rules.canary_text import CANARY_LOGIN, token_of
 from modemgw.rules.concat_grouping import (
     OPEN_MS,
@@ -46,10 +47,13 @@ log = logging.getLogger(__name__)
 COPY_WINDOW_MS = 15 * 60_000
 
 
-@dataclass(frozen=True, slots=True)
-class TakeIn:
-    """-> number of PDUs that were new. All of them are durable afterwards, copies and garbage included."""
+def take_in(tx: Transaction, line: LineRecord, pdus: Sequence[Incoming]) -> int:
+    """The number of PDUs that were new. All of them are durable afterwards, copies and garbage included."""
+    return _TakeIn(line.id, line.number, pdus)(tx)
 
+
+@dataclass(frozen=True, slots=True)
+class _TakeIn:
     line_id: int
     recipient: str | None
     pdus: Sequence[Incoming]
@@ -359,24 +363,18 @@ def insert_inbox(
     return inbox_id
 
 
-@dataclass(frozen=True, slots=True)
-class ShowPartials:
-    """-> ids of inbox rows of messages that have been waited for long enough: for missing parts, or for better ones."""
-
-    before: int  # Unix ms: the first part came earlier than this
-    limit: int = 200
-
-    def __call__(self, tx: Transaction) -> list[int]:
-        settled = tx.execute(
-            "UPDATE groups SET settle_at = NULL WHERE id IN "
-            "(SELECT id FROM groups WHERE settle_at <= ? ORDER BY settle_at LIMIT ?) RETURNING id",
-            (tx.now, self.limit),
-        ).fetchall()
-        overdue = tx.execute(
-            "SELECT id FROM groups WHERE complete = 0 AND inbox_id IS NULL AND first_at <= ? LIMIT ?",
-            (self.before, self.limit),
-        ).fetchall()
-        return [show_group(tx, group_id) for (group_id,) in sorted({*settled, *overdue})]
+def show_partials(tx: Transaction, before: int, limit: int = 200) -> list[int]:
+    """Show messages that have been waited for long enough, for missing parts or for better ones; ids of inbox rows."""
+    settled = tx.execute(
+        "UPDATE groups SET settle_at = NULL WHERE id IN "
+        "(SELECT id FROM groups WHERE settle_at <= ? ORDER BY settle_at LIMIT ?) RETURNING id",
+        (tx.now, limit),
+    ).fetchall()
+    overdue = tx.execute(
+        "SELECT id FROM groups WHERE complete = 0 AND inbox_id IS NULL AND first_at <= ? LIMIT ?",
+        (before, limit),
+    ).fetchall()
+    return [show_group(tx, group_id) for (group_id,) in sorted({*settled, *overdue})]
 
 
 def _report(report: SmsStatusReport, pdu: str) -> receipts.Report:

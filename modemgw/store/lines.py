@@ -5,22 +5,16 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from modemgw.store.parts import IN_A_LANE
 from modemgw.store.writer import Transaction
 
 
-@dataclass(frozen=True, slots=True)
-class EnsureAccounts:
-    """-> {login: id}. Accounts that left the config keep their rows: their messages stay theirs."""
-
-    logins: Sequence[str]
-
-    def __call__(self, tx: Transaction) -> dict[str, int]:
-        for login in self.logins:
-            tx.execute("INSERT INTO accounts (login) VALUES (?) ON CONFLICT DO NOTHING", (login,))
-        return dict(tx.execute("SELECT login, id FROM accounts").fetchall())
+def ensure_accounts(tx: Transaction, logins: Sequence[str]) -> dict[str, int]:
+    """Ids of all accounts that ever were, by login: those that left the configuration keep their messages."""
+    for login in logins:
+        tx.execute("INSERT INTO accounts (login) VALUES (?) ON CONFLICT DO NOTHING", (login,))
+    return dict(tx.execute("SELECT login, id FROM accounts").fetchall())
 
 
 def account_id(con: sqlite3.Connection, login: str) -> int | None:
@@ -45,48 +39,31 @@ def lanes(con: sqlite3.Connection) -> list[str]:
     return [lane for (lane,) in rows]
 
 
-@dataclass(frozen=True, slots=True)
-class EnsureLine:
-    """-> line id. The subscription is known by IMSI, else ICCID, else the device, else the modem's name,
-
-    so that history and reports follow the SIM from stick to stick.
-    """
-
-    name: str
-    imsi: str | None
-    iccid: str | None
-    imei: str | None
-    number: str | None
-    upstream: bool = False  # an online gateway: known by its name, and by nothing else
-
-    @property
-    def key(self) -> str:
-        if self.upstream:
-            return f"upstream:{self.name}"
-        for kind, value in (("imsi", self.imsi), ("iccid", self.iccid), ("imei", self.imei)):
-            if value:
-                return f"{kind}:{value}"
-        return f"name:{self.name}"
-
-    def __call__(self, tx: Transaction) -> int:
-        tx.execute(
-            "INSERT INTO lines (key, name, imsi, iccid, imei, number, first_seen, last_seen) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET name = excluded.name, "
-            "iccid = coalesce(excluded.iccid, iccid), imei = excluded.imei, "
-            "number = coalesce(excluded.number, number), last_seen = excluded.last_seen",
-            (self.key, self.name, self.imsi, self.iccid, self.imei, self.number, tx.now, tx.now),
-        )
-        line_id: int = tx.execute("SELECT id FROM lines WHERE key = ?", (self.key,)).fetchone()[0]
-        return line_id
+def ensure_line(
+    tx: Transaction,
+    name: str,
+    *,
+    imsi: str | None = None,
+    iccid: str | None = None,
+    imei: str | None = None,
+    number: str | None,
+    upstream: bool = False,
+) -> int:
+    """The id of a line. The subscription is known by IMSI, else ICCID, else the device, else the modem's name, so that
+    history and reports follow the SIM from stick to stick; an online gateway by its name."""
+    known = (("imsi", imsi), ("iccid", iccid), ("imei", imei), ("upstream", name if upstream else None))
+    key = next((f"{kind}:{value}" for kind, value in known if value), f"name:{name}")
+    tx.execute(
+        "INSERT INTO lines (key, name, imsi, iccid, imei, number, first_seen, last_seen) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET name = excluded.name, "
+        "iccid = coalesce(excluded.iccid, iccid), imei = excluded.imei, "
+        "number = coalesce(excluded.number, number), last_seen = excluded.last_seen",
+        (key, name, imsi, iccid, imei, number, tx.now, tx.now),
+    )
+    line_id: int = tx.execute("SELECT id FROM lines WHERE key = ?", (key,)).fetchone()[0]
+    return line_id
 
 
-@dataclass(frozen=True, slots=True)
-class Note:
-    """-> None. An event of a line: state changes, recoveries, warnings."""
-
-    kind: str
-    line_id: int | None
-    data: dict[str, object]
-
-    def __call__(self, tx: Transaction) -> None:
-        tx.event(self.kind, line=self.line_id, data=self.data)
+def note(tx: Transaction, /, kind: str, line_id: int | None, **data: object) -> None:
+    """An event of a line: state changes, recoveries, warnings."""
+    tx.event(kind, line=line_id, data=data)

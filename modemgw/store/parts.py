@@ -51,8 +51,8 @@ def pin(tx: Transaction, message_id: int, line_id: int) -> None:
 def resume_rest(tx: Transaction, message_id: int, *, promoted: bool = False) -> None:
     """Parts that waited for a doubt to clear, or for a line that stopped between them, go on.
 
-    With `promoted` they are due now and `Promote` hands them out: for where nobody can tell the dispatcher. Then they
-    do not wait for the next try of a part that is settled either.
+    With `promoted` they are due now and `outbox.promote` hands them out: for where nobody can tell the dispatcher.
+    Then they do not wait for the next try of a part that is settled either.
     """
     row = tx.execute(
         "SELECT count(*) FILTER (WHERE state IN ('unknown', 'sending')), count(*) FILTER (WHERE state = 'queued') "

@@ -225,7 +225,7 @@ def message(con: sqlite3.Connection, account_id: int, message_id: int) -> Messag
 
 
 def find_message(
-    con: sqlite3.Connection, account_id: int, id: int | None, ref: str | None, tail: str | None
+    con: sqlite3.Connection, account_id: int, *, id: int | None, ref: str | None, tail: str | None
 ) -> MessageView | None:
     """The newest message that fits all that is given and is not hidden; `tail` are the last digits of its number."""
     # newest first by the key, unless a reference narrows it down: no sorting of all that an account ever sent

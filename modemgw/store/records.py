@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from modemgw.domain.refusal import Refusal, RefusalKind
@@ -22,118 +21,101 @@ MAX_DATA, MAX_KEY = 65_536, 512
 PURGE = 500
 
 
-@dataclass(frozen=True, slots=True)
-class Put:
-    """-> Record. Refusal(BAD_PARAMETER) if it is too large, Refusal(FORBIDDEN) when there are `limit` of them."""
-
-    account_id: int
-    space: str
-    data: Mapping[str, Any]
-    key: str | None
-    ttl_s: int | None
-    limit: int
-
-    def __call__(self, tx: Transaction) -> Record:
-        text = json.dumps(self.data, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
-        if len(text) > MAX_DATA or len(self.key or "") > MAX_KEY:
-            raise Refusal(
-                RefusalKind.BAD_PARAMETER,
-                f"That is too much to keep: {len(text)} octets, of {MAX_DATA}; {len(self.key or '')} characters "
-                f"of a name, of {MAX_KEY}.",
-            )
-        key = None if self.key is None else self.key.encode("utf-8", "replace").decode()
-        ends = None if self.ttl_s is None else tx.now + self.ttl_s * 1000
-        if key is not None:
-            row = tx.execute(
-                "UPDATE records SET data = ?, updated_at = ?, expires_at = ? "
-                f"WHERE account_id = ? AND space = ? AND key = ? AND {_ALIVE} RETURNING {_COLUMNS}",
-                (text.decode(), tx.now, ends, self.account_id, self.space, key, tx.now),
-            ).fetchone()
-            if row is not None:
-                return _record(row)
-            tx.execute(
-                "DELETE FROM records WHERE account_id = ? AND space = ? AND key = ?", (self.account_id, self.space, key)
-            )
-        self._make_room(tx)
-        return self._insert(tx, key, text.decode(), ends)
-
-    def _make_room(self, tx: Transaction) -> None:
-        if self._count(tx) < self.limit:
-            return
-        tx.execute(
-            "DELETE FROM records WHERE account_id = ? AND space = ? AND expires_at <= ?",
-            (self.account_id, self.space, tx.now),
+def put(
+    tx: Transaction,
+    account_id: int,
+    space: str,
+    data: Mapping[str, Any],
+    key: str | None,
+    ttl_s: int | None,
+    limit: int,
+) -> Record:
+    """Keep a record. Refusal(BAD_PARAMETER) if it is too large, Refusal(FORBIDDEN) when there are `limit` of them."""
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+    if len(text) > MAX_DATA or len(key or "") > MAX_KEY:
+        raise Refusal(
+            RefusalKind.BAD_PARAMETER,
+            f"That is too much to keep: {len(text)} octets, of {MAX_DATA}; {len(key or '')} characters "
+            f"of a name, of {MAX_KEY}.",
         )
-        if self._count(tx) >= self.limit:
-            raise Refusal(
-                RefusalKind.FORBIDDEN,
-                f"The account keeps {self.limit} of {self.space} already. Delete some, or raise [store] max_records.",
-            )
-
-    def _count(self, tx: Transaction) -> int:
+    key = None if key is None else key.encode("utf-8", "replace").decode()
+    ends = None if ttl_s is None else tx.now + ttl_s * 1000
+    if key is not None:
         row = tx.execute(
-            "SELECT count FROM record_counts WHERE account_id = ? AND space = ?", (self.account_id, self.space)
+            "UPDATE records SET data = ?, updated_at = ?, expires_at = ? "
+            f"WHERE account_id = ? AND space = ? AND key = ? AND {_ALIVE} RETURNING {_COLUMNS}",
+            (text.decode(), tx.now, ends, account_id, space, key, tx.now),
         ).fetchone()
-        return 0 if row is None else int(row[0])
-
-    def _insert(self, tx: Transaction, key: str | None, text: str, ends: int | None) -> Record:
-        if key is None:
-            # ids ascend for good: the next one is known; a name that looks like it is stepped over
-            row = tx.execute("SELECT seq FROM sqlite_sequence WHERE name = 'records'").fetchone()
-            number = (row[0] if row is not None else 0) + 1
-            while tx.execute(
-                "SELECT 1 FROM records WHERE account_id = ? AND space = ? AND key = ?",
-                (self.account_id, self.space, str(number)),
-            ).fetchone():
-                number += 1
-            key, given = str(number), number
-        else:
-            given = None
-        row = tx.execute(
-            f"INSERT INTO records ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING {_COLUMNS}",
-            (given, self.account_id, self.space, key, text, tx.now, tx.now, ends),
-        ).fetchone()
-        return _record(row)
+        if row is not None:
+            return _record(row)
+        tx.execute("DELETE FROM records WHERE account_id = ? AND space = ? AND key = ?", (account_id, space, key))
+    _make_room(tx, account_id, space, limit)
+    return _insert(tx, key, text.decode(), ends, account_id, space)
 
 
-@dataclass(frozen=True, slots=True)
-class Delete:
-    """-> bool: there was one."""
-
-    account_id: int
-    space: str
-    key: str
-
-    def __call__(self, tx: Transaction) -> bool:
-        row = tx.execute(
-            "DELETE FROM records WHERE account_id = ? AND space = ? AND key = ? RETURNING expires_at",
-            (self.account_id, self.space, _text(self.key)),
-        ).fetchone()
-        return row is not None and (row[0] is None or row[0] > tx.now)
-
-
-@dataclass(frozen=True, slots=True)
-class Extend:
-    """-> None. Put off the end of a record that has not ended."""
-
-    record_id: int
-    expires_at: int
-
-    def __call__(self, tx: Transaction) -> None:
-        tx.execute(
-            "UPDATE records SET expires_at = max(expires_at, ?) WHERE id = ? AND expires_at > ?",
-            (self.expires_at, self.record_id, tx.now),
+def _make_room(tx: Transaction, account_id: int, space: str, limit: int) -> None:
+    if _count(tx, account_id, space) < limit:
+        return
+    tx.execute(
+        "DELETE FROM records WHERE account_id = ? AND space = ? AND expires_at <= ?",
+        (account_id, space, tx.now),
+    )
+    if _count(tx, account_id, space) >= limit:
+        raise Refusal(
+            RefusalKind.FORBIDDEN,
+            f"The account keeps {limit} of {space} already. Delete some, or raise [store] max_records.",
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Purge:
-    """-> how many expired ones are gone; at most PURGE at a time."""
+def _count(tx: Transaction, account_id: int, space: str) -> int:
+    row = tx.execute(
+        "SELECT count FROM record_counts WHERE account_id = ? AND space = ?", (account_id, space)
+    ).fetchone()
+    return 0 if row is None else int(row[0])
 
-    def __call__(self, tx: Transaction) -> int:
-        return tx.execute(
-            "DELETE FROM records WHERE id IN (SELECT id FROM records WHERE expires_at <= ? LIMIT ?)", (tx.now, PURGE)
-        ).rowcount
+
+def _insert(tx: Transaction, key: str | None, text: str, ends: int | None, account_id: int, space: str) -> Record:
+    if key is None:
+        # ids ascend for good: the next one is known; a name that looks like it is stepped over
+        row = tx.execute("SELECT seq FROM sqlite_sequence WHERE name = 'records'").fetchone()
+        number = (row[0] if row is not None else 0) + 1
+        while tx.execute(
+            "SELECT 1 FROM records WHERE account_id = ? AND space = ? AND key = ?",
+            (account_id, space, str(number)),
+        ).fetchone():
+            number += 1
+        key, given = str(number), number
+    else:
+        given = None
+    row = tx.execute(
+        f"INSERT INTO records ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING {_COLUMNS}",
+        (given, account_id, space, key, text, tx.now, tx.now, ends),
+    ).fetchone()
+    return _record(row)
+
+
+def delete(tx: Transaction, account_id: int, space: str, key: str) -> bool:
+    """True if there was one."""
+    row = tx.execute(
+        "DELETE FROM records WHERE account_id = ? AND space = ? AND key = ? RETURNING expires_at",
+        (account_id, space, _text(key)),
+    ).fetchone()
+    return row is not None and (row[0] is None or row[0] > tx.now)
+
+
+def extend(tx: Transaction, record_id: int, expires_at: int) -> None:
+    """Put off the end of a record that has not ended."""
+    tx.execute(
+        "UPDATE records SET expires_at = max(expires_at, ?) WHERE id = ? AND expires_at > ?",
+        (expires_at, record_id, tx.now),
+    )
+
+
+def purge(tx: Transaction) -> int:
+    """Remove some that have expired, at most PURGE; how many."""
+    return tx.execute(
+        "DELETE FROM records WHERE id IN (SELECT id FROM records WHERE expires_at <= ? LIMIT ?)", (tx.now, PURGE)
+    ).rowcount
 
 
 def get(con: sqlite3.Connection, account_id: int, space: str, key: str, now: int) -> Record | None:

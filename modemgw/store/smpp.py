@@ -5,175 +5,162 @@ A piece has an id of the same sequence as messages have; the last piece's id is 
 
 from __future__ import annotations
 
-import functools
 import json
 import sqlite3
-from collections.abc import Awaitable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
 from modemgw.domain.esme import Delivery, Join, KeptPiece, LostPiece, NewDelivery, NewPiece, News, PieceView
 from modemgw.domain.job import NewMessage
 from modemgw.domain.refusal import Refusal, RefusalKind
 from modemgw.store import acceptance, queries
-from modemgw.store.database import Store
 from modemgw.store.purse import Purse, charge
+from modemgw.store.role import Role, read, write
 from modemgw.store.writer import Transaction
 
 _CURSOR = "smpp.events"
 
 
-@dataclass(frozen=True, slots=True)
-class KeepPiece:
-    """-> KeptPiece. A piece that is there already keeps its id; another one with its number begins a new message."""
+def keep_piece(tx: Transaction, piece: NewPiece, join: Join, wait_ms: int) -> KeptPiece:
+    """Keep a piece; with the last one the whole is accepted. A piece that is there already keeps its id; another one
+    with its number begins a new message."""
+    group, fellows = _open_group(tx, piece, wait_ms)
+    if piece.sequence in fellows:
+        earlier_id, earlier = fellows[piece.sequence]
+        if earlier["octets"] == piece.octets:
+            return KeptPiece(earlier_id)
+        group, fellows = None, {}
+    if len(fellows) + 1 == piece.total:
+        message = join({**fellows, piece.sequence: (None, json.loads(piece.data))})
+        accepted = acceptance.Accept(message)(tx)
+        tx.execute("UPDATE smpp_pieces SET message_id = ? WHERE grp = ?", (accepted.id, group or accepted.id))
+        return KeptPiece(accepted.id, message, accepted)
+    piece_id: int = tx.execute(acceptance.NEXT_ID).fetchone()[0]
+    tx.execute(
+        "INSERT INTO smpp_pieces (id, account_id, key, grp, seq, data, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (piece_id, piece.account_id, piece.key, group or piece_id, piece.sequence, piece.data, tx.now),
+    )
+    return KeptPiece(piece_id)
 
-    piece: NewPiece
-    join: Join
-    wait_ms: int
 
-    def __call__(self, tx: Transaction) -> KeptPiece:
-        piece = self.piece
-        group, fellows = self._open_group(tx)
-        if piece.sequence in fellows:
-            earlier_id, earlier = fellows[piece.sequence]
-            if earlier["octets"] == piece.octets:
-                return KeptPiece(earlier_id)
-            group, fellows = None, {}
-        if len(fellows) + 1 == piece.total:
-            message = self.join({**fellows, piece.sequence: (None, json.loads(piece.data))})
-            accepted = acceptance.Accept(message)(tx)
-            tx.execute("UPDATE smpp_pieces SET message_id = ? WHERE grp = ?", (accepted.id, group or accepted.id))
-            return KeptPiece(accepted.id, message, accepted)
-        piece_id: int = tx.execute(acceptance.NEXT_ID).fetchone()[0]
+def _open_group(
+    tx: Transaction, piece: NewPiece, wait_ms: int
+) -> tuple[int | None, dict[int, tuple[int, dict[str, Any]]]]:
+    """The newest group with this key that waits for pieces."""
+    rows = tx.execute(
+        "SELECT grp, seq, id, data FROM smpp_pieces WHERE account_id = ? AND key = ? AND message_id IS NULL "
+        "AND created_at >= ? ORDER BY grp DESC",
+        (piece.account_id, piece.key, tx.now - wait_ms),
+    ).fetchall()
+    if not rows:
+        return None, {}
+    group = rows[0][0]
+    return group, {row[1]: (row[2], json.loads(row[3])) for row in rows if row[0] == group}
+
+
+def replace(tx: Transaction, account_id: int, message_id: int, message: NewMessage) -> None:
+    """Text, times and price of a message of which nothing has been tried yet; the rest stays as it was."""
+    m, now = message, tx.now
+    row = tx.execute(
+        "SELECT state, charged, extra FROM messages WHERE id = ? AND account_id = ?",
+        (message_id, account_id),
+    ).fetchone()
+    if row is None:
+        raise Refusal(RefusalKind.NOT_FOUND, f"There is no message {message_id}.")
+    tried = tx.execute("SELECT 1 FROM attempts WHERE message_id = ? LIMIT 1", (message_id,)).fetchone()
+    if row[0] != "queued" or tried is not None:
+        raise Refusal(RefusalKind.CONFLICT, f"Message {message_id} is on its way or done.")
+    _pay(tx, row[1], message_id, message)
+    later = m.send_at is not None and m.send_at > now
+    start = m.send_at if later and m.send_at is not None else now
+    extra = {**json.loads(m.extra or "{}")}
+    own, old = extra.get("smpp"), json.loads(row[2] or "{}").get("smpp", {})
+    if isinstance(own, dict) and "pieces" in old:
+        own["pieces"] = old["pieces"]
+    tx.execute(
+        "UPDATE messages SET text = ?, data = ?, udh = ?, encoding = ?, locking = ?, single = ?, flash = ?, "
+        "pid = ?, dcs = ?, extra = ?, parts = ?, queue = ?, due_at = ?, send_at = ?, validity_s = ?, "
+        "expires_at = ?, cost = ?, updated_at = ? WHERE id = ?",
+        (
+            m.text,
+            m.data,
+            m.udh,
+            m.encoding,
+            m.locking,
+            m.single,
+            m.flash,
+            m.pid,
+            m.dcs,
+            json.dumps(extra, ensure_ascii=False),
+            m.parts,
+            2 if later else 1,
+            start if later else None,
+            m.send_at,
+            m.validity_s,
+            start + m.validity_s * 1000,
+            m.cost,
+            now,
+            message_id,
+        ),
+    )
+    tx.execute("DELETE FROM parts WHERE message_id = ?", (message_id,))
+    tx.insert_many(
+        "INSERT INTO parts (message_id, seq, state) VALUES ",
+        [(message_id, seq, "queued") for seq in range(1, m.parts + 1)],
+    )
+    tx.event("message.replaced", account=account_id, message=message_id)
+
+
+def _pay(tx: Transaction, charged: int, message_id: int, message: NewMessage) -> None:
+    m = message
+    if m.funds is None:
+        return
+    if m.cost > charged:
+        purse = Purse(tx)
+        if not purse.pay(m.account_id, m.cost - charged, m.funds):
+            raise purse.refusal(m.account_id, m.cost - charged, m.funds)
+        purse.keep()
+        tx.execute("UPDATE messages SET charged = ? WHERE id = ?", (m.cost, message_id))
+    else:
+        charge(tx, message_id, m.account_id, m.cost - charged)
+
+
+def enqueue(
+    tx: Transaction, deliveries: Sequence[NewDelivery], *, cursor: int | None = None, lost: Sequence[int] = ()
+) -> None:
+    """New rows of the queue, the cursor they were read up to, and pieces that are given up."""
+    tx.insert_many(
+        "INSERT INTO smpp_deliveries (account_id, priority, kind, inbox_id, data, created_at) VALUES ",
+        [(d.account_id, d.priority, d.kind, d.inbox_id, d.data, tx.now) for d in deliveries],
+    )
+    for piece_id in lost:
+        tx.execute("UPDATE smpp_pieces SET lost_at = ? WHERE id = ? AND message_id IS NULL", (tx.now, piece_id))
+    if cursor is not None:
         tx.execute(
-            "INSERT INTO smpp_pieces (id, account_id, key, grp, seq, data, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (piece_id, piece.account_id, piece.key, group or piece_id, piece.sequence, piece.data, tx.now),
+            "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
+            (_CURSOR, str(cursor)),
         )
-        return KeptPiece(piece_id)
-
-    def _open_group(self, tx: Transaction) -> tuple[int | None, dict[int, tuple[int, dict[str, Any]]]]:
-        """The newest group with this key that waits for pieces."""
-        rows = tx.execute(
-            "SELECT grp, seq, id, data FROM smpp_pieces WHERE account_id = ? AND key = ? AND message_id IS NULL "
-            "AND created_at >= ? ORDER BY grp DESC",
-            (self.piece.account_id, self.piece.key, tx.now - self.wait_ms),
-        ).fetchall()
-        if not rows:
-            return None, {}
-        group = rows[0][0]
-        return group, {row[1]: (row[2], json.loads(row[3])) for row in rows if row[0] == group}
 
 
-@dataclass(frozen=True, slots=True)
-class Replace:
-    """-> None. Text, times and price of a message of which nothing has been tried yet; the rest stays as it was."""
-
-    account_id: int
-    message_id: int
-    message: NewMessage
-
-    def __call__(self, tx: Transaction) -> None:
-        m, now = self.message, tx.now
-        row = tx.execute(
-            "SELECT state, charged, extra FROM messages WHERE id = ? AND account_id = ?",
-            (self.message_id, self.account_id),
-        ).fetchone()
-        if row is None:
-            raise Refusal(RefusalKind.NOT_FOUND, f"There is no message {self.message_id}.")
-        tried = tx.execute("SELECT 1 FROM attempts WHERE message_id = ? LIMIT 1", (self.message_id,)).fetchone()
-        if row[0] != "queued" or tried is not None:
-            raise Refusal(RefusalKind.CONFLICT, f"Message {self.message_id} is on its way or done.")
-        self._pay(tx, row[1])
-        later = m.send_at is not None and m.send_at > now
-        start = m.send_at if later and m.send_at is not None else now
-        extra = {**json.loads(m.extra or "{}")}
-        own, old = extra.get("smpp"), json.loads(row[2] or "{}").get("smpp", {})
-        if isinstance(own, dict) and "pieces" in old:
-            own["pieces"] = old["pieces"]
-        tx.execute(
-            "UPDATE messages SET text = ?, data = ?, udh = ?, encoding = ?, locking = ?, single = ?, flash = ?, "
-            "pid = ?, dcs = ?, extra = ?, parts = ?, queue = ?, due_at = ?, send_at = ?, validity_s = ?, "
-            "expires_at = ?, cost = ?, updated_at = ? WHERE id = ?",
-            (
-                m.text,
-                m.data,
-                m.udh,
-                m.encoding,
-                m.locking,
-                m.single,
-                m.flash,
-                m.pid,
-                m.dcs,
-                json.dumps(extra, ensure_ascii=False),
-                m.parts,
-                2 if later else 1,
-                start if later else None,
-                m.send_at,
-                m.validity_s,
-                start + m.validity_s * 1000,
-                m.cost,
-                now,
-                self.message_id,
-            ),
-        )
-        tx.execute("DELETE FROM parts WHERE message_id = ?", (self.message_id,))
-        tx.insert_many(
-            "INSERT INTO parts (message_id, seq, state) VALUES ",
-            [(self.message_id, seq, "queued") for seq in range(1, m.parts + 1)],
-        )
-        tx.event("message.replaced", account=self.account_id, message=self.message_id)
-
-    def _pay(self, tx: Transaction, charged: int) -> None:
-        m = self.message
-        if m.funds is None:
-            return
-        if m.cost > charged:
-            purse = Purse(tx)
-            if not purse.pay(m.account_id, m.cost - charged, m.funds):
-                raise purse.refusal(m.account_id, m.cost - charged, m.funds)
-            purse.keep()
-            tx.execute("UPDATE messages SET charged = ? WHERE id = ?", (m.cost, self.message_id))
-        else:
-            charge(tx, self.message_id, m.account_id, m.cost - charged)
-
-
-@dataclass(frozen=True, slots=True)
-class Enqueue:
-    """-> None. New rows of the queue, the cursor they were read up to, pieces that are given up."""
-
-    deliveries: Sequence[NewDelivery]
-    cursor: int | None
-    lost: Sequence[int]
-
-    def __call__(self, tx: Transaction) -> None:
-        tx.insert_many(
-            "INSERT INTO smpp_deliveries (account_id, priority, kind, inbox_id, data, created_at) VALUES ",
-            [(d.account_id, d.priority, d.kind, d.inbox_id, d.data, tx.now) for d in self.deliveries],
-        )
-        for piece_id in self.lost:
-            tx.execute("UPDATE smpp_pieces SET lost_at = ? WHERE id = ? AND message_id IS NULL", (tx.now, piece_id))
-        if self.cursor is not None:
-            tx.execute(
-                "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
-                (_CURSOR, str(self.cursor)),
-            )
-
-
-def _receiving(tx: Transaction, account_id: int) -> None:
+def receiving(tx: Transaction, account_id: int) -> None:
+    """From now on, and for good, incoming messages are queued for the account."""
     tx.execute(
         "INSERT INTO smpp_receivers (account_id, since) VALUES (?, ?) ON CONFLICT DO NOTHING", (account_id, tx.now)
     )
 
 
-def _acknowledge(tx: Transaction, ids: Sequence[int]) -> None:
+def acknowledge(tx: Transaction, ids: Sequence[int]) -> None:
+    """The client has them."""
     tx.connection.executemany("DELETE FROM smpp_deliveries WHERE id = ?", [(delivery_id,) for delivery_id in ids])
 
 
-def _postpone(tx: Transaction, delivery_id: int, due_at: int) -> None:
+def postpone(tx: Transaction, delivery_id: int, due_at: int) -> None:
+    """The client does not take it now."""
     tx.execute("UPDATE smpp_deliveries SET due_at = ?, tries = tries + 1 WHERE id = ?", (due_at, delivery_id))
 
 
-def _prune(tx: Transaction, before: int) -> int:
+def prune(tx: Transaction, before: int) -> int:
+    """Drop rows that nobody fetched in time; how many."""
     dropped: int = tx.execute(
         "DELETE FROM smpp_deliveries WHERE id IN "
         "(SELECT id FROM smpp_deliveries WHERE created_at < ? ORDER BY created_at LIMIT 10000)",
@@ -204,7 +191,7 @@ _ARRIVALS = ("inbox.received", "inbox.partial", "inbox.completed")
 
 
 def news(con: sqlite3.Connection, cursor: int | None, limit: int) -> News:
-    """See EsmeRepository.news."""
+    """What has happened after the cursor; None: after the one that `enqueue` kept last, or from now on."""
     last = queries.last_event(con)
     if cursor is None:
         row = con.execute("SELECT value FROM meta WHERE key = ?", (_CURSOR,)).fetchone()
@@ -254,44 +241,17 @@ def piece(con: sqlite3.Connection, account_id: int, piece_id: int) -> PieceView 
     return None if row is None else PieceView(row[0], row[1], row[2] is not None, row[3], row[2])
 
 
-class SqliteEsmeRepository:
-    """See `service.esme.EsmeRepository`, whose docstrings are the contract."""
+class SmppQueue(Role):
+    """Pieces of long messages, and the queue of deliveries."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self._write = store.write
-        self._read = store.read
-
-    def keep_piece(self, piece: NewPiece, join: Join, wait_ms: int) -> Awaitable[KeptPiece]:
-        return self._write(KeepPiece(piece, join, wait_ms))
-
-    def replace(self, account_id: int, message_id: int, message: NewMessage) -> Awaitable[None]:
-        return self._write(Replace(account_id, message_id, message))
-
-    def enqueue(self, deliveries: Sequence[NewDelivery], cursor: int | None, lost: Sequence[int]) -> Awaitable[None]:
-        return self._write(Enqueue(deliveries, cursor, lost))
-
-    def receiving(self, account_id: int) -> Awaitable[None]:
-        return self._write(functools.partial(_receiving, account_id=account_id))
-
-    def acknowledge(self, ids: Sequence[int]) -> Awaitable[None]:
-        return self._write(functools.partial(_acknowledge, ids=ids), lazy=True)
-
-    def postpone(self, delivery_id: int, due_at: int) -> Awaitable[None]:
-        return self._write(functools.partial(_postpone, delivery_id=delivery_id, due_at=due_at))
-
-    def prune(self, before: int) -> Awaitable[int]:
-        return self._write(functools.partial(_prune, before=before))
-
-    async def lose_pieces(self, wait_ms: int) -> list[LostPiece]:
-        before = self._store.clock() - wait_ms
-        return await self._read(lambda con: lost(con, before))
-
-    async def news(self, cursor: int | None, limit: int) -> News:
-        return await self._read(lambda con: news(con, cursor, limit))
-
-    async def deliveries(self, account_id: int, limit: int, now: int) -> list[Delivery]:
-        return await self._read(lambda con: deliveries(con, account_id, limit, now))
-
-    async def piece(self, account_id: int, piece_id: int) -> PieceView | None:
-        return await self._read(lambda con: piece(con, account_id, piece_id))
+    keep_piece = write(keep_piece)
+    piece = read(piece)
+    lost_pieces = read(lost)
+    replace = write(replace)
+    news = read(news)
+    enqueue = write(enqueue)
+    receiving = write(receiving)
+    deliveries = read(deliveries)
+    acknowledge = write(acknowledge, lazy=True)
+    postpone = write(postpone)
+    prune = write(prune)

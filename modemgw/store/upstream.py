@@ -7,11 +7,10 @@ in modemgw/upstream; what follows from it for a part, in domain/states.
 
 from __future__ import annotations
 
-import functools
 import json
 import secrets
 import sqlite3
-from collections.abc import Awaitable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 
 from modemgw.domain.inbox import InboxKind
@@ -19,11 +18,11 @@ from modemgw.domain.job import Job, LineRecord
 from modemgw.domain.states import FINAL, State, derive, may_become
 from modemgw.domain.upstream import Fate, UpstreamInbound
 from modemgw.rules.pricing import units
-from modemgw.store.database import Store
+from modemgw.store import lines, outbox
 from modemgw.store.ids import next_id
-from modemgw.store.lines import EnsureLine, Note
-from modemgw.store.outbox import BeginAttempt, EndAttempt, reject
+from modemgw.store.outbox import begin_attempt, end_attempt, reject
 from modemgw.store.parts import resume_rest, settle
+from modemgw.store.role import Role, keep, read, write
 from modemgw.store.writer import Transaction
 
 #: Fates of ids that nobody knows yet which are kept for each line: an answer that is under way may give the id.
@@ -43,7 +42,7 @@ class Begun:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """What a try came to. `outcome` and the rest as EndAttempt has them; `ids` are the gateway's."""
+    """What a try came to. `outcome` and the rest as outbox.end_attempt has them; `ids` are the gateway's."""
 
     outcome: str
     reason: str | None = None
@@ -74,81 +73,16 @@ class OpenTry:
     lane: str
 
 
-class SqliteUpstreams:
-    """The store as online gateways need it. Writes return after their COMMIT; those that keep what has happened in the
-    world are tried again until the disk takes them."""
-
-    def __init__(self, store: Store) -> None:
-        self._write = store.write
-        self._read = store.read
-
-    def ensure_line(self, name: str, number: str | None) -> Awaitable[int]:
-        """The key of the line of this name."""
-        return self._write(EnsureLine(name, None, None, None, number, upstream=True))
-
-    def token(self, name: str) -> Awaitable[str]:
-        """The unguessable end of the address at which the gateway may call; the same at every start."""
-        return self._write(functools.partial(token, name=name))
-
-    async def cursor(self, name: str) -> str:
-        """How far its incoming texts were read."""
-        return await self._read(lambda con: cursor(con, name))
-
-    def begin(self, job: Job, line: LineRecord, tail: str, *, unique_refs: bool) -> Awaitable[Begun | None]:
-        """Journal a try of all that waits of a message; None if it is not to be sent any more, yet, or this way."""
-        return self._write(functools.partial(begin, job=job, line=line, tail=tail, unique_refs=unique_refs))
-
-    def end(self, try_id: int, ended: Ended) -> Awaitable[State]:
-        """Kept. The message's new state."""
-        return self._write(functools.partial(end, try_id=try_id, ended=ended), must=True, lazy=ended.outcome == "sent")
-
-    def pass_on(self, job: Job, lane: str | None, reason: str, due_at: int | None) -> Awaitable[None]:
-        """A way cannot take a message: it waits in another lane, or (None) it is rejected for that reason."""
-        return self._write(functools.partial(pass_on, message_id=job.id, lane=lane, reason=reason, due_at=due_at))
-
-    def absent(self, try_id: int, lane: str, reason: str) -> Awaitable[bool]:
-        """The gateway never had it: what was in doubt waits again. False if the doubt has ended otherwise meanwhile."""
-        return self._write(functools.partial(absent, try_id=try_id, lane=lane, reason=reason), must=True)
-
-    def tell(self, line_id: int, fates: Sequence[Fate]) -> Awaitable[int]:
-        """Kept. What a gateway said of ids and references; how many of them are ours."""
-        return self._write(functools.partial(tell, line_id=line_id, fates=fates), must=True)
-
-    def asked(self, asked: Sequence[tuple[int, int | None]]) -> Awaitable[None]:
-        """(try, when it is asked again, or None for never) of tries that were asked about."""
-        return self._write(functools.partial(have_asked, asked=asked))
-
-    def take_in(self, line: LineRecord, texts: Sequence[UpstreamInbound], cursor: str | None = None) -> Awaitable[int]:
-        """Incoming texts, and how far was read; how many were new."""
-        return self._write(functools.partial(take_in, line=line, texts=texts, cursor=cursor))
-
-    def note(self, kind: str, line_id: int | None, **data: object) -> Awaitable[None]:
-        """An event of a line."""
-        return self._write(Note(kind, line_id, data))
-
-    async def due(self, line_id: int, state: str, now: int, limit: int) -> list[OpenTry]:
-        """Tries that are to be asked about now: those in `doubt`, or those that were `taken`."""
-        return await self._read(lambda con: due(con, line_id, state, now, limit))
-
-    async def next_ask(self, line_id: int, state: str) -> int | None:
-        """When the next of these is to be asked about."""
-        return await self._read(lambda con: next_ask(con, line_id, state))
-
-    async def spent(self, line_id: int, since: int) -> int:
-        """What tries have cost since then, in units (rules/pricing)."""
-        return await self._read(lambda con: spent(con, line_id, since))
-
-
 # -- a try ------------------------------------------------------------------------------------------------------------
 
 
-def begin(tx: Transaction, job: Job, line: LineRecord, tail: str, unique_refs: bool) -> Begun | None:
-    """See SqliteUpstreams.begin."""
+def begin(tx: Transaction, job: Job, line: LineRecord, tail: str, *, unique_refs: bool) -> Begun | None:
+    """Journal a try of all that waits of a message; None if it is not to be sent any more, yet, or this way."""
     states = tx.execute("SELECT state FROM parts WHERE message_id = ?", (job.id,)).fetchall()
     if any(state != State.QUEUED for (state,) in states):
         return None  # a part of a text is nothing that a gateway can be given
     for seq in job.queued:
-        begun = BeginAttempt(job.id, seq, line.id, line.name, tail, seq in job.resend, job.line)(tx)
+        begun = begin_attempt(tx, job.id, seq, line, tail, resend=seq in job.resend, lane=job.line)
         if begun is None:
             return None
     (earlier,) = tx.execute("SELECT count(*) FROM upstream_tries WHERE message_id = ?", (job.id,)).fetchone()
@@ -172,7 +106,7 @@ def _life(tx: Transaction) -> str:
 
 
 def end(tx: Transaction, try_id: int, ended: Ended) -> State:
-    """See SqliteUpstreams.end. What was told of the try before its answer came stands."""
+    """What a try came to; the message's new state. What was told of the try before its answer came stands."""
     message_id, line_id, state = tx.execute(
         "SELECT message_id, line_id, state FROM upstream_tries WHERE id = ?", (try_id,)
     ).fetchone()
@@ -200,21 +134,19 @@ def _cost(amount: str) -> int:
 
 def _end_attempts(tx: Transaction, message_id: int, line_id: int, ended: Ended) -> None:
     attempts = tx.execute(
-        "SELECT id, seq FROM attempts WHERE message_id = ? AND line_id = ? AND outcome = 'started' ORDER BY seq",
+        "SELECT id FROM attempts WHERE message_id = ? AND line_id = ? AND outcome = 'started' ORDER BY seq",
         (message_id, line_id),
     ).fetchall()
-    for attempt, seq in attempts:
-        EndAttempt(
+    for (attempt,) in attempts:
+        end_attempt(
+            tx,
             attempt,
-            message_id,
-            seq,
-            line_id,
             ended.outcome,
             error=ended.reason or None,
             due_at=ended.due_at,
             doubt_at=ended.doubt_at,
             lane=ended.lane,
-        )(tx)
+        )
 
 
 def _name(tx: Transaction, try_id: int, message_id: int, line_id: int, ids: Sequence[str]) -> None:
@@ -243,7 +175,7 @@ def _name(tx: Transaction, try_id: int, message_id: int, line_id: int, ids: Sequ
 
 
 def pass_on(tx: Transaction, message_id: int, lane: str | None, reason: str, due_at: int | None) -> None:
-    """See SqliteUpstreams.pass_on."""
+    """A way cannot take a message: it waits in another lane, or (None) it is rejected for that reason."""
     if lane is None:
         reject(tx, message_id, reason)
         return
@@ -258,7 +190,7 @@ def pass_on(tx: Transaction, message_id: int, lane: str | None, reason: str, due
 
 
 def absent(tx: Transaction, try_id: int, lane: str, reason: str) -> bool:
-    """See SqliteUpstreams.absent."""
+    """The gateway never had it: what was in doubt waits again. False if the doubt has ended otherwise meanwhile."""
     row = tx.execute(
         "SELECT t.message_id, t.line_id, m.account_id FROM upstream_tries t JOIN messages m ON m.id = t.message_id "
         "WHERE t.id = ? AND t.state = 'doubt'",
@@ -298,7 +230,8 @@ def absent(tx: Transaction, try_id: int, lane: str, reason: str) -> bool:
 
 
 def tell(tx: Transaction, line_id: int, fates: Iterable[Fate]) -> int:
-    """See SqliteUpstreams.tell. Claims: states only move forwards, and what is said twice is heard once."""
+    """What a gateway said of ids and references; how many of them are ours. Claims: states only move forwards, and what
+    is said twice is heard once."""
     ours = 0
     for fate in fates:
         found = _try_of(tx, line_id, fate)
@@ -450,7 +383,7 @@ DUE = (
 
 
 def due(con: sqlite3.Connection, line_id: int, state: str, now: int, limit: int) -> list[OpenTry]:
-    """See SqliteUpstreams.due."""
+    """Tries that are to be asked about now: those in `doubt`, or those that were `taken`."""
     tries = []
     for row in con.execute(DUE, (line_id, state, now, limit)).fetchall():
         ids = con.execute(
@@ -479,7 +412,7 @@ def due(con: sqlite3.Connection, line_id: int, state: str, now: int, limit: int)
 
 
 def next_ask(con: sqlite3.Connection, line_id: int, state: str) -> int | None:
-    """See SqliteUpstreams.next_ask."""
+    """When the next of these is to be asked about."""
     found: int | None = con.execute(
         "SELECT min(ask_at) FROM upstream_tries WHERE line_id = ? AND state = ? AND ask_at IS NOT NULL",
         (line_id, state),
@@ -488,20 +421,22 @@ def next_ask(con: sqlite3.Connection, line_id: int, state: str) -> int | None:
 
 
 def have_asked(tx: Transaction, asked: Sequence[tuple[int, int | None]]) -> None:
-    """See SqliteUpstreams.asked."""
+    """(try, when it is asked again, or None for never) of tries that were asked about."""
     for try_id, again in asked:
         tx.execute(
             "UPDATE upstream_tries SET asks = asks + 1, ask_at = ? WHERE id = ? AND ask_at IS NOT NULL", (again, try_id)
         )
 
 
-def recover(tx: Transaction, ask_at: int) -> None:
-    """After a start, when the attempts are in doubt: so are their tries, which are asked about."""
-    tx.execute("UPDATE upstream_tries SET state = 'doubt', ask_at = ? WHERE state = 'started'", (ask_at,))
+def recover(tx: Transaction, doubt_window_ms: int, report_wait_ms: int) -> tuple[int, int]:
+    """As outbox.recover; once, before anything is sent. Gateways are asked about the tries that are in doubt."""
+    counts = outbox.recover(tx, doubt_window_ms, report_wait_ms)
+    tx.execute("UPDATE upstream_tries SET state = 'doubt', ask_at = ? WHERE state = 'started'", (tx.now,))
+    return counts
 
 
 def spent(con: sqlite3.Connection, line_id: int, since: int) -> int:
-    """See SqliteUpstreams.spent."""
+    """What tries have cost since then, in units (rules/pricing)."""
     total: int = con.execute(
         "SELECT coalesce(sum(cost), 0) FROM upstream_tries WHERE line_id = ? AND started_at >= ? AND cost > 0",
         (line_id, since),
@@ -512,8 +447,8 @@ def spent(con: sqlite3.Connection, line_id: int, since: int) -> int:
 # -- coming in --------------------------------------------------------------------------------------------------------
 
 
-def take_in(tx: Transaction, line: LineRecord, texts: Sequence[UpstreamInbound], cursor: str | None) -> int:
-    """See SqliteUpstreams.take_in."""
+def take_in(tx: Transaction, line: LineRecord, texts: Sequence[UpstreamInbound], cursor: str | None = None) -> int:
+    """Incoming texts, and how far was read; how many were new."""
     new = 0
     for text in texts:
         known = tx.execute("SELECT 1 FROM upstream_inbox WHERE line_id = ? AND id = ?", (line.id, text.id)).fetchone()
@@ -542,7 +477,7 @@ def take_in(tx: Transaction, line: LineRecord, texts: Sequence[UpstreamInbound],
 
 
 def token(tx: Transaction, name: str) -> str:
-    """See SqliteUpstreams.token."""
+    """The unguessable end of the address at which the gateway may call; the same at every start."""
     tx.execute(
         "INSERT INTO upstream_links (name, token) VALUES (?, ?) ON CONFLICT DO NOTHING",
         (name, secrets.token_urlsafe(24)),
@@ -551,6 +486,25 @@ def token(tx: Transaction, name: str) -> str:
 
 
 def cursor(con: sqlite3.Connection, name: str) -> str:
-    """See SqliteUpstreams.cursor."""
+    """How far its incoming texts were read."""
     row = con.execute("SELECT cursor FROM upstream_links WHERE name = ?", (name,)).fetchone()
     return "" if row is None else str(row[0])
+
+
+class UpstreamStore(Role):
+    """The store as online gateways need it."""
+
+    ensure_line = write(lines.ensure_line)
+    note = write(lines.note)
+    token = write(token)
+    cursor = read(cursor)
+    begin = write(begin)
+    end = keep(end)
+    pass_on = write(pass_on)
+    absent = keep(absent)
+    tell = keep(tell)
+    asked = write(have_asked)
+    due = read(due)
+    next_ask = read(next_ask)
+    spent = read(spent)
+    take_in = write(take_in)

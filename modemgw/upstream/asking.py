@@ -15,7 +15,7 @@ from modemgw.domain.job import LineRecord
 from modemgw.domain.upstream import FindAnswer, Presence, UpstreamMessage
 from modemgw.errors import ModemgwError
 from modemgw.service.ports import Clock
-from modemgw.store.upstream import Ended, OpenTry, SqliteUpstreams
+from modemgw.store.upstream import Ended, OpenTry, UpstreamStore
 from modemgw.upstream.link import Link
 
 log = logging.getLogger(__name__)
@@ -58,7 +58,7 @@ class Asker:
         self,
         line: LineRecord,
         link: Link,
-        store: SqliteUpstreams,
+        store: UpstreamStore,
         clock: Clock,
         next_lane: Callable[[OpenTry], str],
         freed: Callable[[], None],

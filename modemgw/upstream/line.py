@@ -12,7 +12,7 @@ import contextlib
 import logging
 import random
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -40,7 +40,7 @@ from modemgw.service.dispatch import Dispatcher
 from modemgw.service.ports import Clock
 from modemgw.service.routing import Routing
 from modemgw.service.timers import Timers
-from modemgw.store.upstream import Begun, Ended, OpenTry, SqliteUpstreams
+from modemgw.store.upstream import Begun, Ended, OpenTry, UpstreamStore
 from modemgw.upstream.asking import DOUBT, TAKEN, Asker
 from modemgw.upstream.link import Link
 
@@ -69,7 +69,7 @@ class UpstreamLineSettings:
     max_parallel: int = 10
     price: int | None = None  # of a part, where the gateway does not say
     currency: str | None = None
-    money: MoneyLimits = MoneyLimits()
+    money: MoneyLimits = field(default_factory=MoneyLimits)
     low_balance: int | None = None
     balance_interval_s: float = 3600
     poll_s: float = 0
@@ -83,13 +83,13 @@ class UpstreamLineSettings:
 class LinePorts:
     """What a line is given of the rest of the gateway."""
 
-    store: SqliteUpstreams
+    store: UpstreamStore
     dispatcher: Dispatcher
     routing: Routing
     timers: Timers
     clock: Clock
     give_back: Callable[[int], Coroutine[Any, Any, None]]  # what is left of a message waits again
-    sent_since: Callable[[LineRecord, int, int], Coroutine[Any, Any, list[int]]]
+    sent_since: Callable[[int, int, int], Awaitable[list[int]]]
     changed: Callable[[], None]  # this line is ready, or is not any more
     network: Callable[[str, bool], None]  # (name, whether its network was reached)
 
@@ -203,7 +203,7 @@ class UpstreamLine:
         name, ports = self.settings.name, self._ports
         while self._line is None and not self._stop.is_set():
             try:
-                line_id = await ports.store.ensure_line(name, self.settings.sender or None)
+                line_id = await ports.store.ensure_line(name, number=self.settings.sender or None, upstream=True)
                 line = LineRecord(line_id, name, None, self.settings.sender or None)
                 await self._remember(line)
                 self._line = line
@@ -261,7 +261,7 @@ class UpstreamLine:
         ports, now = self._ports, self._ports.clock()
         if self.settings.quota:
             pace = Pace(self.settings.quota, random.random)
-            pace.remember(await ports.sent_since(line, now - pace.since_ms, pace.most))
+            pace.remember(await ports.sent_since(line.id, now - pace.since_ms, pace.most))
             self._pace = pace
         spent = {period: await ports.store.spent(line.id, begin_of(period, now)) for period in PERIODS}
         self._budget = Budget(self.settings.money, now, spent)
@@ -501,7 +501,7 @@ class UpstreamLine:
         """This way cannot take a message: the next one may. Nothing was handed over."""
         lane, due_at = self._elsewhere(job, TryOutcome.REFUSED_WAY, None, self._ports.clock())
         said = f"{self.settings.name}: {reason}"
-        await self._ports.store.pass_on(job, lane, said, due_at)
+        await self._ports.store.pass_on(job.id, lane, said, due_at)
         if lane is not None:
             self._offer_again(job, lane, due_at)
 

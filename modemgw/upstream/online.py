@@ -21,7 +21,7 @@ from modemgw.rules.budget import MoneyLimits
 from modemgw.rules.pricing import units
 from modemgw.rules.quota import Quota
 from modemgw.rules.routing import Way
-from modemgw.store.upstream import SqliteUpstreams
+from modemgw.store.upstream import UpstreamStore
 from modemgw.upstream.client import ClientLimits, OnceClient
 from modemgw.upstream.line import LinePorts, UpstreamLine, UpstreamLineSettings
 from modemgw.upstream.link import HttpLink, Link
@@ -62,7 +62,7 @@ class Network:
 class Upstreams:
     """See service.ways.OnlineLines."""
 
-    def __init__(self, upstreams: Sequence[UpstreamSettings], store: SqliteUpstreams) -> None:
+    def __init__(self, upstreams: Sequence[UpstreamSettings], store: UpstreamStore) -> None:
         self._settings = [settings for settings in upstreams if settings.enabled]
         self._store = store
         self._lines: dict[str, UpstreamLine] = {}

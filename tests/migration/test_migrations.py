@@ -14,7 +14,7 @@ from modemgw.store import schema
 from modemgw.store.acceptance import Accept
 from modemgw.store.database import Store
 from modemgw.store.errors import StoreError
-from modemgw.store.repository import SqliteRepository
+from modemgw.store.repository import Repository
 from tests.unit.store.desk import SHOP, START, new
 
 HERE = Path(__file__).parent
@@ -71,7 +71,7 @@ def test_migrating_twice_is_migrating_once(tmp_path: Path) -> None:
 
 async def test_what_was_in_an_old_database_is_there_and_goes_on(tmp_path: Path) -> None:
     store = await Store.open(dumped(tmp_path / "m.db"), lambda: START)
-    repository = SqliteRepository(store)
+    repository = Repository(store)
     assert await repository.ensure_accounts(["shop"]) == {"shop": 1, "other": 2}
     assert await repository.recover(600_000, 15_000) == (1, 1)
     delivered, partly, in_air = [await repository.message(1, number) for number in (1, 2, 3)]

@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 
 from modemgw.domain.requests import InboxQuery
 from modemgw.rules.concat_grouping import JOIN_MS
-from modemgw.store import queries
-from modemgw.store.intake import ShowPartials
+from modemgw.store import intake, queries
 from tests.unit.store.desk import HOUR, MINUTE, SHOP, Desk
 from tests.unit.store.pdus import at, parts
 
@@ -63,10 +62,10 @@ def run(
                 desk.now = now
             if always:
                 if number in restarts:
-                    desk.do(ShowPartials(desk.now))  # what is shown early is completed in place
+                    desk.do(intake.show_partials, desk.now)  # what is shown early is completed in place
                 assert {view.pdus for view in queries.inbox(desk.con, InboxQuery(SHOP, 99)) if view.complete} <= whole
         desk.now += HOUR
-        desk.do(ShowPartials(desk.now))
+        desk.do(intake.show_partials, desk.now)
         shown = queries.inbox(desk.con, InboxQuery(SHOP, 99))
         assert {view.pdus for view in shown if view.complete} == whole
         assert sorted(view.pdus for view in shown if not view.complete) == sorted(half for half in halves if half)
@@ -97,7 +96,7 @@ def test_the_parts_of_any_text_give_it_whole_and_once(text: str, bits: int, time
                 now, desk = desk.now, Desk(str(Path(folder) / "m.db"))
                 desk.now = now
         desk.now += HOUR
-        desk.do(ShowPartials(desk.now))
+        desk.do(intake.show_partials, desk.now)
         shown = queries.inbox(desk.con, InboxQuery(SHOP, 99))
         assert [(view.text, view.complete, view.parts) for view in shown] == [(text, True, len(pdus))]
         assert desk.rows("SELECT sum(copies) FROM pdus") == [len(pdus) + len(copies)]

@@ -16,7 +16,6 @@ from modemgw.domain.refusal import Refusal
 from modemgw.domain.states import State, derive, may_become
 from modemgw.rules.report_matching import tail
 from modemgw.store import outbox, queries
-from modemgw.store.outbox import AdoptLateCmgs, Cancel, Expire, Promote, SettleDoubt
 from tests.unit.store.desk import HOUR, LONG, MINUTE, Desk
 from tests.unit.store.pdus import report
 
@@ -103,7 +102,7 @@ class World(RuleBasedStateMachine):
         message = data.draw(st.sampled_from(sorted(self.accepted)))
         before = self.desk.state(message)
         try:
-            self.desk.do(Cancel(1, message))
+            self.desk.do(outbox.cancel, 1, message)
         except Refusal:
             assert before not in ("queued", "cancelled")
         else:
@@ -152,7 +151,7 @@ class World(RuleBasedStateMachine):
         busy = self.busy[line]
         assert busy is not None
         assert busy.attempt is not None
-        self.desk.end(busy.attempt, busy.job.id, busy.seq, outcome, line, **more)
+        self.desk.end(busy.attempt, outcome, **more)
         busy.attempt = None
 
     @precondition(lambda self: any(b is not None and b.attempt is not None for b in self.busy.values()))
@@ -200,7 +199,7 @@ class World(RuleBasedStateMachine):
             return
         self.late[line] = None
         copy.answered = True
-        adopted = self.desk.do(AdoptLateCmgs(1 + LINES.index(line), copy.mr))
+        adopted = self.desk.do(outbox.adopt_late_cmgs, 1 + LINES.index(line), copy.mr)
         assert adopted in (None, (copy.message, copy.seq))
         if adopted is None:  # only if it was resolved already, or is on its way again
             assert self.desk.parts(copy.message)[copy.seq - 1] not in ("unknown", "queued")
@@ -233,9 +232,9 @@ class World(RuleBasedStateMachine):
     @rule()
     def tick(self) -> None:
         """What the timers do."""
-        self.desk.do(Expire())
-        self.desk.do(Promote())
-        self.desk.do(SettleDoubt())
+        self.desk.do(outbox.expire)
+        self.desk.do(outbox.promote)
+        self.desk.do(outbox.settle_doubt)
 
     @rule(on_air=st.booleans())
     def crash(self, on_air: bool) -> None:

@@ -1,4 +1,4 @@
-"""One connection: the pure session between a socket and the desk. Owns what becomes of each request."""
+"""One connection: the pure session between a socket and the use cases. Owns what becomes of each request."""
 
 from __future__ import annotations
 
@@ -188,7 +188,7 @@ class Connection(asyncio.Protocol):
     async def _authenticate(self, asked: BindAsked) -> Account:
         bind = asked.bind
         login, password = (_as_written(text) for text in (bind.system_id, bind.password))
-        account = await self._server.desk.authenticate(login, password, self.remote)
+        account = await self._server.service.authenticate(login, password, self.remote)
         self._conventions = replace(
             self._conventions,
             iso=bind.system_type.strip().upper() == "ISO",
@@ -214,7 +214,7 @@ class Connection(asyncio.Protocol):
             if isinstance(what, Piece):
                 self._start(self._keep(asked, account, what, key))
             else:
-                server.desk.submit_soon(account, what, functools.partial(self._accepted, asked, key))
+                server.service.gateway.submit_soon(account, what, functools.partial(self._accepted, asked, key))
         except PduRefused as refused:
             log.debug("SMPP %s: %s", account.login, refused)
             self._respond(asked, refused.status)
@@ -247,7 +247,7 @@ class Connection(asyncio.Protocol):
         conventions = self._conventions
         with _answering(self, asked, Status.ESME_RSUBMITFAIL) as answer:
             self._server.check_recipient(account, piece.submission)
-            answer.message_id = await self._server.desk.keep_piece(
+            answer.message_id = await self._server.service.keep_piece(
                 account, new, lambda pieces: join_pieces(pieces, conventions)
             )
         if answer.message_id is None:
@@ -255,19 +255,19 @@ class Connection(asyncio.Protocol):
 
     async def _submit_or_replace(self, asked: SubmitAsked, account: Account, submission: Submission) -> None:
         """replace_if_present_flag: a waiting message of the same service_type, sender and recipient gives way."""
-        desk = self._server.desk
+        service = self._server.service
         with _answering(self, asked, Status.ESME_RSUBMITFAIL) as answer:
-            earlier = await desk.find_waiting(account, str(submission.extra.get("ref")))
+            earlier = await service.find_waiting(account, str(submission.extra.get("ref")))
             if earlier is not None:
                 try:
-                    await desk.replace(account, earlier.id, submission)
+                    await service.replace(account, earlier.id, submission)
                     answer.message_id = earlier.id
                     return
                 except Refusal as refusal:
                     if refusal.kind is not RefusalKind.CONFLICT:
                         raise
             done: asyncio.Future[Accepted | Refusal] = self._loop.create_future()
-            desk.submit_soon(account, submission, functools.partial(_settle, done))
+            service.gateway.submit_soon(account, submission, functools.partial(_settle, done))
             result = await done
             if isinstance(result, Refusal):
                 raise result
@@ -280,7 +280,7 @@ class Connection(asyncio.Protocol):
         with _answering(self, asked, _FAILED[Command(asked.command)]) as answer:
             if not request.message_id.isascii() or not request.message_id.isdigit() or len(request.message_id) > 18:
                 raise PduRefused(Status.ESME_RINVMSGID, f"{request.message_id!r} is no message_id")
-            found = await self._server.desk.find(account, int(request.message_id))
+            found = await self._server.service.find(account, int(request.message_id))
             if isinstance(request, Query):
                 state, error, final_at = query_result(found)
                 answer.body = cstring(request.message_id) + cstring(self._server.date(final_at), 17)
@@ -289,7 +289,7 @@ class Connection(asyncio.Protocol):
             if not isinstance(found, MessageView):
                 raise Refusal(RefusalKind.CONFLICT, "Its other parts have not come yet.")
             if isinstance(request, Cancel):
-                await self._server.desk.cancel(account, found.id)
+                await self._server.service.gateway.cancel(account, found.id)
             else:
                 await self._replace(account, found, request)
 
@@ -298,7 +298,7 @@ class Connection(asyncio.Protocol):
         if found.state is not State.QUEUED or not isinstance(kept, dict):
             raise Refusal(RefusalKind.CONFLICT, f"Message {found.id} is {found.state}.")
         submission = read_replacement(request, kept, found.encoding == "ucs2", self._conventions, self._server.clock())
-        await self._server.desk.replace(account, found.id, replace(submission, to=found.to))
+        await self._server.service.replace(account, found.id, replace(submission, to=found.to))
 
     # -- out ----------------------------------------------------------------------------------------------------------
 

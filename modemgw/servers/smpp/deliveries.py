@@ -17,7 +17,7 @@ from modemgw.domain.inbox import InboxKind
 from modemgw.domain.refusal import Refusal, RefusalKind
 from modemgw.errors import ModemgwError
 from modemgw.servers.smpp.reports import lost_receipt, receipt_of, receipts
-from modemgw.service.esme import EsmeDesk
+from modemgw.service.esme import SmppService
 from modemgw.smpp.names import Status
 from modemgw.smpp.pdu import ShortMessage
 from modemgw.smpp.receipt import inbound_messages, receipt_message
@@ -67,9 +67,9 @@ class Wording:
 class Deliverer:
     """Deliveries of one account to its receivers, a few unanswered at a time."""
 
-    def __init__(self, account: Account, desk: EsmeDesk, wording: Wording, clock: Callable[[], int]) -> None:
+    def __init__(self, account: Account, service: SmppService, wording: Wording, clock: Callable[[], int]) -> None:
         self.account = account
-        self._desk = desk
+        self._service = service
         self._wording = wording
         self._clock = clock
         self._receivers: list[Receiver] = []
@@ -135,7 +135,7 @@ class Deliverer:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._acknowledged:
             try:
-                await self._desk.acknowledge(self._acknowledged)
+                await self._service.queue.acknowledge(self._acknowledged)
             except ModemgwError as error:
                 log.warning("Answered deliveries could not be deleted and will come again: %s", error)
 
@@ -161,7 +161,7 @@ class Deliverer:
         if not self._ahead and self._more:
             self._more = False
             limit = AHEAD + len(self._flying) + len(self._gone)
-            rows = await self._desk.deliveries(self.account.id, limit, self._clock())
+            rows = await self._service.queue.deliveries(self.account.id, limit, self._clock())
             self._more = self._more or len(rows) == limit
             known = self._flying.keys() | self._gone
             self._ahead = deque(row for row in rows if row.id not in known)
@@ -184,7 +184,7 @@ class Deliverer:
             return [receipt_message(receipt, tlvs=receiver.speaks_tlvs, offset_s=wording.offset_s())]
         assert delivery.inbox_id is not None
         try:
-            item = await self._desk.inbox_item(self.account, delivery.inbox_id)
+            item = await self._service.gateway.inbox_item(self.account, delivery.inbox_id)
         except Refusal as refusal:
             if refusal.kind is not RefusalKind.NOT_FOUND:
                 raise
@@ -214,7 +214,7 @@ class Deliverer:
             if not ids:
                 continue
             try:
-                await self._desk.acknowledge(ids)
+                await self._service.queue.acknowledge(ids)
             except ModemgwError as error:
                 log.warning("Answered deliveries wait to be deleted: %s", error)
                 await asyncio.sleep(RETRY_S)
@@ -227,7 +227,7 @@ class Deliverer:
     async def _postpone(self, delivery: Delivery) -> None:
         wait_s = AGAIN_S[min(delivery.tries, len(AGAIN_S) - 1)]
         try:
-            await self._desk.postpone(delivery.id, self._clock() + wait_s * 1000)
+            await self._service.queue.postpone(delivery.id, self._clock() + wait_s * 1000)
         except ModemgwError as error:
             log.warning("A delivery could not be put off: %s", error)
         self._gone.discard(delivery.id)
@@ -236,8 +236,8 @@ class Deliverer:
 class Feeder:
     """Puts what happens into the queue, with the cursor of the history in the same commit."""
 
-    def __init__(self, desk: EsmeDesk, clock: Callable[[], int], on_queued: Callable[[set[int]], None]) -> None:
-        self._desk = desk
+    def __init__(self, service: SmppService, clock: Callable[[], int], on_queued: Callable[[set[int]], None]) -> None:
+        self._service = service
         self._clock = clock
         self._on_queued = on_queued
         self._cursor: int | None = None
@@ -247,7 +247,7 @@ class Feeder:
         """Until cancelled."""
         news = asyncio.Event()
         news.set()
-        self._desk.watch(news)
+        self._service.gateway.watch(news)
         try:
             while True:
                 await news.wait()
@@ -261,18 +261,18 @@ class Feeder:
                     await asyncio.sleep(RETRY_S)
                 await asyncio.sleep(GATHER_S)
         finally:
-            self._desk.unwatch(news)
+            self._service.gateway.unwatch(news)
 
     async def step(self) -> bool:
         """Queue the next page of news; False when there was none."""
         first = self._cursor is None
-        page = await self._desk.news(self._cursor, PAGE)
+        page = await self._service.queue.news(self._cursor, PAGE)
         rows = [row for change in page.changes for row in receipts(*change)]
         rows += [
             NewDelivery(account, "inbox", inbox_id=inbox_id) for inbox_id in page.inbox for account in page.receivers
         ]
         if rows or first or page.until - self._kept >= PAGE:
-            await self._desk.enqueue(rows, cursor=page.until)
+            await self._service.queue.enqueue(rows, cursor=page.until)
             self._kept = page.until
         moved = page.until != self._cursor
         self._cursor = page.until
@@ -282,10 +282,10 @@ class Feeder:
 
     async def give_up_pieces(self) -> None:
         """Long messages whose parts did not all come in time are not sent; who asked for it is told."""
-        lost = await self._desk.lost_pieces()
+        lost = await self._service.queue.lost_pieces(self._clock() - self._service.piece_wait_ms)
         if lost:
             now = self._clock()
             rows = [row for piece in lost if (row := lost_receipt(piece, now)) is not None]
-            await self._desk.enqueue(rows, lost=[piece.id for piece in lost])
+            await self._service.queue.enqueue(rows, lost=[piece.id for piece in lost])
             log.warning("%d parts of long messages were given up: the other parts never came.", len(lost))
             self._on_queued({row.account_id for row in rows})

@@ -22,7 +22,7 @@ from modemgw.servers.smpp.connection import Connection
 from modemgw.servers.smpp.deliveries import Deliverer, Feeder, Wording
 from modemgw.servers.smpp.duplicates import Duplicates
 from modemgw.servers.tls import certificate, listeners
-from modemgw.service.esme import EsmeDesk
+from modemgw.service.esme import SmppService
 from modemgw.smpp.session import BindAsked, Limits
 from modemgw.smpp.submission import Conventions
 from modemgw.smpp.times import format_time
@@ -63,9 +63,9 @@ class Bucket:
 class SmppServer:
     """`start`, then `close`; both once."""
 
-    def __init__(self, settings: SmppSettings, desk: EsmeDesk, clock: Callable[[], int]) -> None:
+    def __init__(self, settings: SmppSettings, service: SmppService, clock: Callable[[], int]) -> None:
         self.settings = settings
-        self.desk = desk
+        self.service = service
         self.clock = clock
         self.limits = Limits(
             window=settings.window,
@@ -91,7 +91,7 @@ class SmppServer:
         self._buckets: dict[int, Bucket] = {}
         self.duplicates = Duplicates(settings.duplicate_s)
         self._lines: tuple[float, dict[str, str]] = (-1e9, {})
-        self._feeder = Feeder(desk, clock, self._queued)
+        self._feeder = Feeder(service, clock, self._queued)
         self._front = Front(
             "SMPP",
             FrontLimits(settings.max_connections, settings.max_per_address),
@@ -176,13 +176,13 @@ class SmppServer:
         log.info("SMPP %s: %r bound as %s", connection.remote, account.login, connection.session.state.value)
         if connection.session.receives:
             try:
-                await self.desk.receiving(account)
+                await self.service.queue.receiving(account.id)
             except ModemgwError as error:
                 log.warning("Incoming messages are not queued for %r yet: %s", account.login, error)
             if connection not in self._connections:
                 return
             if account.id not in self._deliverers:
-                self._deliverers[account.id] = Deliverer(account, self.desk, self._wording, self.clock)
+                self._deliverers[account.id] = Deliverer(account, self.service, self._wording, self.clock)
             self._deliverers[account.id].attach(connection)
 
     def answered(self, connection: Connection, token: Hashable, status: int) -> None:
@@ -236,7 +236,7 @@ class SmppServer:
         now = time.monotonic()
         if now - at >= LINES_S:
             lines = {}
-            for modem in self.desk.modems():
+            for modem in self.service.gateway.modems():
                 lines[modem.name] = modem.name
                 if modem.number:
                     lines[modem.number.lstrip("+")] = modem.name
@@ -264,7 +264,7 @@ class SmppServer:
             self.duplicates.prune()
             try:
                 await self._feeder.give_up_pieces()
-                dropped = await self.desk.prune(self.clock() - self.settings.keep_s * 1000)
+                dropped = await self.service.queue.prune(self.clock() - self.settings.keep_s * 1000)
             except ModemgwError as error:
                 log.warning("%s", error)
                 continue

@@ -26,8 +26,8 @@ from modemgw.modem.dialogue.driver import (
     StoredPdu,
 )
 from modemgw.rules.incoming import RawPdu
-from modemgw.service.ports import Repository
 from modemgw.service.receiving import Taken
+from modemgw.store.repository import Repository
 from modemsim.personality import load, names
 
 

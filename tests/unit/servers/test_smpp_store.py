@@ -28,7 +28,7 @@ def join(pieces: Any) -> NewMessage:
 
 
 def keep(desk: Desk, *args: Any, **fields: Any) -> Any:
-    return desk.do(smpp.KeepPiece(piece(*args, **fields), join, WAIT_MS))
+    return desk.do(smpp.keep_piece, piece(*args, **fields), join, WAIT_MS)
 
 
 @pytest.fixture
@@ -74,39 +74,39 @@ def test_a_refused_whole_leaves_its_pieces_waiting(desk: Desk) -> None:
         raise Refusal(RefusalKind.TEXT_TOO_LONG, "too long")
 
     with pytest.raises(Refusal):
-        desk.do(smpp.KeepPiece(piece(2, total=2), refuse, WAIT_MS))
+        desk.do(smpp.keep_piece, piece(2, total=2), refuse, WAIT_MS)
     assert len(smpp.lost(desk.con, 1 << 60)) == 1
 
 
 def test_a_message_that_was_tried_is_not_replaced(desk: Desk) -> None:
     message_id = desk.do(acceptance.Accept(PLAIN)).id
-    desk.do(smpp.Replace(1, message_id, replace(PLAIN, text="second")))
+    desk.do(smpp.replace, 1, message_id, replace(PLAIN, text="second"))
     assert desk.con.execute("SELECT text FROM messages").fetchone()[0] == "second"
     with pytest.raises(Refusal) as caught:
-        desk.do(smpp.Replace(1, message_id + 1, PLAIN))
+        desk.do(smpp.replace, 1, message_id + 1, PLAIN)
     assert caught.value.kind is RefusalKind.NOT_FOUND
-    desk.do(outbox.Cancel(1, message_id))
+    desk.do(outbox.cancel, 1, message_id)
     with pytest.raises(Refusal) as caught:
-        desk.do(smpp.Replace(1, message_id, PLAIN))
+        desk.do(smpp.replace, 1, message_id, PLAIN)
     assert caught.value.kind is RefusalKind.CONFLICT
 
 
 def test_the_queue_is_in_order_of_priority_and_age(desk: Desk) -> None:
     rows = [NewDelivery(1, "receipt", priority, json.dumps({"n": n})) for n, priority in enumerate((0, 0, 20, 10, 20))]
-    desk.do(smpp.Enqueue(rows, 7, ()))
+    desk.do(smpp.enqueue, rows, cursor=7)
     head = smpp.deliveries(desk.con, 1, 10, desk.now)
     assert [row.data["n"] for row in head] == [2, 4, 3, 0, 1]
-    desk.do(lambda tx: smpp._postpone(tx, head[0].id, desk.now + 1000))
-    desk.do(lambda tx: smpp._acknowledge(tx, [head[1].id]))
+    desk.do(smpp.postpone, head[0].id, desk.now + 1000)
+    desk.do(smpp.acknowledge, [head[1].id])
     assert [row.data["n"] for row in smpp.deliveries(desk.con, 1, 10, desk.now)] == [3, 0, 1]
     assert [row.data["n"] for row in smpp.deliveries(desk.con, 1, 10, desk.now + 1000)] == [2, 3, 0, 1]
     assert smpp.deliveries(desk.con, 2, 10, desk.now) == []
 
 
 def test_old_rows_are_dropped(desk: Desk) -> None:
-    desk.do(smpp.Enqueue([NewDelivery(1, "receipt", 0, "{}")], None, ()))
-    assert desk.do(lambda tx: smpp._prune(tx, desk.now)) == 0
-    assert desk.do(lambda tx: smpp._prune(tx, desk.now + 1)) == 1
+    desk.do(smpp.enqueue, [NewDelivery(1, "receipt", 0, "{}")])
+    assert desk.do(smpp.prune, desk.now) == 0
+    assert desk.do(smpp.prune, desk.now + 1) == 1
 
 
 def test_the_head_of_the_queue_is_found_without_sorting(desk: Desk) -> None:

@@ -20,7 +20,7 @@ from modemgw.service.timers import Timers
 from modemgw.sms import Direction, PduHex, SmsSubmit, decode_pdu
 from modemgw.store.acceptance import Accept
 from modemgw.store.database import Store
-from modemgw.store.repository import SqliteRepository
+from modemgw.store.repository import Repository
 from tests.unit.store.desk import START
 
 Behaviour = Callable[["Air"], Awaitable[SendOutcome]] | SendOutcome
@@ -86,7 +86,7 @@ class Rig:
     def __init__(self, store: Store) -> None:
         self.store = store
         self.now = START
-        self.repository = SqliteRepository(store)
+        self.repository = Repository(store)
         self.restart()
 
     def restart(self) -> None:

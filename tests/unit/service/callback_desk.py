@@ -19,10 +19,10 @@ from modemgw.domain.job import NewMessage
 from modemgw.domain.message import OnDoubt
 from modemgw.servers.http.caller import HttpCaller
 from modemgw.service.callbacks import CallbackLimits, Callbacks, Drive
+from modemgw.store import lines
 from modemgw.store.callbacks import CallbackQueue
 from modemgw.store.database import Store
-from modemgw.store.lines import EnsureLine
-from modemgw.store.repository import SqliteRepository
+from modemgw.store.repository import Repository
 from modemgw.store.writer import Transaction
 from tests.rig import until
 
@@ -182,7 +182,7 @@ class Desk:
             send_at=None,
             validity_s=3600,
         )
-        accepted = await SqliteRepository(self.store).accept(new)
+        accepted = await Repository(self.store).accept(new)
         if state:
             await self.become(accepted.id, state)
         return accepted.id
@@ -200,7 +200,9 @@ class Desk:
 
     async def incoming(self, text: str, kind: str = "inbox.received") -> int:
         """A text came in."""
-        line = await self.store.write(EnsureLine("a", "250010000000001", None, None, "+79990000001"))
+        line = await self.store.write(
+            lines.ensure_line, "a", imsi="250010000000001", iccid=None, imei=None, number="+79990000001"
+        )
 
         def write(tx: Transaction) -> int:
             inbox_id = tx.execute(
@@ -247,7 +249,7 @@ async def calling(
 ) -> AsyncIterator[Desk]:
     """Callbacks of one account on the database at `path`."""
     store = await Store.open(path, now_ms)
-    await SqliteRepository(store).ensure_accounts(["shop"])
+    await Repository(store).ensure_accounts(["shop"])
     callbacks = Callbacks(
         CallbackQueue(store),
         [shop],

@@ -21,7 +21,7 @@ from modemgw.service.dispatch import Dispatcher
 from modemgw.service.receiving import take_in
 from modemgw.service.timers import Timers
 from modemgw.store.database import Store
-from modemgw.store.repository import SqliteRepository
+from modemgw.store.repository import Repository
 from tests.dialect_rig import full_disk, make_gateway
 from tests.played_lines import PlayedLines
 from tests.unit.store.desk import HOUR, START
@@ -34,7 +34,7 @@ class Rig:
     def __init__(self, store: Store) -> None:
         self.now = START
         self.store = store
-        self.repository = SqliteRepository(store)
+        self.repository = Repository(store)
         self.dispatcher = Dispatcher(self.repository)
         self.timers = Timers(self.repository, self.dispatcher, lambda: self.now, partial_after_ms=HOUR)
         accounts = Accounts([SHOP, OTHER])

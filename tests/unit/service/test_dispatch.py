@@ -17,8 +17,8 @@ from modemgw.domain.job import Job, job_of
 from modemgw.rules.routing import Choice, Route, Way, lane_of
 from modemgw.service import dispatch
 from modemgw.service.dispatch import Dispatcher
-from modemgw.service.ports import Repository
 from modemgw.service.routing import Routing
+from modemgw.store.repository import Repository
 from tests.unit.store.desk import PLAIN
 
 BLANK = job_of(PLAIN, 0, 0)

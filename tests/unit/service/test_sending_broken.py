@@ -161,14 +161,14 @@ async def test_nothing_goes_out_that_cannot_be_journalled(rig: Rig, monkeypatch:
     message = await rig.accept(long())
     real, refusals = rig.repository.begin_attempt, [0]
 
-    def begin(*args: Any) -> Awaitable[int | None]:
+    def begin(*args: Any, **options: Any) -> Awaitable[int | None]:
         if 2 <= refusals[0] < 6:
             refusals[0] += 1
             failed: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()
             failed.set_exception(StoreUnavailable("The disk is full."))
             return failed
         refusals[0] += 1
-        return real(*args)
+        return real(*args, **options)
 
     monkeypatch.setattr(rig.repository, "begin_attempt", begin)
     air = Air()
@@ -183,9 +183,12 @@ async def test_a_journal_slower_than_the_prompt_is_undone(rig: Rig, monkeypatch:
     message = await rig.accept(new())
     real, gate = rig.repository.begin_attempt, asyncio.Event()
 
-    async def begin(*args: Any) -> int | None:
+    async def late(*args: Any, **options: Any) -> int | None:
         await gate.wait()
-        return await real(*args)
+        return await real(*args, **options)
+
+    def begin(*args: Any, **options: Any) -> asyncio.Future[int | None]:
+        return asyncio.ensure_future(late(*args, **options))
 
     monkeypatch.setattr(rig.repository, "begin_attempt", begin)
 

@@ -8,17 +8,18 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from sqlite_utils import Database
 
 from modemgw.domain.account import Account
-from modemgw.domain.job import Job, NewMessage
+from modemgw.domain.job import Job, LineRecord, NewMessage
 from modemgw.domain.states import State
 from modemgw.rules.incoming import RawPdu, understand
 from modemgw.store import acceptance, intake, lines, outbox, queries, schema
 from modemgw.store.writer import Transaction
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 #: The accounts of a desk.
@@ -77,19 +78,20 @@ class Desk:
         self.con.execute("PRAGMA foreign_keys = ON")
         self.con.execute("PRAGMA synchronous = OFF")
         schema.apply(Database(self.con))
-        self.do(lines.EnsureAccounts(["shop", "other"]))
+        self.do(lines.ensure_accounts, ["shop", "other"])
         for name in ("a", "b"):
-            self.do(lines.EnsureLine(name, f"25001{name}", None, None, f"+7999000000{name == 'b':d}"))
+            number = f"+7999000000{name == 'b':d}"
+            self.do(lines.ensure_line, name, imsi=f"25001{name}", iccid=None, imei=None, number=number)
 
     def close(self) -> None:
         self.con.close()
 
-    def do(self, op: Callable[[Transaction], T]) -> T:
+    def do(self, op: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """One operation in one transaction; one that raises leaves nothing behind."""
         self.con.execute("BEGIN IMMEDIATE")
         tx = Transaction(self.con, lambda: self.now)
         try:
-            result = op(tx)
+            result = op(tx, *args, **kwargs)
             tx.flush_events()
         except BaseException:
             self.con.execute("ROLLBACK")
@@ -112,18 +114,16 @@ class Desk:
 
     def begin(self, message: int, seq: int = 1, line: str = "a", tail: str = "60000001", resend: bool = False) -> Any:
         """The attempt's id, or None."""
-        return self.do(outbox.BeginAttempt(message, seq, line_id(line), line, tail, resend))
+        return self.do(outbox.begin_attempt, message, seq, line_of(line), tail, resend=resend, lane="")
 
-    def end(
-        self, attempt: int, message: int, seq: int = 1, outcome: str = "sent", line: str = "a", **more: Any
-    ) -> State:
-        return self.do(outbox.EndAttempt(attempt, message, seq, line_id(line), outcome, **more))
+    def end(self, attempt: int, outcome: str = "sent", **more: Any) -> State:
+        return self.do(outbox.end_attempt, attempt, outcome, **more)
 
     def send(self, message: int, seq: int = 1, outcome: str = "sent", line: str = "a", **more: Any) -> int:
         """A whole attempt: its id."""
         attempt = self.begin(message, seq, line)
         assert attempt is not None
-        self.end(attempt, message, seq, outcome, line, **more)
+        self.end(attempt, outcome, **more)
         return int(attempt)
 
     def doubt(self, message: int, seq: int = 1, line: str = "a", window: int = 10 * MINUTE) -> int:
@@ -151,9 +151,14 @@ class Desk:
     def take(self, pdus: Sequence[str], line: str = "a") -> int:
         """How many of the PDUs (hex) were new."""
         incoming = [understand(RawPdu(pdu)) for pdu in pdus]
-        return self.do(intake.TakeIn(line_id(line), "+79990000000", incoming))
+        return self.do(intake.take_in, line_of(line), incoming)
 
 
 def line_id(name: str) -> int:
     """The id of one of the desk's lines."""
     return {"a": 1, "b": 2}[name]
+
+
+def line_of(name: str) -> LineRecord:
+    """One of the desk's lines."""
+    return LineRecord(line_id(name), name, f"25001{name}", "+79990000000")

@@ -10,7 +10,7 @@ import pytest
 from modemgw.domain.callback import CallbackRequest, CallbackState, NewCallback, Note
 from modemgw.store.callbacks import HEAD, HOSTS, NEXT, CallbackQueue
 from modemgw.store.database import Store
-from modemgw.store.repository import SqliteRepository
+from modemgw.store.repository import Repository
 
 NOW = 1_800_000_000_000
 
@@ -39,7 +39,7 @@ class Bench:
 @pytest.fixture
 async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
     store = await Store.open(tmp_path / "modemgw.db", lambda: NOW)
-    await SqliteRepository(store).ensure_accounts(["shop", "other"])
+    await Repository(store).ensure_accounts(["shop", "other"])
     await CallbackQueue(store).begin({1: "http://a/"}, [1])
     yield Bench(store)
     await store.close()
@@ -70,25 +70,28 @@ async def test_an_earlier_one_that_is_replayed_goes_first_again(bench: Bench) ->
     await bench.add("x", "x")
     await bench.queue.settle(1, CallbackState.DONE, due_at=None, status=200, error=None)
     assert await bench.due() == [2]
-    assert await bench.queue.replay(1, id=1, failed=False, since=None) == 1
+    assert await bench.queue.replay_some(1, 0, id=1, failed=False, since=None) == (1, 1)
     assert await bench.due() == [1]
     # the second was under way: its failure does not let it overtake
     await bench.queue.settle(2, CallbackState.WAITING, due_at=NOW, status=500, error="No.")
     assert await bench.due() == [1]
-    assert await bench.queue.replay(2, id=1, failed=False, since=None) == 0
+    assert await bench.queue.replay_some(2, 0, id=1, failed=False, since=None) == (0, 0)
 
 
 async def test_thousands_are_replayed(bench: Bench) -> None:
     await bench.add(*(str(n) for n in range(4500)))
     await bench.store.write(lambda tx: tx.execute("UPDATE callbacks SET state = 'failed', due_at = NULL, ended_at = 1"))
-    assert await bench.queue.replay(1, id=None, failed=True, since=None) == 4500
+    count, after = 0, 0
+    while (more := await bench.queue.replay_some(1, after, id=None, failed=True, since=None))[0]:
+        count, after = count + more[0], more[1]
+    assert count == 4500
     assert len(await bench.due(10_000)) == 4500
 
 
 async def test_a_batch_is_queued_once(bench: Bench) -> None:
     await bench.add("x", before=0, cursor=10)
     await bench.add("x", before=0, cursor=10)
-    assert [view.id for view in await bench.queue.list(1, None, 0, 10)] == [1]
+    assert [view.id for view in await bench.queue.views(1, None, 0, 10)] == [1]
     assert (await bench.queue.begin({1: "http://a/"}, [1])).cursor == 10
 
 
@@ -115,4 +118,4 @@ async def test_an_account_that_is_gone_is_called_no_more(bench: Bench) -> None:
     await bench.add("x", "x")
     await bench.queue.begin({2: None}, [])
     assert await bench.due() == []
-    assert {view.state for view in await bench.queue.list(1, None, 0, 10)} == {CallbackState.DROPPED}
+    assert {view.state for view in await bench.queue.views(1, None, 0, 10)} == {CallbackState.DROPPED}

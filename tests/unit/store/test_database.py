@@ -20,7 +20,7 @@ from modemgw.store import database
 from modemgw.store.acceptance import Accept
 from modemgw.store.database import Store
 from modemgw.store.errors import StoreCorrupt, StoreError, StoreLocked
-from modemgw.store.repository import SqliteRepository
+from modemgw.store.repository import Repository
 from tests.unit.store.desk import PLAIN, START, new
 
 HOLDER = """
@@ -39,7 +39,7 @@ def clock() -> int:
 
 async def opened(path: Path) -> Store:
     store = await Store.open(path, clock)
-    await SqliteRepository(store).ensure_accounts(["shop"])
+    await Repository(store).ensure_accounts(["shop"])
     return store
 
 
@@ -64,7 +64,7 @@ async def test_what_was_accepted_is_there_after_closing_and_opening(tmp_path: Pa
     accepted = await store.write(Accept(PLAIN))
     await store.close()
     store = await opened(path)
-    job = await SqliteRepository(store).job(accepted.id)
+    job = await Repository(store).job(accepted.id)
     assert job is not None
     assert job.text == "hello"
     await store.close()
@@ -309,7 +309,7 @@ async def test_nothing_is_accepted_once_a_file_is_gone(tmp_path: Path, vanish: C
     with pytest.raises(StoreUnavailable, match=r"was (removed|replaced)"):
         await store.write(Accept(PLAIN))
     # what has happened already is recorded where it can be
-    await asyncio.wait_for(store.write(lambda tx: tx.event("line.ready"), must=True), 10)
+    await asyncio.wait_for(store.submit(lambda tx: tx.event("line.ready"), must=True), 10)
     await store.close()
     kept = tmp_path / "m.db.rescued-1" if vanish is _replace else path
     with contextlib.closing(sqlite3.connect(kept)) as con:

@@ -7,9 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from modemgw.domain.message import Hold
-from modemgw.store import holds, outbox, queries
-from modemgw.store.callbacks import Replay
-from modemgw.store.outbox import SettleDoubt
+from modemgw.store import callbacks, holds, outbox, queries
 from tests.unit.store.desk import DAY, HOUR, MINUTE, Desk
 from tests.unit.store.pdus import report
 
@@ -51,8 +49,8 @@ def test_what_could_have_gone_out_is_in_doubt(desk: Desk) -> None:
     assert (view.held, view.error) == (Hold.RESTORED, holds.MAY_HAVE_GONE)
     # nothing is sent by the clock
     desk.now += 2 * HOUR
-    assert desk.do(SettleDoubt()) == []
-    assert desk.do(outbox.Promote()) == []
+    assert desk.do(outbox.settle_doubt) == []
+    assert desk.do(outbox.promote) == []
     assert desk.do(holds.hold_restored) == 0
 
 
@@ -63,9 +61,9 @@ def test_a_person_has_them_sent(desk: Desk) -> None:
     long = desk.accept_long()
     desk.send(long, 1, mr=2)
     desk.do(holds.hold_restored)
-    assert desk.do(holds.Release([plain], False, [1, 2])) == 1
+    assert desk.do(holds.release, [plain], False, [1, 2]) == 1
     assert (desk.state(plain), desk.queue(plain)) == ("queued", 1)
-    assert desk.do(holds.Release(None, False, [1, 2])) == 3
+    assert desk.do(holds.release, None, False, [1, 2]) == 3
     assert [desk.state(id) for id in (cautious, bold, long)] == ["unknown", "queued", "sending"]
     assert desk.parts(long) == ["sent", "queued", "queued"]
     assert sorted(job.id for job in queries.claim(desk.con, "", 10) + queries.claim(desk.con, "a", 10)) == [
@@ -79,11 +77,11 @@ def test_a_person_has_them_sent(desk: Desk) -> None:
 def test_or_leaves_them_unknown(desk: Desk) -> None:
     message = desk.accept()
     desk.do(holds.hold_restored)
-    assert desk.do(holds.Release(None, True, [1])) == 1
+    assert desk.do(holds.release, None, True, [1]) == 1
     assert desk.state(message) == "unknown"
     assert desk.events(message)[-1] == "message.held"
     assert holds.counts(desk.con) == {}
-    assert desk.do(holds.Release(None, False, [1])) == 0
+    assert desk.do(holds.release, None, False, [1]) == 0
 
 
 def test_a_report_that_lets_the_rest_go_on_does_not_send_what_is_held(desk: Desk) -> None:
@@ -102,13 +100,13 @@ def test_messages_of_an_account_that_is_gone_wait_for_it(desk: Desk) -> None:
     desk.doubt(doubted)
     assert desk.do(lambda tx: holds.hold_accounts(tx, [1])) == {"other": 3}
     desk.now += HOUR
-    desk.do(SettleDoubt())
-    assert desk.do(outbox.Promote()) == []
+    desk.do(outbox.settle_doubt)
+    assert desk.do(outbox.promote) == []
     assert [job.id for job in queries.claim(desk.con, "", 10)] == [ours]
     assert desk.begin(theirs) is None
     assert desk.state(theirs) == "queued"
     assert desk.do(lambda tx: holds.hold_accounts(tx, [1, 2])) == {}
-    desk.do(outbox.Promote())
+    desk.do(outbox.promote)
     assert sorted(job.id for job in queries.claim(desk.con, "", 10)) == [ours, theirs, later, doubted]
 
 
@@ -117,8 +115,8 @@ def test_they_expire_and_can_be_cancelled(desk: Desk) -> None:
     kept = desk.accept(account_id=1)
     desk.do(lambda tx: holds.hold_accounts(tx, [1]))
     desk.now += 2 * MINUTE
-    assert desk.do(outbox.Expire()) == [expires]
-    assert desk.do(outbox.CancelMany(2, None)) == 1
+    assert desk.do(outbox.expire) == [expires]
+    assert desk.do(outbox.cancel_some, 2, None) == 1
     assert [desk.state(id) for id in (expires, cancelled, kept)] == ["expired", "cancelled", "queued"]
     assert holds.counts(desk.con) == {}
 
@@ -128,7 +126,7 @@ def test_what_its_rule_leaves_in_doubt_is_held_no_longer(desk: Desk) -> None:
     desk.doubt(message)
     assert desk.do(lambda tx: holds.hold_accounts(tx, [1])) == {"other": 1}
     desk.now += HOUR
-    desk.do(SettleDoubt())
+    desk.do(outbox.settle_doubt)
     assert (desk.state(message), holds.counts(desk.con)) == ("unknown", {})
 
 
@@ -145,15 +143,15 @@ def test_all_for_a_line_are_cancelled(desk: Desk) -> None:
     for_a, for_b, any_line = desk.accept(line="a"), desk.accept(line="b"), desk.accept()
     sending = desk.accept_long(line="a")
     desk.send(sending, 1, mr=1)
-    assert desk.do(outbox.CancelMany(1, "a")) == 1
+    assert desk.do(outbox.cancel_some, 1, "a") == 1
     assert [desk.state(id) for id in (for_a, for_b, any_line, sending)] == ["cancelled", "queued", "queued", "sending"]
-    assert desk.do(outbox.CancelMany(1, "a")) == 0
+    assert desk.do(outbox.cancel_some, 1, "a") == 0
 
 
 def test_a_release_of_an_account_that_is_gone_keeps_it_held(desk: Desk) -> None:
     message = desk.accept(account_id=2)
     desk.do(holds.hold_restored)
-    desk.do(holds.Release(None, False, [1]))
+    desk.do(holds.release, None, False, [1])
     assert desk.queue(message) == 3
     assert holds.counts(desk.con) == {Hold.ACCOUNT: 1}
-    assert desk.do(Replay(2, None, True, None, 0)) == (0, 0)
+    assert desk.do(callbacks.replay_some, 2, 0, id=None, failed=True, since=None) == (0, 0)

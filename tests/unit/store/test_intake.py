@@ -14,9 +14,8 @@ from modemgw.sms import Address, SmsDeliver, Udh, encode_pdu, plan, segment
 from modemgw.sms.dcs import Dcs
 from modemgw.sms.udh import InformationElement
 from modemgw.store import intake, queries
-from modemgw.store.intake import ShowPartials, TakeIn
 from tests.unit.sms.test_mms import vectors
-from tests.unit.store.desk import HOUR, LONG, MINUTE, SHOP, START, Desk, line_id
+from tests.unit.store.desk import HOUR, LONG, MINUTE, SHOP, START, Desk, line_of
 from tests.unit.store.pdus import SENDER, at, binary, deliver, parts, report
 
 
@@ -103,7 +102,7 @@ def test_what_is_no_hex_is_told_by_its_place_too(desk: Desk) -> None:
         return understand(RawPdu("+CMGR: 0,,31", "SM", index))
 
     def take(index: int) -> int:
-        return desk.do(TakeIn(line_id("a"), None, [lies(index)]))
+        return desk.do(intake.take_in, line_of("a"), [lies(index)])
 
     assert [take(1), take(2), take(1)] == [1, 1, 0]
     assert len(inbox(desk)) == 2
@@ -146,7 +145,7 @@ def test_random_octets_are_all_kept(desk: Desk) -> None:
     new = desk.take(pdus)
     assert desk.rows("SELECT count(*) FROM pdus") == [new]
     desk.now += 25 * HOUR
-    while desk.do(ShowPartials(desk.now)):
+    while desk.do(intake.show_partials, desk.now):
         pass
     assert desk.rows("SELECT count(*) FROM pdus WHERE kind <> 'report' AND inbox_id IS NULL") == [0]
     assert len(inbox(desk)) > 500
@@ -238,7 +237,7 @@ def test_a_lost_part_is_not_made_up_of_another_message(
             assert not [view for view in inbox(desk) if view.complete and view.text != "b" * 200]
         desk.now += 1000
     desk.now += 10 * MINUTE
-    desk.do(ShowPartials(desk.now))
+    desk.do(intake.show_partials, desk.now)
     found = {view.complete: view for view in inbox(desk)}
     assert len(inbox(desk)) == 2
     assert (found[True].text, found[True].pdus) == ("b" * 200, tuple(b))
@@ -259,7 +258,7 @@ def test_without_a_time_the_arrival_tells_parts_apart(desk: Desk) -> None:
     desk.take([a[1]])
     desk.now += 10 * MINUTE
     desk.take(b)
-    desk.do(ShowPartials(desk.now))
+    desk.do(intake.show_partials, desk.now)
     assert sorted((view.complete, view.pdus) for view in inbox(desk)) == [(False, (a[1],)), (True, tuple(b))]
 
 
@@ -269,7 +268,7 @@ def test_parts_minutes_apart_are_whole_when_nothing_fits_better(desk: Desk) -> N
     assert inbox(desk) == []
     assert queries.next_times(desk.con).settled == desk.now + 2 * MINUTE
     desk.now += 2 * MINUTE
-    assert len(desk.do(ShowPartials(0))) == 1
+    assert len(desk.do(intake.show_partials, 0)) == 1
     assert [(view.text, view.complete) for view in inbox(desk)] == [("a" * 200, True)]
     assert queries.next_times(desk.con).settled is None
 
@@ -280,7 +279,7 @@ def test_what_was_shown_wrongly_is_put_right_in_its_row(desk: Desk) -> None:
     (shown,) = inbox(desk)
     assert shown.complete  # nothing told against it
     desk.take([b[0]])
-    desk.do(ShowPartials(desk.now))
+    desk.do(intake.show_partials, desk.now)
     one, other = inbox(desk)
     assert (one.id, one.text, one.complete, one.scts) == (shown.id, "b" * 200, True, (shown.scts or 0) + 20_000)
     assert (other.missing, other.pdus, other.complete) == ((2,), (a[0],), False)
@@ -290,11 +289,11 @@ def test_what_was_shown_wrongly_is_put_right_in_its_row(desk: Desk) -> None:
 def test_a_row_that_loses_a_part_says_so(desk: Desk) -> None:
     a, b = parts("a" * 400), parts("b" * 400, seconds=60)
     desk.take([a[0], b[2]])
-    desk.do(ShowPartials(desk.now))
+    desk.do(intake.show_partials, desk.now)
     assert [view.pdus for view in inbox(desk)] == [(a[0], b[2])]
     desk.take([b[0]])
     assert kinds(desk) == ["inbox.partial", "inbox.regrouped"]
-    desk.do(ShowPartials(desk.now))
+    desk.do(intake.show_partials, desk.now)
     assert sorted(view.pdus for view in inbox(desk)) == sorted([(a[0],), (b[0], b[2])])
     desk.take([b[1]])
     assert [view.pdus for view in inbox(desk) if view.complete] == [tuple(b)]
@@ -318,7 +317,7 @@ def test_what_lay_there_before_is_no_copy(desk: Desk) -> None:
         return understand(RawPdu(deliver("hi"), "SM", index, lay_there))
 
     for index, lay_there, copies in ((1, True, 1), (1, True, 1), (2, True, 2), (1, False, 3)):
-        desk.do(TakeIn(line_id("a"), None, [lies(index, lay_there)]))
+        desk.do(intake.take_in, line_of("a"), [lies(index, lay_there)])
         assert inbox(desk)[0].copies == copies
 
 
@@ -328,7 +327,7 @@ def test_a_part_is_not_made_to_fit_a_message_of_yesterday(desk: Desk) -> None:
     desk.now += 24 * HOUR
     desk.take([two[1], two[0], two[2]])
     assert [view.text for view in inbox(desk)] == ["b" * 400]
-    desk.do(ShowPartials(desk.now))
+    desk.do(intake.show_partials, desk.now)
     assert [(view.text or "")[0] + str(view.missing) for view in inbox(desk)] == ["b()", "a(2,)"]
 
 
@@ -340,7 +339,7 @@ def test_a_wrong_total_is_another_message(desk: Desk) -> None:
     assert inbox(desk) == []
     assert desk.take([pdus[1]]) == 1
     assert [view.text for view in inbox(desk)] == ["a" * 400]
-    desk.do(ShowPartials(desk.now))
+    desk.do(intake.show_partials, desk.now)
     assert [(view.parts, view.missing) for view in inbox(desk)] == [(3, ()), (4, (1, 3, 4))]
 
 
@@ -359,9 +358,9 @@ def test_partial_is_shown_with_its_gap_and_completed_in_place(desk: Desk) -> Non
     desk.take([pdus[0], pdus[2]])
     first_at = desk.now
     desk.now += 24 * HOUR
-    assert desk.do(ShowPartials(first_at - 1)) == []
-    assert len(desk.do(ShowPartials(first_at))) == 1
-    assert desk.do(ShowPartials(first_at)) == []
+    assert desk.do(intake.show_partials, first_at - 1) == []
+    assert len(desk.do(intake.show_partials, first_at)) == 1
+    assert desk.do(intake.show_partials, first_at) == []
     (shown,) = inbox(desk)
     assert (shown.complete, shown.missing, shown.parts) == (False, (2,), 3)
     assert shown.text is not None
@@ -377,7 +376,7 @@ def test_partial_is_shown_with_its_gap_and_completed_in_place(desk: Desk) -> Non
 def test_a_part_that_leaves_gaps_is_added_to_what_is_shown(desk: Desk) -> None:
     pdus = parts(LONG)
     desk.take([pdus[2]])
-    desk.do(ShowPartials(desk.now))
+    desk.do(intake.show_partials, desk.now)
     desk.take([pdus[0]])
     (view,) = inbox(desk)
     assert (view.missing, view.complete, len(view.pdus)) == ((2,), False, 2)
@@ -392,7 +391,7 @@ def test_half_a_surrogate_at_the_edge_of_a_gap_is_stored(desk: Desk) -> None:
         desk.take(
             [encode_pdu(SmsDeliver(oa=Address.parse(SENDER), ud=payload, udh=udh, dcs=Dcs.decode(8), scts=at(seq))).hex]
         )
-        desk.do(ShowPartials(desk.now))
+        desk.do(intake.show_partials, desk.now)
     (view,) = inbox(desk)
     assert view.text == "я😀[…]"
 
@@ -413,7 +412,7 @@ def test_a_notification_of_an_mms(desk: Desk, order: tuple[int, int]) -> None:
     pdus = vectors()["E"]
     for number in order:
         desk.take([pdus[number]])
-        desk.do(ShowPartials(desk.now))
+        desk.do(intake.show_partials, desk.now)
         kinds_shown = [view.kind for view in inbox(desk)]
     assert kinds_shown == [InboxKind.MMS]  # and binary as long as a part is missing
     (view,) = inbox(desk)

@@ -17,13 +17,13 @@ from modemgw.store.acceptance import Accept
 from modemgw.store.callbacks import MAY_HAVE_GONE
 from modemgw.store.database import Store
 from modemgw.store.errors import StoreError
-from modemgw.store.repository import SqliteRepository
+from modemgw.store.repository import Repository
 from tests.unit.store.desk import DAY, PLAIN, SHOP, START, new
 
 
 async def opened(path: Path, now: int = START) -> Store:
     store = await Store.open(path, lambda: now)
-    await SqliteRepository(store).ensure_accounts(["shop"])
+    await Repository(store).ensure_accounts(["shop"])
     return store
 
 
@@ -72,7 +72,7 @@ async def test_a_restored_copy_sends_nothing_and_gives_no_id_again(tmp_path: Pat
     backup.restore(copy, path, START)
 
     store = await opened(path, START + DAY)
-    repository = SqliteRepository(store)
+    repository = Repository(store)
     assert await repository.holds() == {Hold.RESTORED: 1}
     assert await repository.claim("", 10) == []
     view = await repository.message(1, waiting)
@@ -91,8 +91,8 @@ async def test_a_restored_copy_sends_nothing_and_gives_no_id_again(tmp_path: Pat
     await store.close()
     # it is a database like any other from now on
     store = await opened(path, START + DAY)
-    assert await SqliteRepository(store).holds() == {}
-    assert [job.id for job in await SqliteRepository(store).claim("", 10)] == [waiting, accepted.id]
+    assert await Repository(store).holds() == {}
+    assert [job.id for job in await Repository(store).claim("", 10)] == [waiting, accepted.id]
     await store.close()
 
 
@@ -121,7 +121,7 @@ async def test_a_copy_that_was_put_there_by_hand_is_noticed(
     store = await opened(path)
     assert "put there by hand" in caplog.text
     assert "modemgw db release" in caplog.text
-    assert await SqliteRepository(store).holds() == {Hold.RESTORED: 1}
+    assert await Repository(store).holds() == {Hold.RESTORED: 1}
     assert (await store.write(Accept(PLAIN))).id > waiting + 1_000_000
     await store.close()
 
@@ -133,11 +133,11 @@ async def test_a_copy_made_between_two_starts_is_not_taken_for_an_old_one(tmp_pa
         shutil.copy(path, tmp_path / name)
         shutil.copy(tmp_path / name, path)
         store = await opened(path)
-        assert [job.id for job in await SqliteRepository(store).claim("", 10)] == [waiting]
+        assert [job.id for job in await Repository(store).claim("", 10)] == [waiting]
         await store.close()
     lineage.mark_of(path).unlink()  # as on a machine where it never was
     store = await opened(path)
-    assert [job.id for job in await SqliteRepository(store).claim("", 10)] == [waiting]
+    assert [job.id for job in await Repository(store).claim("", 10)] == [waiting]
     await store.close()
 
 
@@ -207,7 +207,7 @@ async def test_a_restore_that_dies_is_finished_or_has_changed_nothing(
             backup.restore(copy, path, START)
         monkeypatch.undo()
     store = await opened(path)
-    repository = SqliteRepository(store)
+    repository = Repository(store)
     held = await repository.holds()
     if step == 0:
         assert held == {}

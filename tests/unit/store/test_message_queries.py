@@ -12,8 +12,7 @@ from modemgw.domain.account import Account
 from modemgw.domain.refusal import Refusal, RefusalKind
 from modemgw.domain.requests import InboxQuery, MessageQuery
 from modemgw.domain.states import State
-from modemgw.store import queries
-from modemgw.store.outbox import Mark
+from modemgw.store import outbox, queries
 from modemgw.store.queries import MAX_PAGE
 from tests.unit.store.desk import MINUTE, SHOP, START, Desk
 from tests.unit.store.pdus import deliver
@@ -47,7 +46,7 @@ def minute(number: int) -> int:
 
 def test_a_comment_is_searched_for(desk: Desk) -> None:
     for message, comment in ((1, "order 7"), (2, "order 8"), (3, 9)):
-        desk.do(Mark(1, message, {"comment": comment}))
+        desk.do(outbox.mark, 1, message, {"comment": comment})
     found = {asked: ids(desk, comment=asked) for asked in ("order", "order 8", "9", "Order", "%", "_")}
     assert found == {"order": [1, 2], "order 8": [2], "9": [3], "Order": [], "%": [], "_": []}
     assert ids(desk, comment="order", newest=True, limit=1) == [2]
@@ -132,24 +131,24 @@ def test_parts_attempts_and_receipts_come_along_as_with_one_message(desk: Desk) 
 
 
 def test_what_its_dialect_deleted_is_hidden_from_it_and_from_nobody_else(desk: Desk) -> None:
-    desk.do(Mark(1, 2, {"deleted": True, "note": "ё"}))
+    desk.do(outbox.mark, 1, 2, {"deleted": True, "note": "ё"})
     assert 2 not in ids(desk)
-    found = queries.find_message(desk.con, 1, None, "r0", "79161234567")
+    found = queries.find_message(desk.con, 1, id=None, ref="r0", tail="79161234567")
     assert found is None
     view = queries.message(desk.con, 1, 2)
     assert view is not None
     assert view.extra == {"deleted": True, "note": "ё"}
     assert 2 in [view.id for view in queries.messages(desk.con, MessageQuery(SHOP, hidden=True))]
-    desk.do(Mark(1, 2, {"deleted": False, "ref": 77}))
+    desk.do(outbox.mark, 1, 2, {"deleted": False, "ref": 77})
     assert ids(desk, refs=("77",)) == [2]
     with pytest.raises(Refusal) as refused:
-        desk.do(Mark(2, 2, {"deleted": True}))
+        desk.do(outbox.mark, 2, 2, {"deleted": True})
     assert refused.value.kind is RefusalKind.NOT_FOUND
 
 
 def test_one_id_of_two_numbers_that_end_alike(desk: Desk) -> None:
     ours = [desk.accept(ref="same", recipient=number) for number in (MTS, BEELINE)]
-    found = [queries.find_message(desk.con, 1, None, "same", to) for to in ("79161234567", "79031234567")]
+    found = [queries.find_message(desk.con, 1, id=None, ref="same", tail=to) for to in ("79161234567", "79031234567")]
     assert [view.id if view else None for view in found] == ours
 
 

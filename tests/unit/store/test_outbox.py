@@ -10,7 +10,6 @@ from modemgw.domain.refusal import Refusal, RefusalKind
 from modemgw.domain.states import State
 from modemgw.store import outbox, queries
 from modemgw.store.acceptance import Accept
-from modemgw.store.outbox import AdoptLateCmgs, Cancel, Expire, Promote, SettleDoubt
 from tests.unit.store.desk import DAY, HOUR, MINUTE, START, Desk, new
 from tests.unit.store.pdus import report
 
@@ -49,9 +48,9 @@ def test_a_message_for_later_waits_until_then(desk: Desk) -> None:
     message = desk.accept(send_at=START + HOUR)
     assert desk.queue(message) == 2
     assert desk.begin(message) is None
-    assert desk.do(Promote()) == []
+    assert desk.do(outbox.promote) == []
     desk.now += HOUR
-    assert desk.do(Promote()) == [(message, 0, "")]
+    assert desk.do(outbox.promote) == [(message, 0, "")]
     assert desk.queue(message) == 1
     # its validity begins when it may be sent
     assert desk.rows("SELECT expires_at FROM messages") == [START + HOUR + 3 * DAY]
@@ -69,7 +68,7 @@ def test_a_part_goes_out(desk: Desk) -> None:
     message = desk.accept()
     attempt = desk.begin(message)
     assert (desk.state(message), desk.parts(message), desk.queue(message)) == ("sending", ["sending"], 0)
-    assert desk.end(attempt, message, outcome="sent", mr=17) is State.SENT
+    assert desk.end(attempt, outcome="sent", mr=17) is State.SENT
     assert desk.rows("SELECT mr, sent_at, line_id, tail FROM parts") == [(17, START, 1, "60000001")]
     assert desk.events(message) == ["message.queued", "part.sending", "part.sent", "message.sent"]
 
@@ -111,7 +110,7 @@ def test_attempts_are_counted_for_each_part(desk: Desk) -> None:
 def test_what_is_not_to_be_sent_is_not_begun(desk: Desk, spoil: str) -> None:
     message = desk.accept(line="b" if spoil == "other line" else "")
     if spoil == "cancel":
-        desk.do(Cancel(1, message))
+        desk.do(outbox.cancel, 1, message)
     elif spoil == "begun":
         desk.begin(message)
     elif spoil == "sent":
@@ -162,7 +161,7 @@ def test_a_report_of_failure_while_the_next_part_is_in_the_air(desk: Desk) -> No
     attempt = desk.begin(message, 2)
     desk.take([report(1, st=0x41)])
     assert desk.parts(message) == ["undeliverable", "sending", "cancelled"]
-    desk.end(attempt, message, 2, "refused", error="busy")
+    desk.end(attempt, "refused", error="busy")
     assert (desk.state(message), desk.parts(message)) == ("undeliverable", ["undeliverable", "cancelled", "cancelled"])
 
 
@@ -220,19 +219,19 @@ def test_giving_back_what_has_no_rest_changes_nothing(desk: Desk, state: str) ->
 
 def test_cancel(desk: Desk) -> None:
     message = desk.accept_long()
-    desk.do(Cancel(1, message))
+    desk.do(outbox.cancel, 1, message)
     assert (desk.state(message), desk.parts(message), desk.queue(message)) == ("cancelled", ["cancelled"] * 3, 0)
-    desk.do(Cancel(1, message))  # twice is once
+    desk.do(outbox.cancel, 1, message)  # twice is once
     assert desk.events(message) == ["message.queued", "message.cancelled"]
 
 
 def test_cancel_while_it_waits_for_another_try(desk: Desk) -> None:
     message = desk.accept()
     desk.send(message, outcome="refused", error="busy", due_at=desk.now + MINUTE)
-    desk.do(Cancel(1, message))
+    desk.do(outbox.cancel, 1, message)
     assert (desk.state(message), desk.queue(message)) == ("cancelled", 0)
     assert desk.rows("SELECT due_at FROM messages") == [None]
-    assert desk.do(Promote()) == []
+    assert desk.do(outbox.promote) == []
 
 
 @pytest.mark.parametrize(
@@ -250,10 +249,10 @@ def test_what_cannot_be_cancelled(desk: Desk, account: int, outcome: str | None,
     if outcome is not None:
         attempt = desk.begin(message)
         if outcome != "started":
-            desk.end(attempt, message, outcome=outcome)
+            desk.end(attempt, outcome=outcome)
     before = desk.rows("SELECT * FROM messages")
     with pytest.raises(Refusal) as refused:
-        desk.do(Cancel(account, message))
+        desk.do(outbox.cancel, account, message)
     assert refused.value.kind is kind
     assert desk.rows("SELECT * FROM messages") == before
 
@@ -262,8 +261,8 @@ def test_cancel_stops_a_second_copy_and_does_not_deny_the_first(desk: Desk) -> N
     message = desk.accept(on_doubt="resend")
     desk.doubt(message)
     desk.now += 10 * MINUTE
-    assert desk.do(SettleDoubt()) == [message]
-    desk.do(Cancel(1, message))
+    assert desk.do(outbox.settle_doubt) == [message]
+    desk.do(outbox.cancel, 1, message)
     assert (desk.state(message), desk.queue(message)) == ("unknown", 0)
     assert desk.begin(message) is None
 
@@ -272,9 +271,9 @@ def test_expiry_of_what_waits(desk: Desk) -> None:
     short, lasting = desk.accept(validity_s=60), desk.accept(validity_s=3600)
     later = desk.accept(validity_s=60, send_at=desk.now + HOUR)
     desk.now += MINUTE
-    assert desk.do(Expire()) == [short]
+    assert desk.do(outbox.expire) == [short]
     assert [desk.state(m) for m in (short, lasting, later)] == ["expired", "queued", "queued"]
-    assert desk.do(Expire()) == []
+    assert desk.do(outbox.expire) == []
     assert "validity" in desk.rows("SELECT error FROM messages WHERE id = ?", short)[0]
 
 
@@ -282,9 +281,9 @@ def test_a_part_in_the_air_does_not_expire(desk: Desk) -> None:
     message = desk.accept(validity_s=60)
     attempt = desk.begin(message)
     desk.now += HOUR
-    assert desk.do(Expire()) == []
-    desk.end(attempt, message, outcome="refused", error="busy", due_at=desk.now + MINUTE)
-    assert desk.do(Expire()) == [message]
+    assert desk.do(outbox.expire) == []
+    desk.end(attempt, outcome="refused", error="busy", due_at=desk.now + MINUTE)
+    assert desk.do(outbox.expire) == [message]
     assert desk.state(message) == "expired"
 
 
@@ -293,7 +292,7 @@ def test_a_message_that_expires_after_some_parts_went_says_which(desk: Desk) -> 
     desk.send(message, 1, mr=1)
     desk.send(message, 2, "refused", error="busy", due_at=desk.now + 15_000)
     desk.now += MINUTE
-    desk.do(Expire())
+    desk.do(outbox.expire)
     assert (desk.state(message), desk.parts(message)) == ("expired", ["sent", "expired", "expired"])
     desk.take([report(1)])
     assert (desk.state(message), desk.parts(message)) == ("expired", ["delivered", "expired", "expired"])
@@ -303,9 +302,9 @@ def test_what_was_in_doubt_does_not_expire_but_stays_in_doubt(desk: Desk) -> Non
     message = desk.accept(on_doubt="resend", validity_s=3600)
     desk.doubt(message)
     desk.now += 10 * MINUTE
-    desk.do(SettleDoubt())
+    desk.do(outbox.settle_doubt)
     desk.now += HOUR
-    assert desk.do(Expire()) == [message]
+    assert desk.do(outbox.expire) == [message]
     assert (desk.state(message), desk.queue(message)) == ("unknown", 0)
 
 
@@ -324,14 +323,14 @@ def test_hold_stays_unknown_and_is_never_claimed_again(desk: Desk) -> None:
     desk.send(message, 1, mr=1)
     desk.doubt(message, 2)
     assert (desk.state(message), desk.parts(message)) == ("unknown", ["sent", "unknown", "queued"])
-    assert desk.do(SettleDoubt()) == []
+    assert desk.do(outbox.settle_doubt) == []
     assert desk.begin(message, 3) is None
     desk.now += 10 * MINUTE
-    assert desk.do(SettleDoubt()) == []
+    assert desk.do(outbox.settle_doubt) == []
     assert (desk.state(message), desk.parts(message)) == ("unknown", ["sent", "unknown", "cancelled"])
     assert desk.events(message)[-1] == "message.held"
     desk.now += 4 * DAY
-    assert (desk.do(SettleDoubt()), desk.do(Expire()), desk.do(Promote())) == ([], [], [])
+    assert (desk.do(outbox.settle_doubt), desk.do(outbox.expire), desk.do(outbox.promote)) == ([], [], [])
     assert (desk.state(message), desk.queue(message)) == ("unknown", 0)
 
 
@@ -340,7 +339,7 @@ def test_resend_goes_again_and_says_so(desk: Desk) -> None:
     desk.send(message, 1, mr=1)
     desk.doubt(message, 2)
     desk.now += 10 * MINUTE
-    assert desk.do(SettleDoubt()) == [message]
+    assert desk.do(outbox.settle_doubt) == [message]
     assert (desk.state(message), desk.parts(message)) == ("sending", ["sent", "queued", "queued"])
     job = desk.job(message)
     assert job is not None
@@ -348,7 +347,7 @@ def test_resend_goes_again_and_says_so(desk: Desk) -> None:
     assert "message.resend" in desk.events(message)
     attempt = desk.begin(message, 2, resend=True)
     assert desk.rows("SELECT rd FROM attempts WHERE id = ?", attempt) == [1]
-    desk.end(attempt, message, 2, "sent", mr=9)
+    desk.end(attempt, "sent", mr=9)
     desk.send(message, 3, mr=10)
     assert (desk.state(message), desk.parts(message)) == ("sent", ["sent"] * 3)
 
@@ -357,7 +356,7 @@ def test_resend_does_not_outlive_the_message(desk: Desk) -> None:
     message = desk.accept(on_doubt="resend", validity_s=300)
     desk.doubt(message)
     desk.now += 10 * MINUTE
-    assert desk.do(SettleDoubt()) == []
+    assert desk.do(outbox.settle_doubt) == []
     assert (desk.state(message), desk.queue(message)) == ("unknown", 0)
 
 
@@ -365,7 +364,7 @@ def test_a_second_copy_that_is_rejected_says_nothing_of_the_first(desk: Desk) ->
     message = desk.accept_long(on_doubt="resend")
     desk.doubt(message, 1)
     desk.now += 10 * MINUTE
-    desk.do(SettleDoubt())
+    desk.do(outbox.settle_doubt)
     desk.send(message, 1, "rejected", error="No.")
     assert (desk.state(message), desk.parts(message)) == ("unknown", ["unknown", "cancelled", "cancelled"])
     assert desk.rows("SELECT error, doubt_at FROM messages") == [("No.", None)]
@@ -375,10 +374,10 @@ def test_a_second_copy_that_must_wait_remembers_the_doubt(desk: Desk) -> None:
     message = desk.accept(on_doubt="resend", validity_s=3600)
     desk.doubt(message)
     desk.now += 10 * MINUTE
-    desk.do(SettleDoubt())
+    desk.do(outbox.settle_doubt)
     desk.send(message, 1, "refused", error="busy", due_at=desk.now + MINUTE)
     desk.now += HOUR
-    desk.do(Expire())
+    desk.do(outbox.expire)
     assert desk.state(message) == "unknown"
 
 
@@ -388,7 +387,7 @@ def test_a_second_copy_that_must_wait_remembers_the_doubt(desk: Desk) -> None:
 def test_a_late_answer_resolves_the_doubt_and_the_rest_goes_on(desk: Desk) -> None:
     message = desk.accept_long()
     desk.doubt(message, 1)
-    assert desk.do(AdoptLateCmgs(1, 44)) == (message, 1)
+    assert desk.do(outbox.adopt_late_cmgs, 1, 44) == (message, 1)
     assert (desk.state(message), desk.parts(message), desk.queue(message)) == (
         "sending",
         ["sent", "queued", "queued"],
@@ -397,15 +396,15 @@ def test_a_late_answer_resolves_the_doubt_and_the_rest_goes_on(desk: Desk) -> No
     assert desk.rows("SELECT mr FROM parts WHERE seq = 1") == [44]
     assert desk.rows("SELECT doubt_at FROM messages") == [None]
     assert desk.rows("SELECT account_id FROM events WHERE kind = 'part.resolved'") == [1]
-    assert desk.do(AdoptLateCmgs(1, 45)) is None
+    assert desk.do(outbox.adopt_late_cmgs, 1, 45) is None
 
 
 def test_a_late_answer_after_the_window_still_tells_the_truth(desk: Desk) -> None:
     message = desk.accept()
     desk.doubt(message)
     desk.now += HOUR
-    desk.do(SettleDoubt())
-    assert desk.do(AdoptLateCmgs(1, 44)) == (message, 1)
+    desk.do(outbox.settle_doubt)
+    assert desk.do(outbox.adopt_late_cmgs, 1, 44) == (message, 1)
     assert desk.state(message) == "sent"
 
 
@@ -413,8 +412,8 @@ def test_a_late_answer_before_the_second_copy_went_out_spares_it(desk: Desk) -> 
     message = desk.accept(on_doubt="resend")
     desk.doubt(message)
     desk.now += HOUR
-    assert desk.do(SettleDoubt()) == [message]
-    assert desk.do(AdoptLateCmgs(1, 44)) == (message, 1)
+    assert desk.do(outbox.settle_doubt) == [message]
+    assert desk.do(outbox.adopt_late_cmgs, 1, 44) == (message, 1)
     assert (desk.state(message), desk.queue(message), desk.begin(message)) == ("sent", 0, None)
 
 
@@ -422,22 +421,22 @@ def test_a_late_answer_before_the_second_copy_went_out_spares_it(desk: Desk) -> 
 def test_a_stray_answer_is_not_given_to_just_anybody(desk: Desk, between: str) -> None:
     message, other = desk.accept(on_doubt="resend"), desk.accept()
     if between == "nothing sent":
-        assert desk.do(AdoptLateCmgs(1, 44)) is None
+        assert desk.do(outbox.adopt_late_cmgs, 1, 44) is None
         return
     desk.doubt(message)
     if between == "another attempt":
         desk.send(other, mr=5)
     elif between == "other line":
-        assert desk.do(AdoptLateCmgs(2, 44)) is None
+        assert desk.do(outbox.adopt_late_cmgs, 2, 44) is None
         return
     elif between == "resolved":
         desk.take([report(7)])
     elif between == "second copy":
         desk.now += HOUR
-        desk.do(SettleDoubt())
+        desk.do(outbox.settle_doubt)
         desk.send(message, line="b", mr=6)
     before = desk.rows("SELECT * FROM parts")
-    assert desk.do(AdoptLateCmgs(1, 44)) is None
+    assert desk.do(outbox.adopt_late_cmgs, 1, 44) is None
     assert desk.rows("SELECT * FROM parts") == before
 
 
@@ -447,11 +446,11 @@ def test_a_late_answer_while_the_second_copy_is_in_the_air(desk: Desk) -> None:
         message = desk.accept(on_doubt="resend")
         desk.doubt(message)
         desk.now += HOUR
-        desk.do(SettleDoubt())
+        desk.do(outbox.settle_doubt)
         second = desk.begin(message, resend=True)
-        assert desk.do(AdoptLateCmgs(1, 44)) == (message, 1)
+        assert desk.do(outbox.adopt_late_cmgs, 1, 44) == (message, 1)
         assert desk.state(message) == "sending"
-        desk.end(second, message, outcome=outcome, due_at=desk.now, doubt_at=desk.now, went_out=True)
+        desk.end(second, outcome, due_at=desk.now, doubt_at=desk.now, went_out=True)
         assert (desk.state(message), desk.queue(message)) == ("sent", 0)
         desk.take([report(44, done=message)])
         assert desk.state(message) == "delivered"
@@ -473,7 +472,7 @@ def test_an_answer_is_owed_until_a_later_message_has_its_own(desk: Desk) -> None
     assert not owed()
     desk.doubt(desk.accept())
     assert owed()
-    desk.do(AdoptLateCmgs(1, 8))
+    desk.do(outbox.adopt_late_cmgs, 1, 8)
     assert not owed()
 
 
@@ -482,7 +481,7 @@ def test_a_late_answer_with_the_report_already_here(desk: Desk) -> None:
     other = desk.accept(recipient="+79160000001")
     attempt = desk.begin(message)
     desk.take([report(44)])  # before the answer: nobody's yet, for the attempt has not ended
-    desk.end(attempt, message, outcome="unknown", doubt_at=desk.now + MINUTE)
+    desk.end(attempt, outcome="unknown", doubt_at=desk.now + MINUTE)
     assert desk.state(message) == "delivered"
     assert desk.state(other) == "queued"
 
@@ -543,7 +542,7 @@ def test_recovery_obeys_the_rule_of_each_message(desk: Desk) -> None:
     desk.begin(again, line="b")
     assert recover(desk) == (2, 0)
     desk.now += 10 * MINUTE
-    assert desk.do(SettleDoubt()) == [again]
+    assert desk.do(outbox.settle_doubt) == [again]
     assert (desk.state(held), desk.state(again)) == ("unknown", "queued")
 
 
@@ -551,7 +550,7 @@ def test_a_second_copy_in_the_air_at_the_crash_is_in_doubt_like_the_first(desk: 
     message = desk.accept(on_doubt="resend")
     desk.doubt(message)
     desk.now += 10 * MINUTE
-    desk.do(SettleDoubt())
+    desk.do(outbox.settle_doubt)
     desk.begin(message, resend=True)
     assert recover(desk) == (1, 0)
     assert desk.state(message) == "unknown"
@@ -572,5 +571,5 @@ def test_a_clock_set_forward_ends_windows_and_sends_nothing_twice(desk: Desk) ->
     message = desk.accept(on_doubt="hold")
     desk.doubt(message)
     desk.now += 365 * DAY
-    assert (desk.do(SettleDoubt()), desk.do(Expire()), desk.do(Promote())) == ([], [], [])
+    assert (desk.do(outbox.settle_doubt), desk.do(outbox.expire), desk.do(outbox.promote)) == ([], [], [])
     assert desk.state(message) == "unknown"

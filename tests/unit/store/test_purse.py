@@ -12,7 +12,6 @@ from modemgw.domain.refusal import Refusal, RefusalKind
 from modemgw.rules.pricing import money, units
 from modemgw.store import outbox, parts, queries
 from modemgw.store.acceptance import Accept
-from modemgw.store.outbox import Cancel, Expire
 from tests.unit.store.desk import DAY, Desk, long, new
 from tests.unit.store.pdus import report
 
@@ -92,12 +91,12 @@ def test_many_are_three_statements_and_one_for_each_account_that_pays(desk: Desk
 
 
 def cancelled(desk: Desk, number: int) -> None:
-    desk.do(Cancel(1, number))
+    desk.do(outbox.cancel, 1, number)
 
 
 def expired(desk: Desk, number: int) -> None:
     desk.now += 4 * DAY
-    desk.do(Expire())
+    desk.do(outbox.expire)
 
 
 def rejected_by_us(desk: Desk, number: int) -> None:
@@ -150,7 +149,7 @@ def test_what_never_left_is_given_back(
 
 def test_nothing_is_given_back_to_who_did_not_pay(desk: Desk) -> None:
     desk.do(Accept(one(funds=None)))
-    desk.do(Cancel(1, 1))
+    desk.do(outbox.cancel, 1, 1)
     assert spent(desk) == 0
 
 

@@ -16,7 +16,6 @@ from modemgw.domain.states import State
 from modemgw.rules.incoming import RawPdu, understand
 from modemgw.store import intake, outbox, queries
 from modemgw.store.acceptance import Accept
-from modemgw.store.outbox import AdoptLateCmgs, Cancel, Expire, Promote, SettleDoubt
 from tests.unit.store.desk import HOUR, MINUTE, OTHER, SHOP, START, Desk, new
 from tests.unit.store.pdus import deliver, parts, report
 
@@ -64,15 +63,15 @@ HOT: dict[str, Callable[[Desk], object]] = {
     "unknown": begin_and_end("unknown"),
     "rejected": begin_and_end("rejected"),
     "times": lambda desk: queries.next_times(desk.con),
-    "promote": lambda desk: desk.do(Promote()),
-    "expire": lambda desk: desk.do(Expire()),
-    "doubt": lambda desk: desk.do(SettleDoubt()),
-    "late": lambda desk: desk.do(AdoptLateCmgs(1, 9)),
-    "cancel": lambda desk: desk.do(Cancel(1, 2)),
+    "promote": lambda desk: desk.do(outbox.promote),
+    "expire": lambda desk: desk.do(outbox.expire),
+    "doubt": lambda desk: desk.do(outbox.settle_doubt),
+    "late": lambda desk: desk.do(outbox.adopt_late_cmgs, 1, 9),
+    "cancel": lambda desk: desk.do(outbox.cancel, 1, 2),
     "give back": lambda desk: desk.do(lambda tx: outbox.resume_rest(tx, 1)),
     "message": lambda desk: queries.message(desk.con, 1, 3),
-    "by ref": lambda desk: queries.find_message(desk.con, 1, None, "r", "60000001"),
-    "by number": lambda desk: queries.find_message(desk.con, 1, None, None, "60000001"),
+    "by ref": lambda desk: queries.find_message(desk.con, 1, id=None, ref="r", tail="60000001"),
+    "by number": lambda desk: queries.find_message(desk.con, 1, id=None, ref=None, tail="60000001"),
     "list": lambda desk: listed(desk, MessageQuery(SHOP, 100, 5)),
     "list state": lambda desk: queries.messages(
         desk.con, MessageQuery(SHOP, 100, 5, state=State.QUEUED, hidden=True, parts=False)
@@ -83,7 +82,7 @@ HOT: dict[str, Callable[[Desk], object]] = {
     "report": lambda desk: desk.take([report(5, done=99)]),
     "text": lambda desk: desk.take([deliver("new", seconds=99)]),
     "part": lambda desk: desk.take([parts("x" * 200, seconds=50, reference=88)[0]]),
-    "partials": lambda desk: desk.do(intake.ShowPartials(START)),
+    "partials": lambda desk: desk.do(intake.show_partials, START),
     "inbox": lambda desk: queries.inbox(desk.con, InboxQuery(SHOP, 100, 1)),
 }
 
@@ -173,8 +172,8 @@ def test_a_long_queue_costs_no_more_than_a_short_one() -> None:
             "claim": lambda: queries.claim(desk.con, "", 64),
             "own": lambda: queries.claim(desk.con, "a", 64),
             "times": lambda: queries.next_times(desk.con),
-            "promote": lambda: desk.do(Promote()),
-            "expire": lambda: desk.do(Expire()),
+            "promote": lambda: desk.do(outbox.promote),
+            "expire": lambda: desk.do(outbox.expire),
             "accept": lambda: desk.do(Accept(new(client_ref=str(desk.now)))),
             "list": lambda: listed(desk, MessageQuery(SHOP, 100, 0)),
             "queued": lambda: queries.messages(
@@ -235,7 +234,7 @@ def test_a_message_with_all_that_happened_to_it(desk: Desk) -> None:
     assert view is not None
     assert (view.state, view.due_at, view.error, view.error_code) == (State.QUEUED, desk.now + MINUTE, "Busy.", 42)
     desk.now += MINUTE
-    desk.do(Promote())
+    desk.do(outbox.promote)
     for seq in (1, 2, 3):
         desk.send(number, seq, mr=seq)
         desk.take([report(seq, st=0x22)])
@@ -289,7 +288,7 @@ def test_pages_of_messages_and_of_one_state(desk: Desk) -> None:
 def test_an_account_sees_its_own_history_and_what_is_nobodys(desk: Desk) -> None:
     mine, other = desk.accept(), desk.accept(account_id=2)
     desk.doubt(other)
-    desk.do(AdoptLateCmgs(1, 5))
+    desk.do(outbox.adopt_late_cmgs, 1, 5)
     desk.take([deliver()])
     seen = queries.events(desk.con, EventQuery(SHOP))
     assert {event.message_id for event in seen} == {mine, None}

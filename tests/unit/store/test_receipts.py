@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from modemgw.store import outbox, queries
-from modemgw.store.outbox import AdoptLateCmgs, Cancel, Expire, Promote, SettleDoubt
 from tests.unit.store.desk import DAY, HOUR, MINUTE, START, Desk
 from tests.unit.store.pdus import at, report
 
@@ -143,7 +142,7 @@ def burst(desk: Desk, count: int, every_ms: int = 100, took_ms: int = 40, first:
         message = desk.accept()
         attempt = desk.begin(message)
         desk.now += took_ms
-        desk.end(attempt, message, mr=(first + number) % 256)
+        desk.end(attempt, mr=(first + number) % 256)
         sent.append((message, desk.now - took_ms // 2))
         desk.now += every_ms - took_ms
     return sent
@@ -279,7 +278,7 @@ def test_a_report_before_the_answer(desk: Desk, delay: int) -> None:
     desk.take([report(9)])
     assert matched(desk) == [0]
     desk.now += delay
-    desk.end(attempt, message, mr=9)
+    desk.end(attempt, mr=9)
     assert (desk.state(message), matched(desk)) == ("delivered", [1])
 
 
@@ -287,7 +286,7 @@ def test_a_report_before_the_answer_goes_to_its_own_attempt_only(desk: Desk) -> 
     first, second = desk.accept(), desk.accept()
     attempt = desk.begin(first)
     desk.take([report(9), report(10)])
-    desk.end(attempt, first, mr=10)
+    desk.end(attempt, mr=10)
     desk.now += MINUTE
     desk.send(second, mr=9)  # the other report came before this was tried at all
     assert (desk.state(first), desk.state(second), matched(desk)) == ("delivered", "sent", [0, 1])
@@ -300,7 +299,7 @@ def test_a_report_before_the_answer_is_not_given_to_a_doubt(desk: Desk) -> None:
     attempt = desk.begin(sure)
     desk.take([report(9)])
     assert matched(desk) == [0]
-    desk.end(attempt, sure, mr=9)
+    desk.end(attempt, mr=9)
     assert (desk.state(doubtful), desk.state(sure)) == ("unknown", "delivered")
 
 
@@ -310,7 +309,7 @@ def test_the_report_of_a_doubt_waits_for_an_answer_that_could_be_its_own(desk: D
     desk.doubt(doubtful)
     attempt = desk.begin(sure)
     desk.take([report(8)])
-    desk.end(attempt, sure, outcome=outcome, mr=9 if outcome == "sent" else None)
+    desk.end(attempt, outcome=outcome, mr=9 if outcome == "sent" else None)
     assert (desk.state(doubtful), matched(desk)) == ("delivered", [1])
 
 
@@ -336,7 +335,7 @@ def test_a_report_after_the_window_resolves_it_too(desk: Desk, rule: str) -> Non
     message = desk.accept(on_doubt=rule)
     desk.doubt(message)
     desk.now += HOUR
-    desk.do(SettleDoubt())
+    desk.do(outbox.settle_doubt)
     desk.take([report(200)])
     assert (desk.state(message), desk.queue(message)) == ("delivered", 0)
     assert desk.begin(message) is None
@@ -348,7 +347,7 @@ def test_the_rest_of_a_message_goes_on_when_a_report_resolves_its_doubt(desk: De
     desk.doubt(message, 2)
     desk.take([report(2)])
     assert (desk.state(message), desk.parts(message)) == ("sending", ["sent", "delivered", "queued"])
-    assert desk.do(Promote()) == [(message, 3, "a")]  # the timer tells the dispatcher
+    assert desk.do(outbox.promote) == [(message, 3, "a")]  # the timer tells the dispatcher
     assert desk.begin(message, 3) is not None
 
 
@@ -395,7 +394,7 @@ def test_the_report_of_the_first_copy_is_not_taken_for_that_of_the_second(desk: 
     message = desk.accept(on_doubt="resend")
     desk.doubt(message)
     desk.now += 10 * MINUTE
-    desk.do(SettleDoubt())
+    desk.do(outbox.settle_doubt)
     desk.send(message, mr=50)
     desk.take([report(17, st=0x41)])  # the first copy is lost; the second may arrive
     assert (desk.state(message), desk.rows("SELECT st FROM parts")) == ("sent", [None])
@@ -408,7 +407,7 @@ def test_the_recipient_has_it_if_the_first_copy_came(desk: Desk) -> None:
     message = desk.accept(on_doubt="resend")
     desk.doubt(message)
     desk.now += 10 * MINUTE
-    desk.do(SettleDoubt())
+    desk.do(outbox.settle_doubt)
     desk.send(message, mr=50, line="b")  # by another SIM, even
     desk.take([report(17)], "a")
     assert desk.state(message) == "delivered"
@@ -420,7 +419,7 @@ def test_the_report_of_a_first_copy_is_not_given_to_another_doubt(desk: Desk) ->
     again, other = desk.accept(on_doubt="resend"), desk.accept(on_doubt="hold")
     desk.doubt(again)
     desk.now += 10 * MINUTE
-    desk.do(SettleDoubt())
+    desk.do(outbox.settle_doubt)
     desk.send(again, mr=50)
     desk.doubt(other)
     desk.take([report(17)])
@@ -431,7 +430,7 @@ def test_the_first_copy_comes_before_the_second_is_sent_by_another_line(desk: De
     message = desk.accept(on_doubt="resend")
     desk.doubt(message)
     desk.now += 10 * MINUTE
-    desk.do(SettleDoubt())
+    desk.do(outbox.settle_doubt)
     desk.send(message, outcome="refused", error="busy", due_at=desk.now + MINUTE, line="b")
     desk.take([report(17)], "a")
     assert (desk.state(message), desk.queue(message)) == ("delivered", 0)
@@ -441,7 +440,7 @@ def test_a_late_answer_finds_the_report_that_was_here_first(desk: Desk) -> None:
     first, second = desk.accept(), desk.accept(recipient="89160000001")
     desk.doubt(first, window=HOUR)
     desk.doubt(second, line="b", window=HOUR)
-    assert desk.do(AdoptLateCmgs(1, 8)) == (first, 1)
+    assert desk.do(outbox.adopt_late_cmgs, 1, 8) == (first, 1)
     desk.take([report(8)])
     assert (desk.state(first), desk.state(second)) == ("delivered", "unknown")
 
@@ -451,7 +450,7 @@ def test_a_part_known_to_be_there_without_a_reference(desk: Desk) -> None:
     message = desk.accept(on_doubt="resend")
     desk.doubt(message)
     desk.now += 10 * MINUTE
-    desk.do(SettleDoubt())
+    desk.do(outbox.settle_doubt)
     desk.send(message, outcome="sent", error="Duplicate.")
     assert desk.state(message) == "sent"
     desk.take([report(77)])
@@ -490,7 +489,7 @@ def test_a_report_before_the_error(desk: Desk) -> None:
     desk.take([report(17)])
     assert matched(desk) == [0]
     desk.now += 40_000
-    desk.end(attempt, message, outcome="refused", due_at=desk.now + 15_000, went_out=True)
+    desk.end(attempt, outcome="refused", due_at=desk.now + 15_000, went_out=True)
     assert (desk.state(message), desk.queue(message), matched(desk)) == ("delivered", 0, [1])
 
 
@@ -507,7 +506,7 @@ def test_the_next_copy_says_that_it_is_one(desk: Desk) -> None:
     desk.send(message, 1, mr=1)
     refuse(desk, message, 2)
     desk.now += 15_000
-    desk.do(Promote())
+    desk.do(outbox.promote)
     job = desk.job(message)
     assert job is not None
     assert (job.queued, job.resend) == ((2, 3), {2})
@@ -523,7 +522,7 @@ def test_the_rest_of_a_message_does_not_wait_for_a_try_that_is_not_needed(desk: 
     refuse(desk, message, 2)
     desk.take([report(2)])
     assert desk.parts(message) == ["sent", "delivered", "queued"]
-    assert desk.do(Promote()) == [(message, 0, "a")]
+    assert desk.do(outbox.promote) == [(message, 0, "a")]
 
 
 def test_the_rest_of_a_message_waits_for_the_part_that_is_tried_again(desk: Desk) -> None:
@@ -531,7 +530,7 @@ def test_the_rest_of_a_message_waits_for_the_part_that_is_tried_again(desk: Desk
     desk.send(message, 1, mr=1)
     refuse(desk, message, 2)
     desk.take([report(1)])
-    assert desk.do(Promote()) == []
+    assert desk.do(outbox.promote) == []
 
 
 def test_a_part_that_was_out_after_all_keeps_the_others_on_its_line(desk: Desk) -> None:
@@ -540,7 +539,7 @@ def test_a_part_that_was_out_after_all_keeps_the_others_on_its_line(desk: Desk) 
     assert desk.rows("SELECT line FROM messages") == [""]
     desk.take([report(2)])
     assert desk.rows("SELECT line FROM messages") == ["a"]
-    assert desk.do(Promote()) == [(message, 0, "a")]
+    assert desk.do(outbox.promote) == [(message, 0, "a")]
 
 
 @pytest.mark.parametrize("second", ["in the air", "refused", "sent", "failed"])
@@ -548,17 +547,17 @@ def test_a_report_of_the_first_copy_with_a_second_on_its_way_through_another_lin
     message = desk.accept()
     refuse(desk, message)
     desk.now += 15_000
-    desk.do(Promote())
+    desk.do(outbox.promote)
     attempt = desk.begin(message, line="b", resend=True)
     if second == "in the air":
         desk.take([report(17)], "a")
         assert desk.state(message) == "delivered"
-        desk.end(attempt, message, line="b", outcome="refused", due_at=desk.now + 15_000, went_out=True)
+        desk.end(attempt, outcome="refused", due_at=desk.now + 15_000, went_out=True)
     elif second == "refused":
-        desk.end(attempt, message, line="b", outcome="refused", due_at=desk.now + 15_000, went_out=True)
+        desk.end(attempt, outcome="refused", due_at=desk.now + 15_000, went_out=True)
         desk.take([report(17)], "a")
     else:
-        desk.end(attempt, message, line="b", mr=50)
+        desk.end(attempt, mr=50)
         if second == "failed":
             desk.take([report(50, st=0x41)], "b")
             assert desk.state(message) == "undeliverable"
@@ -571,11 +570,11 @@ def test_the_centre_is_trying_the_first_copy_so_that_no_third_goes(desk: Desk) -
     message = desk.accept()
     refuse(desk, message)
     desk.now += 15_000
-    desk.do(Promote())
+    desk.do(outbox.promote)
     attempt = desk.begin(message, line="b", resend=True)
     desk.take([report(17, st=0x22)], "a")
     assert desk.state(message) == "sending"
-    desk.end(attempt, message, line="b", outcome="refused", due_at=desk.now + 15_000)
+    desk.end(attempt, outcome="refused", due_at=desk.now + 15_000)
     assert (desk.state(message), desk.queue(message)) == ("sent", 0)
     desk.take([report(17, done=90)], "a")
     assert desk.state(message) == "delivered"
@@ -586,7 +585,7 @@ def test_of_two_copies_of_one_part_a_report_needs_no_telling_apart(desk: Desk) -
     for _ in range(2):
         refuse(desk, message)
         desk.now += 16_000
-        desk.do(Promote())
+        desk.do(outbox.promote)
     desk.take([report(17, st=0x41)])  # of one of them: the other may arrive
     assert (desk.state(message), matched(desk)) == ("queued", [1])
     desk.take([report(18)])
@@ -599,9 +598,9 @@ def test_what_was_given_up_in_the_queue_may_have_arrived(desk: Desk, ending: str
     refuse(desk, message)
     if ending == "expired":
         desk.now += HOUR
-        desk.do(Expire())
+        desk.do(outbox.expire)
     else:
-        desk.do(Cancel(1, message))
+        desk.do(outbox.cancel, 1, message)
     assert desk.state(message) == ending
     desk.take([report(17)])
     assert desk.state(message) == "delivered"
@@ -611,7 +610,7 @@ def test_what_was_given_up_in_the_queue_may_have_arrived(desk: Desk, ending: str
 def test_a_late_reference_of_what_was_refused(desk: Desk, newest: str) -> None:
     message = desk.accept()
     refuse(desk, message, outcome=newest)
-    assert desk.do(AdoptLateCmgs(1, 33)) == (message, 1)
+    assert desk.do(outbox.adopt_late_cmgs, 1, 33) == (message, 1)
     assert (desk.state(message), desk.queue(message)) == ("sent", 0)
     desk.take([report(33)])
     assert desk.state(message) == "delivered"
@@ -622,8 +621,8 @@ def test_a_line_that_is_back_hears_its_reports_before_it_sends_copies(desk: Desk
     refuse(desk, refused)
     desk.doubt(resent)
     desk.now += HOUR
-    desk.do(Promote())
-    desk.do(SettleDoubt())
+    desk.do(outbox.promote)
+    desk.do(outbox.settle_doubt)
     until = desk.now + 15_000
     desk.do(lambda tx: outbox.spare_copies(tx, 2, until))  # of another line
     assert [desk.queue(message) for message in (refused, resent, fresh)] == [1, 1, 1]
@@ -637,6 +636,6 @@ def test_after_a_start_copies_wait_for_reports(desk: Desk) -> None:
     refuse(desk, message)
     desk.now += HOUR
     desk.do(lambda tx: outbox.recover(tx, 10 * MINUTE, 15_000))
-    assert desk.do(Promote()) == []
+    assert desk.do(outbox.promote) == []
     desk.take([report(17)])
     assert (desk.state(message), desk.begin(message)) == ("delivered", None)

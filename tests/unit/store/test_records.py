@@ -10,7 +10,7 @@ import pytest
 from modemgw.domain.refusal import Refusal, RefusalKind
 from modemgw.domain.requests import Record
 from modemgw.store import records
-from modemgw.store.records import MAX_DATA, MAX_KEY, Delete, Extend, Purge, Put
+from modemgw.store.records import MAX_DATA, MAX_KEY
 from tests.unit.store.desk import Desk
 from tests.unit.store.test_queries import Plans
 
@@ -24,7 +24,7 @@ def desk() -> Iterator[Desk]:
 
 def put(desk: Desk, data: Any = None, key: str | None = None, **more: Any) -> Record:
     options = {"account_id": 1, "space": "smsc.template", "ttl_s": None, "limit": 1000, **more}
-    return desk.do(Put(data={"n": 1} if data is None else data, key=key, **options))
+    return desk.do(records.put, data={"n": 1} if data is None else data, key=key, **options)
 
 
 def get(desk: Desk, key: str, account: int = 1, space: str = "smsc.template") -> Record | None:
@@ -38,7 +38,7 @@ def keys(desk: Desk, after: int = 0, limit: int = 100) -> list[str]:
 def test_without_a_key_the_id_is_the_key_and_no_id_comes_twice(desk: Desk) -> None:
     first, second = put(desk), put(desk)
     assert (first.key, second.key) == (str(first.id), str(second.id))
-    assert desk.do(Delete(1, "smsc.template", second.key))
+    assert desk.do(records.delete, 1, "smsc.template", second.key)
     third = put(desk)
     assert third.id > second.id > first.id
     assert keys(desk) == [first.key, third.key]
@@ -69,7 +69,7 @@ def test_what_has_ended_is_not_there(desk: Desk) -> None:
     assert get(desk, "a") is None
     assert keys(desk) == []
     assert records.find(desk.con, "smsc.template", "a", desk.now) is None
-    assert not desk.do(Delete(1, "smsc.template", "a"))
+    assert not desk.do(records.delete, 1, "smsc.template", "a")
     put(desk, key="a", ttl_s=60)
     desk.now += 60_000
     again = put(desk, key="a")
@@ -79,12 +79,12 @@ def test_what_has_ended_is_not_there(desk: Desk) -> None:
 
 def test_an_end_is_put_off_and_not_brought_back(desk: Desk) -> None:
     record = put(desk, key="a", ttl_s=60)
-    desk.do(Extend(record.id, desk.now + 120_000))
-    desk.do(Extend(record.id, desk.now + 90_000))
+    desk.do(records.extend, record.id, desk.now + 120_000)
+    desk.do(records.extend, record.id, desk.now + 90_000)
     desk.now += 119_999
     assert get(desk, "a") is not None
     desk.now += 1
-    desk.do(Extend(record.id, desk.now + 60_000))
+    desk.do(records.extend, record.id, desk.now + 60_000)
     assert get(desk, "a") is None
 
 
@@ -95,7 +95,7 @@ def test_they_are_removed_in_the_end(desk: Desk) -> None:
     assert not records.any_expired(desk.con, desk.now)
     desk.now += 3000
     assert records.any_expired(desk.con, desk.now)
-    assert desk.do(Purge()) == 3
+    assert desk.do(records.purge) == 3
     assert keys(desk) == ["3", "4", "for good"]
     assert desk.rows("SELECT count FROM record_counts") == [3]
 
@@ -140,7 +140,7 @@ def test_half_a_surrogate_pair_and_nul_do_no_harm(desk: Desk) -> None:
     record = put(desk, {"t": "a\ud83d\0b"}, "k\ud83d\0")
     assert record.data == {"t": "a?\0b"}
     assert get(desk, "k\ud83d\0") == record
-    assert desk.do(Delete(1, "smsc.template", "k\ud83d\0"))
+    assert desk.do(records.delete, 1, "smsc.template", "k\ud83d\0")
 
 
 def test_a_session_is_found_by_its_index_whosever_it_is(desk: Desk) -> None:
@@ -161,9 +161,9 @@ def test_nothing_is_read_from_end_to_end(desk: Desk, name: str) -> None:
         "get": lambda: get(desk, "k1"),
         "list": lambda: keys(desk),
         "find": lambda: records.find(desk.con, "smsc.template", "k1", desk.now),
-        "delete": lambda: desk.do(Delete(1, "smsc.template", "k1")),
+        "delete": lambda: desk.do(records.delete, 1, "smsc.template", "k1"),
         "expired": lambda: records.any_expired(desk.con, desk.now),
-        "purge": lambda: desk.do(Purge()),
+        "purge": lambda: desk.do(records.purge),
     }[name]
     for statement, plan in Plans(desk).of(run).items():
         for step in plan:

@@ -8,8 +8,7 @@ import pytest
 
 from modemgw.domain.requests import DayFigures, MessageQuery, StatisticsQuery
 from modemgw.domain.states import State
-from modemgw.store import queries, statistics
-from modemgw.store.outbox import Mark
+from modemgw.store import outbox, queries, statistics
 from tests.unit.store.desk import DAY, HOUR, SHOP, START, Desk
 from tests.unit.store.pdus import report
 
@@ -38,7 +37,7 @@ def test_parts_by_state_and_money_by_day(desk: Desk) -> None:
     desk.send(long, 2, mr=3)
     desk.accept(account_id=2, cost=99)
     hidden = desk.accept()
-    desk.do(Mark(1, hidden, {"deleted": True}))
+    desk.do(outbox.mark, 1, hidden, {"deleted": True})
     desk.now += DAY
     desk.accept()
     assert days(desk) == [

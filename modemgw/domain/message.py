@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from modemgw.domain.states import State
+from modemgw.domain.states import AttemptOutcome, State
 
 #: Seconds after which a message is no longer sent: the shortest, and what a service centre keeps at the longest
 #: (63 weeks, TS 23.040 9.2.3.12.1).
@@ -84,7 +84,7 @@ class AttemptView:
     imsi: str | None
     started_at: int
     ended_at: int | None
-    outcome: str  # started, sent, rejected, not_sent, unknown
+    outcome: AttemptOutcome
     mr: int | None
     error: str | None
     number: str | None = None  # of the SIM, where known

@@ -5,8 +5,8 @@ Owns which state may follow which. Does not own when that happens (service/) or 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from enum import StrEnum
+from collections.abc import Iterable, Mapping
+from enum import IntEnum, StrEnum
 
 
 class State(StrEnum):
@@ -25,6 +25,27 @@ class State(StrEnum):
 
 #: Nothing follows by itself. A report of a copy that the modem called refused may still say otherwise.
 FINAL = frozenset({State.DELIVERED, State.UNDELIVERABLE, State.EXPIRED, State.REJECTED, State.CANCELLED})
+
+
+class AttemptOutcome(StrEnum):
+    """What one try to send a part came to."""
+
+    STARTED = "started"  # committed, and the payload may be on its way
+    SENT = "sent"  # the modem said so
+    REJECTED = "rejected"  # refused for good
+    REFUSED = "refused"  # refused for now: the part waits for its next try. Kept as rejected, told as this
+    NOT_SENT = "not_sent"  # nothing went out
+    UNKNOWN = "unknown"  # nobody knows
+
+
+class Queue(IntEnum):
+    """Where a message waits."""
+
+    NOT = 0  # it does not: it is being sent, in doubt, or over
+    READY = 1  # for a line
+    LATER = 2  # for its time
+    HELD = 3  # for a person
+
 
 TRANSITIONS: dict[State, frozenset[State]] = {
     # from SENT on: only of a part that waits to be sent again after a doubt. The doubt is resolved before that,
@@ -51,6 +72,16 @@ TRANSITIONS: dict[State, frozenset[State]] = {
     State.REJECTED: frozenset({State.SENT, State.DELIVERED, State.UNDELIVERABLE, State.EXPIRED}),
     State.CANCELLED: frozenset({State.SENT, State.DELIVERED, State.UNDELIVERABLE, State.EXPIRED}),
     State.DELIVERED: frozenset(),
+}
+
+
+#: What a part that is being sent becomes by the outcome of its attempt.
+PART_AFTER: Mapping[AttemptOutcome, State] = {
+    AttemptOutcome.SENT: State.SENT,
+    AttemptOutcome.REJECTED: State.REJECTED,
+    AttemptOutcome.REFUSED: State.QUEUED,
+    AttemptOutcome.NOT_SENT: State.QUEUED,
+    AttemptOutcome.UNKNOWN: State.UNKNOWN,
 }
 
 

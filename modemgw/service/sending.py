@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 
 from modemgw.at.policy import ErrorAction, ErrorScope, Fate, Waits, is_unclear, policy_for, policy_for_silent_ok
 from modemgw.domain.job import Job, LineRecord
+from modemgw.domain.states import AttemptOutcome
 from modemgw.errors import ModemgwError
 from modemgw.rules.compose import compose, submit_pdu
 from modemgw.rules.quota import Pace, Quota, Rest
@@ -196,7 +197,7 @@ class LineSender:
             if isinstance(outcome, Sent | InDoubt):
                 self._owed = isinstance(outcome, InDoubt) and outcome.error is None
             if isinstance(outcome, Sent):
-                self._end(attempt, "sent", mr=outcome.mr)
+                self._end(attempt, AttemptOutcome.SENT, mr=outcome.mr)
                 if self._routing is not None:
                     self._routing.sent(self._line.name, job.recipient)
                 self.sent += 1
@@ -206,16 +207,18 @@ class LineSender:
             if isinstance(outcome, InDoubt):
                 doubt_at = self._clock() + self._settings.doubt_window_ms
                 code = getattr(outcome.error, "code", None)
-                await self._ended(attempt, "unknown", error=outcome.reason, error_code=code, doubt_at=doubt_at)
+                await self._ended(
+                    attempt, AttemptOutcome.UNKNOWN, error=outcome.reason, error_code=code, doubt_at=doubt_at
+                )
                 self._timers.wake_by(doubt_at)
                 raise _trouble(outcome, job)
             if isinstance(outcome, NotSent):
-                await self._ended(attempt, "not_sent", error=outcome.reason)
+                await self._ended(attempt, AttemptOutcome.NOT_SENT, error=outcome.reason)
                 self._return(job)
                 raise LineTrouble(ErrorScope.MODEM, ErrorAction.REINIT_RETRY_ONCE, outcome.reason)
             if seq in job.resend and _accepted_earlier(outcome):
                 # the centre has it from the attempt that was in doubt, and knew the copy
-                await self._ended(attempt, "sent", error=outcome.text)
+                await self._ended(attempt, AttemptOutcome.SENT, error=outcome.text)
                 return True
             wait_s = await self._refusal(attempt, job, seq, outcome, tries)
             if wait_s is None:
@@ -269,7 +272,7 @@ class LineSender:
         if attempt is not None:
             doubt_at = self._clock() + self._settings.doubt_window_ms
             reason = "Sending was broken off while the message was with the modem."
-            await self._repository.end_attempt(attempt, "unknown", error=reason, doubt_at=doubt_at)
+            await self._repository.end_attempt(attempt, AttemptOutcome.UNKNOWN, error=reason, doubt_at=doubt_at)
             self._timers.wake_by(doubt_at)
 
     async def _withdraw(self, entry: asyncio.Future[int | None], job: Job) -> None:
@@ -279,7 +282,7 @@ class LineSender:
             attempt = await entry
         if attempt is not None:
             reason = "The journal took too long."
-            await self._repository.end_attempt(attempt, "not_sent", error=reason)
+            await self._repository.end_attempt(attempt, AttemptOutcome.NOT_SENT, error=reason)
         self._return(job)
 
     async def _refusal(self, attempt: int, job: Job, seq: int, outcome: Refused, tries: int) -> float | None:
@@ -289,28 +292,28 @@ class LineSender:
             # OK without +CMGS, of a modem that says so of what failed. It is set up anew, or would do so with the
             # whole queue
             policy = policy_for_silent_ok()
-            await self._ended(attempt, "rejected", error=outcome.text, went_out=out)
+            await self._ended(attempt, AttemptOutcome.REJECTED, error=outcome.text, went_out=out)
             raise LineTrouble(policy.scope, policy.action, outcome.text)
         policy = policy_for(outcome.error)
         handling, text, waits = policy.handling, outcome.text, self._settings.waits
         code = getattr(outcome.error, "code", None)
         if handling.fate is Fate.FAILS:
-            await self._ended(attempt, "rejected", error=text, error_code=code, went_out=out)
+            await self._ended(attempt, AttemptOutcome.REJECTED, error=text, error_code=code, went_out=out)
             if handling.counts:
                 self._count_refusal(job, text)
             return None
         quick = handling.fate is Fate.HERE
         if not out and quick and tries < len(waits.here_s):
-            await self._ended(attempt, "refused", error=text, error_code=code)
+            await self._ended(attempt, AttemptOutcome.REFUSED, error=text, error_code=code)
             return waits.here_s[tries]
         if not out and handling.fate is Fate.KEEPS and job.tries < waits.keeps:
-            await self._ended(attempt, "refused", error=text, error_code=code)
+            await self._ended(attempt, AttemptOutcome.REFUSED, error=text, error_code=code)
             self._return(job)
         else:
             due_at = self._clock() + self._wait_ms(job, seq, outcome)
             await self._ended(
                 attempt,
-                "refused",
+                AttemptOutcome.REFUSED,
                 error=text,
                 error_code=code,
                 due_at=due_at,
@@ -375,7 +378,7 @@ class LineSender:
 
     # -- outcomes -----------------------------------------------------------------------------------------
 
-    def _end(self, attempt: int, outcome: str, *, mr: int | None = None) -> None:
+    def _end(self, attempt: int, outcome: AttemptOutcome, *, mr: int | None = None) -> None:
         """Record an outcome without waiting: it is in the writer's hands, before the next attempt's journal."""
         self._track(self._repository.end_attempt(attempt, outcome, mr=mr))
 
@@ -394,7 +397,7 @@ class LineSender:
     async def _ended(
         self,
         attempt: int,
-        outcome: str,
+        outcome: AttemptOutcome,
         *,
         error: str | None = None,
         error_code: int | None = None,

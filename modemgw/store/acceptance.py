@@ -13,7 +13,7 @@ from typing import Any
 from modemgw.domain.job import NewMessage
 from modemgw.domain.message import Accepted
 from modemgw.domain.refusal import ClientRefUsed, Refusal, RefusalKind
-from modemgw.domain.states import State
+from modemgw.domain.states import Queue, State
 from modemgw.rules.pricing import money
 from modemgw.store.purse import Purse
 from modemgw.store.writer import Transaction
@@ -196,7 +196,7 @@ class _Rows:
                 extra,
                 m.parts,
                 "queued",
-                2 if later else 1,
+                Queue.LATER if later else Queue.READY,
                 start if later else None,
                 start + m.validity_s * 1000,
                 m.send_at,

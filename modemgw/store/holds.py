@@ -1,9 +1,9 @@
 """Messages that wait for a person: held, let go, or left unsent. Which ones, and why, is `domain.message.Hold`.
 
-A message that is held never becomes ready, whoever sets it so (a trigger turns `queue` 1 and 2 into 3), and is held no
-longer once nothing is left to decide: it was cancelled, a report came (another trigger). One whose
-account is gone stays queued and may expire. One of a database that was brought back may have gone out in the life
-that is missing: its parts are unknown, without `sent_at`, which no other unknown part is.
+A message that is held never becomes ready, whoever sets it so (a trigger turns READY and LATER into HELD), and is
+held no longer once nothing is left to decide: it was cancelled, a report came (another trigger). One whose account is
+gone stays queued and may expire. One of a database that was brought back may have gone out in the life that is
+missing: its parts are unknown, without `sent_at`, which no other unknown part is.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import sqlite3
 from collections.abc import Collection, Mapping, Sequence
 
 from modemgw.domain.message import Hold
+from modemgw.domain.states import Queue, State
 from modemgw.store import callbacks, outbox, parts
 from modemgw.store.writer import Transaction
 
@@ -27,19 +28,17 @@ def hold_restored(tx: Transaction) -> int:
     """
     outbox.recover(tx, 0, 0)
     rows = tx.execute(
-        "SELECT id FROM messages WHERE held IS NOT ? AND ((queue > 0 AND NOT (queue = 2 AND due_at IS send_at "
-        "AND due_at > ?)) OR doubt_at IS NOT NULL OR id IN (SELECT id FROM messages WHERE state = 'sending'))",
+        "SELECT id FROM messages WHERE held IS NOT ? AND ((queue > 0 "
+        f"AND NOT (queue = {Queue.LATER} AND due_at IS send_at AND due_at > ?)) OR doubt_at IS NOT NULL "
+        "OR id IN (SELECT id FROM messages WHERE state = 'sending'))",
         (Hold.RESTORED, tx.now),
     ).fetchall()
     for (message_id,) in rows:
         tx.execute(
-            "UPDATE messages SET held = ?, queue = 0, due_at = NULL, doubt_at = NULL WHERE id = ?",
+            f"UPDATE messages SET held = ?, queue = {Queue.NOT}, due_at = NULL, doubt_at = NULL WHERE id = ?",
             (Hold.RESTORED, message_id),
         )
-        tx.execute(
-            "UPDATE parts SET state = 'unknown', error = ? WHERE message_id = ? AND state = 'queued'",
-            (MAY_HAVE_GONE, message_id),
-        )
+        parts.move(tx, message_id, State.QUEUED, State.UNKNOWN, {"error": MAY_HAVE_GONE})
         parts.settle(tx, message_id)
     return len(rows)
 
@@ -62,7 +61,8 @@ def hold_accounts(tx: Transaction, configured: Collection[int]) -> dict[str, int
             (Hold.ACCOUNT, account),
         )
     tx.execute(
-        "UPDATE messages SET held = NULL, queue = CASE WHEN queue = 0 THEN 0 WHEN due_at IS NULL THEN 1 ELSE 2 END "
+        f"UPDATE messages SET held = NULL, queue = CASE WHEN queue = {Queue.NOT} THEN {Queue.NOT} "
+        f"WHEN due_at IS NULL THEN {Queue.READY} ELSE {Queue.LATER} END "
         "WHERE held = ? AND account_id IN (SELECT value FROM json_each(?))",
         (Hold.ACCOUNT, here),
     )
@@ -105,14 +105,12 @@ def _requeue(
     doubtful = "SELECT 1 FROM parts WHERE message_id = ? AND state = 'unknown' AND sent_at IS NOT NULL"
     if not again and tx.execute(doubtful, (message_id,)).fetchone():
         return  # one part was in doubt before, and its rule is to hold: the others stay at home
-    tx.execute(
-        "UPDATE parts SET state = 'queued', error = NULL WHERE message_id = ? AND state = 'unknown'", (message_id,)
-    )
+    parts.move(tx, message_id, State.UNKNOWN, State.QUEUED, {"error": None})
     later = due_at is not None and due_at > tx.now
     tx.execute(
         "UPDATE messages SET queue = ?, due_at = ?, error = NULL, held = ? WHERE id = ?",
         (
-            2 if later else 1,
+            Queue.LATER if later else Queue.READY,
             due_at if later else None,
             None if account in configured else Hold.ACCOUNT,
             message_id,

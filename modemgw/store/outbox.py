@@ -14,11 +14,13 @@ from typing import Any
 from modemgw.domain.job import LineRecord
 from modemgw.domain.message import Hold
 from modemgw.domain.refusal import Refusal, RefusalKind
-from modemgw.domain.states import State, may_become
+from modemgw.domain.states import PART_AFTER, AttemptOutcome, Queue, State, may_become
 from modemgw.rules.report_matching import had_last_word
 from modemgw.store import receipts
-from modemgw.store.parts import expire_one, pin, resume_rest, settle, stop_rest
+from modemgw.store.parts import Columns, begin_sending, expire_one, give_up, move, pin, resume_rest, settle, stop_rest
 from modemgw.store.writer import Transaction
+
+_WAITING = f"({Queue.READY}, {Queue.LATER})"
 
 
 def begin_attempt(
@@ -31,23 +33,16 @@ def begin_attempt(
     row = execute(
         "SELECT state, queue, expires_at, account_id, line FROM messages WHERE id = ?", (message_id,)
     ).fetchone()
-    if row is None or row[0] not in ("queued", "sending") or row[1] > 1 or row[4] not in (lane, line.name):
+    if row is None or row[0] not in ("queued", "sending") or row[1] > Queue.READY or row[4] not in (lane, line.name):
         return None
     if row[2] <= now:
         expire_one(tx, message_id)
         return None
-    changed = execute(
-        "UPDATE parts SET state = 'sending', line_id = ?, tail = ?, mr = NULL, error = NULL, error_code = NULL "
-        "WHERE message_id = ? AND seq = ? AND state = 'queued'",
-        (line.id, suffix, message_id, seq),
-    ).rowcount
-    if changed != 1:
+    began: Columns = {"line_id": line.id, "tail": suffix, "mr": None, "error": None, "error_code": None}
+    if not move(tx, message_id, State.QUEUED, State.SENDING, began, seq=seq):
         return None
     if row[0] != "sending" or row[1] != 0:
-        execute(
-            "UPDATE messages SET state = 'sending', queue = 0, due_at = NULL, updated_at = ? WHERE id = ?",
-            (now, message_id),
-        )
+        begin_sending(tx, message_id)
     attempt = execute(
         "INSERT INTO attempts (message_id, seq, n, line_id, number_suffix, started_at, outcome, rd) "
         "SELECT ?, ?, count(*) + 1, ?, ?, ?, 'started', ? FROM attempts WHERE message_id = ? AND seq = ?",
@@ -77,7 +72,7 @@ def _after(tx: Transaction, message_id: int, seq: int) -> str:
 def end_attempt(
     tx: Transaction,
     attempt_id: int,
-    outcome: str,
+    outcome: AttemptOutcome,
     *,
     mr: int | None = None,
     error: str | None = None,
@@ -89,13 +84,11 @@ def end_attempt(
 ) -> State:
     """Record the outcome of an attempt, what the modem said or that it said nothing; the message's new state.
 
-    `outcome` is sent, rejected (for good), refused (temporary: the part waits again until `due_at`), not_sent
-    (nothing went out; waits again) or unknown (in doubt until `doubt_at`). `went_out`: the payload was with the modem
-    when it refused. Its word is no proof: the attempt stays a candidate for reports. `lane`: where a message that waits
-    again waits from now; None where it did.
+    After REFUSED the part waits again until `due_at`, after NOT_SENT at once; UNKNOWN is in doubt until `doubt_at`.
+    `went_out`: the payload was with the modem when it refused. Its word is no proof: the attempt stays a candidate for
+    reports. `lane`: where a message that waits again waits from now; None where it did.
 
-    A part keeps `sent_at` from its first attempt that may have gone out: what was in doubt once is never called
-    rejected because its second copy was.
+    What was in doubt once is never called rejected because its second copy was.
     """
     execute, now = tx.execute, tx.now
     message_id, seq, line_id, account = execute(
@@ -103,29 +96,24 @@ def end_attempt(
         "WHERE a.id = ?",
         (attempt_id,),
     ).fetchone()
-    recorded = "rejected" if outcome == "refused" else outcome
-    unreferenced = mr is None and (went_out or outcome == "unknown")
+    recorded = AttemptOutcome.REJECTED if outcome is AttemptOutcome.REFUSED else outcome
+    unreferenced = mr is None and (went_out or outcome is AttemptOutcome.UNKNOWN)
     execute(
         "UPDATE attempts SET ended_at = ?, outcome = ?, mr = ?, error = ?, error_code = ?, unreferenced = ? "
         "WHERE id = ?",
         (now, recorded, mr, error, error_code, unreferenced, attempt_id),
     )
-    part = {"sent": "sent", "rejected": "rejected", "unknown": "unknown"}.get(outcome, "queued")
-    if part != "sent" and _centre_has_it(tx, attempt_id, message_id, seq):
-        part = "sent"  # an earlier copy; no further one is needed
-    if part in ("sent", "unknown"):
-        changed = execute(
-            "UPDATE parts SET state = ?, mr = ?, sent_at = ?, error = ?, error_code = ? "
-            "WHERE message_id = ? AND seq = ? AND state = 'sending'",
-            (part, mr, now, error, error_code, message_id, seq),
-        ).rowcount
+    part = PART_AFTER[outcome]
+    if part is not State.SENT and _centre_has_it(tx, attempt_id, message_id, seq):
+        part = State.SENT  # an earlier copy; no further one is needed
+    said = {"error": error, "error_code": error_code}
+    if part in (State.SENT, State.UNKNOWN):
+        changed = move(tx, message_id, State.SENDING, part, {**said, "mr": mr, "sent_at": now}, seq=seq)
     else:
-        changed = execute(
-            "UPDATE parts SET "
-            "state = CASE WHEN ? AND sent_at IS NOT NULL THEN 'unknown' ELSE ? END, "
-            "error = ?, error_code = ? WHERE message_id = ? AND seq = ? AND state = 'sending'",
-            (part == "rejected", part, error, error_code, message_id, seq),
-        ).rowcount
+        went_before = False if part is State.REJECTED else None
+        changed = move(tx, message_id, State.SENDING, part, said, seq=seq, may_be_out=went_before) or (
+            part is State.REJECTED and move(tx, message_id, State.SENDING, State.UNKNOWN, said, seq=seq)
+        )
     data = {"mr": mr, "error": error, "code": error_code, "due_at": due_at}
     tx.event(
         f"part.{outcome}",
@@ -136,17 +124,26 @@ def end_attempt(
         data={key: value for key, value in data.items() if value is not None},
     )
     if changed:  # else a report of an earlier copy has settled it meanwhile
-        if part == "queued":
+        if part is State.QUEUED:
             execute(
                 "UPDATE messages SET queue = ?, due_at = ?, tries = tries + ?, updated_at = ?, error = ?, "
                 "error_code = ?, line = coalesce(?, line) WHERE id = ?",
-                (2 if due_at else 1, due_at, outcome == "refused", now, error, error_code, lane, message_id),
+                (
+                    Queue.LATER if due_at else Queue.READY,
+                    due_at,
+                    outcome is AttemptOutcome.REFUSED,
+                    now,
+                    error,
+                    error_code,
+                    lane,
+                    message_id,
+                ),
             )
-        elif part == "rejected":
+        elif part is State.REJECTED:
             stop_rest(tx, message_id)
         else:
             pin(tx, message_id, line_id)
-            if part == "unknown":
+            if part is State.UNKNOWN:
                 execute("UPDATE messages SET doubt_at = ? WHERE id = ?", (doubt_at, message_id))
     state = settle(tx, message_id)
     if receipts.match_late(tx, attempt_id):
@@ -192,10 +189,7 @@ def cancel(tx: Transaction, account_id: int, message_id: int) -> None:
             RefusalKind.CONFLICT,
             f"Message {message_id} is already {row[0]}; only a queued one can be cancelled.",
         )
-    tx.execute(
-        "UPDATE parts SET state = CASE WHEN sent_at IS NULL THEN 'cancelled' ELSE 'unknown' END WHERE message_id = ?",
-        (message_id,),
-    )
+    give_up(tx, message_id, State.CANCELLED)
     settle(tx, message_id)
 
 
@@ -232,11 +226,11 @@ def expire(tx: Transaction, limit: int = 500) -> list[int]:
 def promote(tx: Transaction, limit: int = 1000) -> list[tuple[int, int, str]]:
     """Messages that have become due are ready; (id, priority, line) of each, at most `limit` at a time."""
     rows = tx.execute(
-        "SELECT id, priority, line FROM messages WHERE queue = 2 AND due_at <= ? ORDER BY due_at LIMIT ?",
+        f"SELECT id, priority, line FROM messages WHERE queue = {Queue.LATER} AND due_at <= ? ORDER BY due_at LIMIT ?",
         (tx.now, limit),
     ).fetchall()
     for row in rows:
-        tx.execute("UPDATE messages SET queue = 1, due_at = NULL WHERE id = ?", (row[0],))
+        tx.execute(f"UPDATE messages SET queue = {Queue.READY}, due_at = NULL WHERE id = ?", (row[0],))
     return rows
 
 
@@ -250,11 +244,8 @@ def settle_doubt(tx: Transaction, limit: int = 500) -> list[int]:
     for message_id, rule, expires_at, account in rows:
         tx.execute("UPDATE messages SET doubt_at = NULL WHERE id = ?", (message_id,))
         if rule == "resend" and expires_at > tx.now:
-            tx.execute(
-                "UPDATE parts SET state = 'queued' WHERE message_id = ? AND state = 'unknown'",
-                (message_id,),
-            )
-            tx.execute("UPDATE messages SET queue = 1 WHERE id = ?", (message_id,))
+            move(tx, message_id, State.UNKNOWN, State.QUEUED)
+            tx.execute(f"UPDATE messages SET queue = {Queue.READY} WHERE id = ?", (message_id,))
             tx.event("message.resend", account=account, message=message_id)
             again.append(message_id)
         else:
@@ -281,7 +272,7 @@ def adopt_late_cmgs(tx: Transaction, line_id: int, mr: int) -> tuple[int, int] |
         return None  # nobody's; or a result that is said twice
     if rows[0][5]:
         return _adopt(tx, rows[0], mr, line_id)
-    if len(rows) < 2 or not rows[1][5] or rows[1][3] != "unknown":
+    if len(rows) < 2 or not rows[1][5] or rows[1][3] != AttemptOutcome.UNKNOWN:
         return None
     newest = rows[0]
     if newest[4] is None:
@@ -310,11 +301,8 @@ def _adopt(tx: Transaction, row: tuple[Any, ...], mr: int, line_id: int) -> tupl
     tx.execute("UPDATE attempts SET outcome = 'sent', mr = ?, unreferenced = 0 WHERE id = ?", (mr, attempt))
     if old is State.SENDING:
         return message_id, seq  # another copy is in the air: its end sees that one was taken
-    tx.execute(
-        "UPDATE parts SET state = 'sent', mr = ?, line_id = ?, sent_at = coalesce(sent_at, ?), error = NULL, "
-        "error_code = NULL WHERE message_id = ? AND seq = ?",
-        (mr, line_id, tx.now, message_id, seq),
-    )
+    taken = {"mr": mr, "line_id": line_id, "error": None, "error_code": None}
+    move(tx, message_id, old, State.SENT, taken, seq=seq, sent_since=tx.now)
     tx.event(
         "part.resolved",
         account=account,
@@ -332,11 +320,7 @@ def _adopt(tx: Transaction, row: tuple[Any, ...], mr: int, line_id: int) -> tupl
 
 def reject(tx: Transaction, message_id: int, reason: str) -> None:
     """The parts that wait cannot be sent."""
-    tx.execute(
-        "UPDATE parts SET state = CASE WHEN sent_at IS NULL THEN 'rejected' ELSE 'unknown' END, error = ? "
-        "WHERE message_id = ? AND state = 'queued'",
-        (reason, message_id),
-    )
+    give_up(tx, message_id, State.REJECTED, reason)
     settle(tx, message_id)
 
 
@@ -348,7 +332,8 @@ def spare_copies(tx: Transaction, line_id: int, until: int) -> None:
     """Messages of which a copy may have gone out through this line wait until `until` at least: its reports, which
     nobody heard while it was away, come first."""
     tx.execute(
-        "UPDATE messages SET queue = 2, due_at = max(coalesce(due_at, 0), ?) WHERE queue IN (1, 2) AND id IN ("
+        f"UPDATE messages SET queue = {Queue.LATER}, due_at = max(coalesce(due_at, 0), ?) "
+        f"WHERE queue IN {_WAITING} AND id IN ("
         "SELECT message_id FROM attempts WHERE line_id = ? AND unreferenced = 1 ORDER BY id DESC LIMIT ?)",
         (until, line_id, SPARE_LIMIT),
     )
@@ -365,19 +350,20 @@ def recover(tx: Transaction, doubt_window_ms: int, report_wait_ms: int) -> tuple
         end_attempt(
             tx,
             attempt,
-            "unknown",
+            AttemptOutcome.UNKNOWN,
             error="The service stopped while the message was with the modem.",
             doubt_at=tx.now + doubt_window_ms,
         )
     rows: list[sqlite3.Row] = tx.execute(
-        "SELECT id FROM messages m WHERE state = 'sending' AND queue = 0 "
+        f"SELECT id FROM messages m WHERE state = 'sending' AND queue = {Queue.NOT} "
         "AND EXISTS (SELECT 1 FROM parts p WHERE p.message_id = m.id AND p.state = 'queued') "
         "AND NOT EXISTS (SELECT 1 FROM parts p WHERE p.message_id = m.id AND p.state IN ('unknown', 'sending'))"
     ).fetchall()
     for (message_id,) in rows:
-        tx.execute("UPDATE messages SET queue = 1 WHERE id = ?", (message_id,))
+        tx.execute(f"UPDATE messages SET queue = {Queue.READY} WHERE id = ?", (message_id,))
     tx.execute(
-        "UPDATE messages SET queue = 2, due_at = max(coalesce(due_at, 0), ?) WHERE queue IN (1, 2) AND tries > 0 "
+        f"UPDATE messages SET queue = {Queue.LATER}, due_at = max(coalesce(due_at, 0), ?) "
+        f"WHERE queue IN {_WAITING} AND tries > 0 "
         "AND EXISTS (SELECT 1 FROM attempts a WHERE a.message_id = messages.id AND a.unreferenced = 1)",
         (tx.now + report_wait_ms,),
     )

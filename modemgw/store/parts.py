@@ -1,39 +1,86 @@
-"""The parts of a message inside a transaction: what the state of one makes of the others and of the whole.
+"""The parts of a message inside a transaction: how one changes its state, and what becomes of the others and the whole.
 
-Used by `outbox` and `receipts`; decides nothing about attempts and reports.
+The only place that writes states of parts and messages, besides their first. Decides nothing of attempts and reports.
 """
 
 from __future__ import annotations
 
-from modemgw.domain.states import State, derive
+from collections.abc import Mapping
+
+from modemgw.domain.states import Queue, State, derive, may_become
 from modemgw.store.purse import NEVER_LEFT, charge
 from modemgw.store.writer import Transaction
 
 #: A condition: the message waits for no line of a certain name, but in the lane of a route (rules/routing.py).
 IN_A_LANE = "(line = '' OR substr(line, 1, 1) = '@')"
 
+#: What is set besides the state.
+Columns = Mapping[str, int | str | None]
+
+_NOTHING: Columns = {}
+
 #: What a message becomes when a part of it has failed for good: the rest of it is not sent.
 _FAILED = frozenset({State.REJECTED, State.UNDELIVERABLE, State.EXPIRED})
 
 
+def move(
+    tx: Transaction,
+    message_id: int,
+    old: State,
+    new: State,
+    columns: Columns = _NOTHING,
+    *,
+    seq: int | None = None,
+    may_be_out: bool | None = None,
+    sent_since: int | None = None,
+) -> int:
+    """Parts of a message that are `old` become `new`; how many. ValueError where TRANSITIONS has no such way.
+
+    The one with `seq`, else all; with `may_be_out` those only of which a copy may have gone out before, or those of
+    which none has. `columns` are set besides; `sent_since` is, where no copy has gone out before.
+    """
+    if not may_become(old, new):
+        raise ValueError(f"A part that is {old} does not become {new}.")
+    sets, values = ["state = ?"], [new, *columns.values()]
+    sets += [f"{name} = ?" for name in columns]
+    if sent_since is not None:
+        sets.append("sent_at = coalesce(sent_at, ?)")
+        values.append(sent_since)
+    where = "message_id = ? AND state = ?"
+    values += [message_id, old]
+    if seq is not None:
+        where += " AND seq = ?"
+        values.append(seq)
+    if may_be_out is not None:
+        where += f" AND sent_at IS {'NOT ' if may_be_out else ''}NULL"
+    return tx.execute(f"UPDATE parts SET {', '.join(sets)} WHERE {where}", values).rowcount
+
+
+def give_up(tx: Transaction, message_id: int, new: State, reason: str | None = None) -> None:
+    """The parts that wait are not sent and become `new`. One of which a copy may have gone out before is in doubt."""
+    columns = _NOTHING if reason is None else {"error": reason}
+    move(tx, message_id, State.QUEUED, new, columns, may_be_out=False)
+    move(tx, message_id, State.QUEUED, State.UNKNOWN, columns, may_be_out=True)
+
+
 def stop_rest(tx: Transaction, message_id: int) -> None:
-    """The parts that wait stay at home, and say why. One that was in doubt before is in doubt again."""
-    tx.execute(
-        "UPDATE parts SET state = CASE WHEN sent_at IS NULL THEN 'cancelled' ELSE 'unknown' END, "
-        "error = 'Not sent, for another part of the message failed or is in doubt.' "
-        "WHERE message_id = ? AND state = 'queued'",
-        (message_id,),
-    )
+    """The parts that wait are not sent, and say why."""
+    reason = "Not sent, for another part of the message failed or is in doubt."
+    give_up(tx, message_id, State.CANCELLED, reason)
 
 
 def expire_one(tx: Transaction, message_id: int) -> None:
-    """The parts that wait have waited too long. One that was in doubt before is in doubt again, not expired."""
-    tx.execute(
-        "UPDATE parts SET state = CASE WHEN sent_at IS NULL THEN 'expired' ELSE 'unknown' END, "
-        "error = 'Its validity ended before it could be sent.' WHERE message_id = ? AND state = 'queued'",
-        (message_id,),
-    )
+    """The parts that wait have waited too long."""
+    give_up(tx, message_id, State.EXPIRED, "Its validity ended before it could be sent.")
     settle(tx, message_id)
+
+
+def begin_sending(tx: Transaction, message_id: int) -> None:
+    """A part of the message is being sent: what `settle` would say, without a look at the others."""
+    tx.execute(
+        f"UPDATE messages SET state = 'sending', queue = {Queue.NOT}, due_at = NULL, updated_at = ? WHERE id = ?",
+        (tx.now, message_id),
+    )
 
 
 def pin(tx: Transaction, message_id: int, line_id: int) -> None:
@@ -63,11 +110,14 @@ def resume_rest(tx: Transaction, message_id: int, *, promoted: bool = False) -> 
         return
     if not promoted:
         tx.execute(
-            "UPDATE messages SET queue = 1, due_at = NULL, doubt_at = NULL WHERE id = ? AND queue = 0", (message_id,)
+            f"UPDATE messages SET queue = {Queue.READY}, due_at = NULL, doubt_at = NULL "
+            f"WHERE id = ? AND queue = {Queue.NOT}",
+            (message_id,),
         )
         return
     tx.execute(
-        "UPDATE messages SET queue = 2, due_at = ?, doubt_at = NULL WHERE id = ? AND (queue = 0 OR queue = 2 "
+        f"UPDATE messages SET queue = {Queue.LATER}, due_at = ?, doubt_at = NULL "
+        f"WHERE id = ? AND (queue = {Queue.NOT} OR queue = {Queue.LATER} "
         "AND NOT EXISTS (SELECT 1 FROM attempts a JOIN parts p ON p.message_id = a.message_id AND p.seq = a.seq "
         "WHERE a.message_id = messages.id AND a.unreferenced = 1 AND p.state = 'queued'))",
         (tx.now, message_id),
@@ -92,10 +142,10 @@ def settle(tx: Transaction, message_id: int) -> State:
         charge(tx, message_id, account, cost * kept // len(rows) - charged)
     error, code = next(((row[1], row[2]) for row in rows if row[0] == state and row[1]), (None, None))
     st = next((row[3] for row in rows if row[0] == state and row[3] is not None), None)
-    if state is State.QUEUED and queue == 0:
-        queue = 1
+    if state is State.QUEUED and queue == Queue.NOT:
+        queue = Queue.READY
     elif state not in (State.QUEUED, State.SENDING):
-        queue = 0
+        queue = Queue.NOT
     if state in (State.QUEUED, State.SENDING):
         # the last refusal stays readable while the next try waits
         execute(

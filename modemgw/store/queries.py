@@ -21,7 +21,7 @@ from modemgw.domain.message import (
     ReceiptView,
 )
 from modemgw.domain.requests import EventQuery, InboxQuery, MessageQuery
-from modemgw.domain.states import State
+from modemgw.domain.states import AttemptOutcome, Queue, State
 from modemgw.rules.incoming import RawPdu, mms_view, understand
 from modemgw.rules.pricing import money
 from modemgw.rules.routing import is_lane
@@ -54,7 +54,7 @@ _JOB = (
 _NONE: frozenset[int] = frozenset()
 
 #: The claim: the head of the queue of one line. Guarded by an EXPLAIN test.
-CLAIM = _JOB + "WHERE queue = 1 AND line = ? ORDER BY priority DESC, id LIMIT ?"
+CLAIM = _JOB + f"WHERE queue = {Queue.READY} AND line = ? ORDER BY priority DESC, id LIMIT ?"
 
 
 #: Messages of one list, and references of one question: a thousand, and the one that says that there are more.
@@ -114,7 +114,7 @@ def claim(con: sqlite3.Connection, line: str, limit: int) -> list[Job]:
 
 def job(con: sqlite3.Connection, message_id: int) -> Job | None:
     """A message that waits to be sent; None if it does not any more."""
-    rows = _rows(con, _JOB + "WHERE id = ? AND queue = 1", (message_id,))
+    rows = _rows(con, _JOB + f"WHERE id = ? AND queue = {Queue.READY}", (message_id,))
     return _job(con, rows[0]) if rows else None
 
 
@@ -167,7 +167,7 @@ def _open_parts(con: sqlite3.Connection, message_id: int) -> tuple[tuple[int, ..
 def next_times(con: sqlite3.Connection) -> NextTimes:
     """When the next of these is due."""
     row = con.execute(
-        "SELECT (SELECT min(due_at) FROM messages WHERE queue = 2), "
+        f"SELECT (SELECT min(due_at) FROM messages WHERE queue = {Queue.LATER}), "
         "(SELECT min(expires_at) FROM messages WHERE queue > 0), "
         "(SELECT min(doubt_at) FROM messages WHERE doubt_at IS NOT NULL), "
         "(SELECT min(first_at) FROM groups WHERE complete = 0 AND inbox_id IS NULL), "
@@ -214,7 +214,7 @@ def message(con: sqlite3.Connection, account_id: int, message_id: int) -> Messag
     """One message with everything that belongs to it."""
     for row in _rows(con, _MESSAGE + "WHERE m.id = ? AND m.account_id = ?", (message_id, account_id)):
         view = _message_view(row, parts_of(con, [message_id])[message_id])
-        ready = row["queue"] == 1
+        ready = row["queue"] == Queue.READY
         return replace(view, ahead=ahead(con, row["line"], row["priority"], message_id)) if ready else view
     # the id of a part that came over SMPP shows the message that it became a part of
     whole = con.execute(
@@ -304,12 +304,25 @@ def parts_of(con: sqlite3.Connection, message_ids: Sequence[int]) -> dict[int, t
     """The parts of messages (some hundreds at the most), with attempts and receipts."""
     these = f"IN ({','.join('?' * len(message_ids))})"
     attempts: dict[tuple[int, int], list[AttemptView]] = {}
-    for row in con.execute(
+    for row in _rows(
+        con,
         "SELECT t.message_id, t.seq, t.n, l.name, l.imsi, t.started_at, t.ended_at, t.outcome, t.mr, t.error, l.number "
         f"FROM attempts t JOIN lines l ON l.id = t.line_id WHERE t.message_id {these} ORDER BY t.id",
         message_ids,
     ):
-        attempts.setdefault((row[0], row[1]), []).append(AttemptView(*row[2:]))
+        attempts.setdefault((row["message_id"], row["seq"]), []).append(
+            AttemptView(
+                n=row["n"],
+                line=row["name"],
+                imsi=row["imsi"],
+                started_at=row["started_at"],
+                ended_at=row["ended_at"],
+                outcome=AttemptOutcome(row["outcome"]),
+                mr=row["mr"],
+                error=row["error"],
+                number=row["number"],
+            )
+        )
     receipts: dict[tuple[int, int], list[ReceiptView]] = {}
     for row in con.execute(
         "SELECT p.message_id, p.seq, r.id, r.st, r.received_at, r.done_at, p.ambiguous FROM receipt_parts p "
@@ -452,9 +465,12 @@ def spent(con: sqlite3.Connection, account_id: int) -> int:
     return 0 if row is None else int(row[0])
 
 
-_AHEAD = "SELECT count(*) FROM (SELECT 1 FROM messages WHERE queue = 1 AND line = ? AND priority > ? LIMIT ?)"
+_AHEAD = (
+    f"SELECT count(*) FROM (SELECT 1 FROM messages WHERE queue = {Queue.READY} AND line = ? AND priority > ? LIMIT ?)"
+)
 _BESIDE = (
-    "SELECT count(*) FROM (SELECT 1 FROM messages WHERE queue = 1 AND line = ? AND priority = ? AND id < ? LIMIT ?)"
+    f"SELECT count(*) FROM (SELECT 1 FROM messages WHERE queue = {Queue.READY} AND line = ? AND priority = ? "
+    "AND id < ? LIMIT ?)"
 )
 
 

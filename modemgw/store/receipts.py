@@ -260,19 +260,21 @@ def _apply(tx: Transaction, line_id: int, copy: Candidate, mr: int, st: int) -> 
             line=line_id,
             data={"by": "report", "mr": mr},
         )
-    tx.execute(
-        "UPDATE parts SET state = ?, st = ?, mr = ?, line_id = ?, sent_at = coalesce(sent_at, ?), done_at = ?, "
-        "error = NULL, error_code = NULL WHERE message_id = ? AND seq = ?",
-        (
-            new,
-            st,
-            mr,
-            line_id,
-            copy.sent_at,
-            None if new is State.SENT else tx.now,
-            copy.message_id,
-            copy.seq,
-        ),
+    parts.move(
+        tx,
+        copy.message_id,
+        old,
+        new,
+        {
+            "st": st,
+            "mr": mr,
+            "line_id": line_id,
+            "done_at": None if new is State.SENT else tx.now,
+            "error": None,
+            "error_code": None,
+        },
+        seq=copy.seq,
+        sent_since=copy.sent_at,
     )
     parts.pin(tx, copy.message_id, line_id)
     parts.settle(tx, copy.message_id)

@@ -13,6 +13,7 @@ from typing import Any
 from modemgw.domain.esme import Delivery, Join, KeptPiece, LostPiece, NewDelivery, NewPiece, News, PieceView
 from modemgw.domain.job import NewMessage
 from modemgw.domain.refusal import Refusal, RefusalKind
+from modemgw.domain.states import Queue
 from modemgw.store import acceptance, queries
 from modemgw.store.purse import Purse, charge
 from modemgw.store.role import Role, read, write
@@ -93,7 +94,7 @@ def replace(tx: Transaction, account_id: int, message_id: int, message: NewMessa
             m.dcs,
             json.dumps(extra, ensure_ascii=False),
             m.parts,
-            2 if later else 1,
+            Queue.LATER if later else Queue.READY,
             start if later else None,
             m.send_at,
             m.validity_s,

@@ -15,13 +15,13 @@ from dataclasses import asdict, dataclass
 
 from modemgw.domain.inbox import InboxKind
 from modemgw.domain.job import Job, LineRecord
-from modemgw.domain.states import FINAL, State, derive, may_become
+from modemgw.domain.states import FINAL, AttemptOutcome, Queue, State, derive, may_become
 from modemgw.domain.upstream import Fate, UpstreamInbound
 from modemgw.rules.pricing import units
 from modemgw.store import lines, outbox
 from modemgw.store.ids import next_id
 from modemgw.store.outbox import begin_attempt, end_attempt, reject
-from modemgw.store.parts import resume_rest, settle
+from modemgw.store.parts import move, resume_rest, settle
 from modemgw.store.role import Role, keep, read, write
 from modemgw.store.writer import Transaction
 
@@ -44,7 +44,7 @@ class Begun:
 class Ended:
     """What a try came to. `outcome` and the rest as outbox.end_attempt has them; `ids` are the gateway's."""
 
-    outcome: str
+    outcome: AttemptOutcome
     reason: str | None = None
     ids: tuple[str, ...] = ()
     lane: str | None = None
@@ -110,10 +110,10 @@ def end(tx: Transaction, try_id: int, ended: Ended) -> State:
     message_id, line_id, state = tx.execute(
         "SELECT message_id, line_id, state FROM upstream_tries WHERE id = ?", (try_id,)
     ).fetchone()
-    taken = ended.outcome == "sent"
+    taken = ended.outcome is AttemptOutcome.SENT
     if state == "started":
         _end_attempts(tx, message_id, line_id, ended)
-        after = {"sent": "taken", "unknown": "doubt"}.get(ended.outcome, "ended")
+        after = {AttemptOutcome.SENT: "taken", AttemptOutcome.UNKNOWN: "doubt"}.get(ended.outcome, "ended")
         tx.execute("UPDATE upstream_tries SET state = ?, ask_at = ? WHERE id = ?", (after, ended.ask_at, try_id))
     elif state == "doubt" and taken:  # a callback, or the service's own start, was quicker
         _taken(tx, try_id, message_id, line_id, "its answer")
@@ -179,12 +179,14 @@ def pass_on(tx: Transaction, message_id: int, lane: str | None, reason: str, due
     if lane is None:
         reject(tx, message_id, reason)
         return
-    row = tx.execute("SELECT account_id, line FROM messages WHERE id = ? AND queue = 1", (message_id,)).fetchone()
+    row = tx.execute(
+        f"SELECT account_id, line FROM messages WHERE id = ? AND queue = {Queue.READY}", (message_id,)
+    ).fetchone()
     if row is None:
         return
     tx.execute(
         "UPDATE messages SET line = ?, queue = ?, due_at = ?, error = ?, updated_at = ? WHERE id = ?",
-        (lane, 1 if due_at is None else 2, due_at, reason, tx.now, message_id),
+        (lane, Queue.READY if due_at is None else Queue.LATER, due_at, reason, tx.now, message_id),
     )
     tx.event("message.rerouted", account=row[0], message=message_id, data={"reason": reason})
 
@@ -214,13 +216,11 @@ def absent(tx: Transaction, try_id: int, lane: str, reason: str) -> bool:
             "AND (outcome IN ('sent', 'unknown') OR unreferenced = 1)",
             (message_id, seq),
         ).fetchone()
-        tx.execute(
-            "UPDATE parts SET state = 'queued', sent_at = ?, error = NULL WHERE message_id = ? AND seq = ?",
-            (out, message_id, seq),
-        )
+        move(tx, message_id, State.UNKNOWN, State.QUEUED, {"sent_at": out, "error": None}, seq=seq)
         tx.event("part.resolved", account=account, message=message_id, part=seq, line=line_id, data={"by": "absence"})
     tx.execute(
-        "UPDATE messages SET queue = 1, due_at = NULL, doubt_at = NULL, line = ? WHERE id = ?", (lane, message_id)
+        f"UPDATE messages SET queue = {Queue.READY}, due_at = NULL, doubt_at = NULL, line = ? WHERE id = ?",
+        (lane, message_id),
     )
     settle(tx, message_id)
     return True
@@ -317,16 +317,9 @@ def _apply(tx: Transaction, line_id: int, message_id: int, seq: int, new: State,
             continue
         changed = True
         failed = becomes not in (State.SENT, State.DELIVERED)
-        tx.execute(
-            "UPDATE parts SET state = ?, done_at = ?, error = ? WHERE message_id = ? AND seq = ?",
-            (
-                becomes,
-                (fate.at or tx.now) if becomes in FINAL else None,
-                _reason(fate) if failed else None,
-                message_id,
-                part,
-            ),
-        )
+        done_at = (fate.at or tx.now) if becomes in FINAL else None
+        error = _reason(fate) if failed else None
+        move(tx, message_id, State(old), becomes, {"done_at": done_at, "error": error}, seq=part)
         data = {"state": becomes, "said": fate.text, "code": fate.code}
         tx.event(
             "receipt.told",
@@ -348,7 +341,7 @@ def _reason(fate: Fate) -> str:
 def _taken(tx: Transaction, try_id: int, message_id: int, line_id: int, by: str) -> None:
     """The gateway has it, whatever its answer was or will be."""
     tx.execute("UPDATE upstream_tries SET state = 'taken' WHERE id = ?", (try_id,))
-    _end_attempts(tx, message_id, line_id, Ended("sent"))
+    _end_attempts(tx, message_id, line_id, Ended(AttemptOutcome.SENT))
     tx.execute(
         "UPDATE attempts SET outcome = 'sent', unreferenced = 0 "
         "WHERE message_id = ? AND line_id = ? AND outcome = 'unknown'",
@@ -357,12 +350,12 @@ def _taken(tx: Transaction, try_id: int, message_id: int, line_id: int, by: str)
     (account,) = tx.execute("SELECT account_id FROM messages WHERE id = ?", (message_id,)).fetchone()
     # also one that was to be sent again after the doubt, and has not been yet
     parts = tx.execute(
-        "UPDATE parts SET state = 'sent', sent_at = coalesce(sent_at, ?), error = NULL "
-        "WHERE message_id = ? AND line_id = ? AND (state = 'unknown' OR state = 'queued' AND sent_at IS NOT NULL) "
-        "RETURNING seq",
-        (tx.now, message_id, line_id),
+        "SELECT seq, state FROM parts WHERE message_id = ? AND line_id = ? "
+        "AND (state = 'unknown' OR state = 'queued' AND sent_at IS NOT NULL)",
+        (message_id, line_id),
     ).fetchall()
-    for (seq,) in parts:
+    for seq, old in parts:
+        move(tx, message_id, State(old), State.SENT, {"error": None}, seq=seq, sent_since=tx.now)
         tx.event("part.resolved", account=account, message=message_id, part=seq, line=line_id, data={"by": by})
     settle(tx, message_id)
     resume_rest(tx, message_id, promoted=True)

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 from modemgw.domain.job import LineRecord
+from modemgw.domain.states import AttemptOutcome
 from modemgw.domain.upstream import FindAnswer, Presence, UpstreamMessage
 from modemgw.errors import ModemgwError
 from modemgw.service.ports import Clock
@@ -172,7 +173,7 @@ class Asker:
 
     async def _found(self, one: OpenTry, answer: FindAnswer) -> None:
         self._absences.pop(one.id, None)
-        await self._store.end(one.id, Ended("sent", ids=answer.ids, ask_at=self.first_fate(self._clock())))
+        await self._store.end(one.id, Ended(AttemptOutcome.SENT, ids=answer.ids, ask_at=self.first_fate(self._clock())))
         if answer.fate is not None:
             await self._store.tell(self._line.id, [answer.fate])
         self._freed()

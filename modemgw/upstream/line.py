@@ -20,6 +20,7 @@ from modemgw.dialects.seam import WireRequest
 from modemgw.dialects.upstream import Told
 from modemgw.domain.job import Job, LineRecord
 from modemgw.domain.line import LineState, LineView
+from modemgw.domain.states import AttemptOutcome
 from modemgw.domain.upstream import (
     AccountTrouble,
     BalanceAnswer,
@@ -430,28 +431,30 @@ class UpstreamLine:
         if outcome in (TryOutcome.ACCEPTED, TryOutcome.DUPLICATE):
             cost = self._cost(job, answer)
             ask_at = asker.first_fate(now) if answer.ids or self._link.traits.asks_by_ref else None
-            ended = Ended("sent", ids=answer.ids, ask_at=ask_at, cost=None if cost is None else money(cost))
+            ended = Ended(
+                AttemptOutcome.SENT, ids=answer.ids, ask_at=ask_at, cost=None if cost is None else money(cost)
+            )
             await self._ports.store.end(begun.id, ended)
             asker.news(TAKEN)
             self._went_out(job, now)
             self._ports.dispatcher.settled(job.id)
         elif outcome is TryOutcome.UNKNOWN:
             doubt_at = now + self.settings.doubt_window_ms
-            ended = Ended("unknown", reason, doubt_at=doubt_at, ask_at=asker.first_find(now))
+            ended = Ended(AttemptOutcome.UNKNOWN, reason, doubt_at=doubt_at, ask_at=asker.first_find(now))
             await self._ports.store.end(begun.id, ended)
             asker.news(DOUBT)
             self._ports.timers.wake_by(doubt_at)
             self._went_out(job, now)
             self._ports.dispatcher.settled(job.id)
         elif outcome is TryOutcome.REFUSED_MESSAGE or (outcome is TryOutcome.REFUSED_WAY and not self._may_next(job)):
-            await self._ports.store.end(begun.id, Ended("rejected", reason))
+            await self._ports.store.end(begun.id, Ended(AttemptOutcome.REJECTED, reason))
             self._ports.dispatcher.settled(job.id)
         else:
             lane, due_at = self._elsewhere(job, outcome, answer.retry_after_s, now)
             if lane is None:
-                await self._ports.store.end(begun.id, Ended("rejected", reason))
+                await self._ports.store.end(begun.id, Ended(AttemptOutcome.REJECTED, reason))
             else:
-                word = "not_sent" if outcome is TryOutcome.NOT_SENT else "refused"
+                word = AttemptOutcome.NOT_SENT if outcome is TryOutcome.NOT_SENT else AttemptOutcome.REFUSED
                 await self._ports.store.end(begun.id, Ended(word, reason, lane=lane, due_at=due_at))
                 self._offer_again(job, lane, due_at)
         if self._breaker.record(outcome, time.monotonic(), answer.reason, answer.trouble):

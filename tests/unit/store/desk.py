@@ -14,7 +14,7 @@ from sqlite_utils import Database
 
 from modemgw.domain.account import Account
 from modemgw.domain.job import Job, LineRecord, NewMessage
-from modemgw.domain.states import State
+from modemgw.domain.states import AttemptOutcome, State
 from modemgw.rules.incoming import RawPdu, understand
 from modemgw.store import acceptance, intake, lines, outbox, queries, schema
 from modemgw.store.writer import Transaction
@@ -117,7 +117,7 @@ class Desk:
         return self.do(outbox.begin_attempt, message, seq, line_of(line), tail, resend=resend, lane="")
 
     def end(self, attempt: int, outcome: str = "sent", **more: Any) -> State:
-        return self.do(outbox.end_attempt, attempt, outcome, **more)
+        return self.do(outbox.end_attempt, attempt, AttemptOutcome(outcome), **more)
 
     def send(self, message: int, seq: int = 1, outcome: str = "sent", line: str = "a", **more: Any) -> int:
         """A whole attempt: its id."""

@@ -8,8 +8,8 @@ from urllib.parse import urlencode
 def demo_text(
     base_url: str, login: str, password: str, api_key: str, number_a: str, number_b: str, program: str = "modemgw"
 ) -> str:
-    """The announcement. `number_a` and `number_b` are the numbers of the two simulated SIMs; `program` is how the
-    command is called in another terminal."""
+    """The announcement. `number_a` and `number_b` are the numbers of the SIMs in the simulated modems `a` and `b`;
+    `program` is how the command is called in another terminal."""
     auth = f"-H 'Authorization: Bearer {api_key}'"
     smsc = urlencode(
         {
@@ -21,30 +21,28 @@ def demo_text(
         }
     )
     return f"""\
-modemgw runs on two simulated modems, {number_a} and {number_b}. Ctrl-C stops it.
+modemgw runs on two simulated modems, a ({number_a}) and b ({number_b}). Ctrl-C stops it.
 Nothing leaves this machine: a text to one of these numbers arrives in the inbox.
 
-Send a text to the second SIM:
-
-  curl -s {auth} -H 'Content-Type: application/json' -d '{{"to": "{number_b}", "text": "Привет from modemgw 👋"}}' {base_url}/v1/messages
-
-Read its status (sent, then delivered):
-
-  curl -s {auth} {base_url}/v1/messages/1
-
-Read the inbox:
-
-  curl -s {auth} {base_url}/v1/inbox
-
-Send as a program written for SMSC.ru does:
-
-  curl -s '{base_url}/sys/send.php?{smsc}'
-
-Or use the command line in another terminal:
+Paste in another terminal, first of all:
 
   export MODEMGW_URL={base_url} MODEMGW_API_KEY={api_key}
-  {program} send {number_b} 'Hello' --wait
+
+Send a text from the first SIM to the second, and see what became of it and what came in:
+
+  {program} send {number_b} 'Привет from modemgw 👋' --modem a --wait
+  {program} outbox
   {program} inbox
+
+The same over HTTP (with curl, if it is installed):
+
+  curl -sw '\\n' {auth} -H 'Content-Type: application/json' -d '{{"to": "{number_b}", "text": "Hello", "modem": "a"}}' {base_url}/v1/messages
+  curl -sw '\\n' {auth} '{base_url}/v1/messages?limit=5'
+  curl -sw '\\n' {auth} {base_url}/v1/inbox
+
+As a program written for SMSC.ru does:
+
+  curl -sw '\\n' '{base_url}/sys/send.php?{smsc}'
 
 Login {login}, password {password}. The API is described at {base_url}/docs
 """  # noqa: E501

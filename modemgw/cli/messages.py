@@ -30,6 +30,8 @@ STATES = (
 )
 
 _FAILED = frozenset({"undeliverable", "expired", "rejected", "cancelled"})
+#: After this long `send --wait` says what a message waits for.
+STILL_QUEUED_S = 1.0
 _SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 
 
@@ -107,9 +109,15 @@ def _wait(client: Client, message_id: int, until: str, timeout_s: float) -> dict
     pause_s = 0.1
     tty = sys.stderr.isatty()
     try:
+        told_at: float | None = time.monotonic() + STILL_QUEUED_S
         while True:
             message: dict[str, Any] = client.get(f"/v1/messages/{message_id}")
             left_s = deadline - time.monotonic()
+            if told_at is not None and time.monotonic() >= told_at and message["state"] == "queued":
+                told_at = None  # once
+                if tty:
+                    click.echo("\r\x1b[K", err=True, nl=False)
+                say(f"Message {message_id}: {summary(message, _lines(client, message))}", err=True)
             if outcome(message["state"], until) is not Exit.UNKNOWN or left_s <= 0:
                 return message
             if tty:

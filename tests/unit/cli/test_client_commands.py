@@ -224,6 +224,14 @@ def test_a_waiting_message_is_explained_with_its_lines(invoke: Invoke, service: 
     assert told == invoke("show", "1").output
 
 
+def test_who_waits_is_told_soon_what_for(invoke: Invoke, service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("modemgw.cli.messages.STILL_QUEUED_S", 0.0)
+    invoke("pause", "a")
+    result = invoke("send", "+79991234567", "Hello", "--modem", "a", "--wait", "--timeout", "0.5")
+    assert result.output.count("No line is ready to take it: a is paused (Paused by shop).") == 2, result.output
+    assert result.output.startswith("Message 1: ")
+
+
 def test_client_commands_do_not_load_the_server(anywhere: Path) -> None:
     code = (
         "import sys, modemgw.cli.main; "

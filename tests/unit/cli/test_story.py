@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Any
 
 import pytest
 
 from modemgw.cli.demo_text import demo_text
+from modemgw.cli.main import group
 from modemgw.cli.story import STATES, headline, summary, timeline
 from modemgw.cli.table import shorten, width
 from modemgw.domain.states import State
@@ -197,5 +199,11 @@ def test_demo_text_has_lines_to_paste() -> None:
     text = demo_text("http://127.0.0.1:8080", "demo", "p w&", "key", "+79990000001", "+79990000002")
     assert '-d \'{"to": "+79990000002"' in text
     assert "psw=p+w%26&phones=79990000001" in text
-    assert "/v1/messages/1" in text
-    assert "/v1/inbox" in text
+    pasted = [line.strip() for line in text.splitlines() if line.startswith("  ")]
+    assert [line.split()[0] for line in pasted] == ["export", *["modemgw"] * 3, *["curl"] * 4], "ours needs no curl"
+    for line in pasted:
+        words = shlex.split(line)
+        if words[0] == "modemgw":
+            command = group.commands[words[1]]
+            command.make_context(words[1], words[2:])
+    assert all(r"-sw '\n' " in line for line in pasted if line.startswith("curl"))  # the prompt does not stick to it

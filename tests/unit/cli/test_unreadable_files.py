@@ -54,6 +54,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "trace": ("a",),
     "udev show": (),
     "udev install": ("--rules-dir", "closed", "--unit-dir", "closed"),
+    "udev uninstall": ("--rules-dir", "closed", "--unit-dir", "closed"),
     "udev check": ("--rules-dir", "closed", "--unit-dir", "closed"),
     "ussd": ("a", "*100#"),
     "balance": ("a",),

@@ -9,12 +9,15 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from urllib.parse import unquote_to_bytes
 
 from modemgw.dialects.seam import WireRequest
 
 #: More fields or parts than any provider has parameters; what exceeds it is an attack.
 MAX_FIELDS = 1000
+
+
+#: Escapes that stand side by side, as those of a Cyrillic text do.
+_ESCAPES = re.compile(rb"(?:%[0-9A-Fa-f]{2})+")
 
 
 class FormError(ValueError):
@@ -58,7 +61,13 @@ def parse_urlencoded(raw: bytes) -> Iterator[tuple[str, bytes]]:
         if not pair:
             continue
         name, _, value = pair.partition(b"=")
-        yield _name(unquote_to_bytes(name.replace(b"+", b" "))), unquote_to_bytes(value.replace(b"+", b" "))
+        yield _name(unescape(name.replace(b"+", b" "))), unescape(value.replace(b"+", b" "))
+
+
+def unescape(raw: bytes) -> bytes:
+    """What percent signs stand for; a bad escape stays as it is. What costs `urllib.parse.unquote_to_bytes` seconds
+    (a million percent signs) takes milliseconds."""
+    return _ESCAPES.sub(lambda run: bytes.fromhex(run[0].replace(b"%", b"").decode()), raw) if b"%" in raw else raw
 
 
 def parse_json(body: bytes) -> dict[str, bytes]:

@@ -8,9 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Generator, Mapping, Sequence
 from typing import Any
-from urllib.parse import unquote_to_bytes
 
-from modemgw.dialects.forms import FormError, parse_form
+from modemgw.dialects.forms import FormError, parse_form, unescape
 from modemgw.dialects.phones import international
 from modemgw.dialects.seam import Authenticate, Dialect, Route, Submit, WireRequest, WireResponse
 from modemgw.domain.account import Account
@@ -102,7 +101,7 @@ def _send(request: WireRequest) -> Generator[Command, Any, int]:
 def _credentials(raw_query: bytes) -> dict[str, bytes]:
     """lg and pw of the query with their pluses: the known client does not encode them."""
     pairs = (pair.partition(b"=") for pair in raw_query.split(b"&"))
-    return {name.decode(): unquote_to_bytes(value) for name, _, value in pairs if name in {b"lg", b"pw"}}
+    return {name.decode(): unescape(value) for name, _, value in pairs if name in {b"lg", b"pw"}}
 
 
 def _text(raw: bytes, char: bytes, name: str) -> str:

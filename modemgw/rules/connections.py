@@ -50,21 +50,22 @@ class ConnectionLimit(Generic[C]):
         if connection in self._strangers:
             self._trusted[connection] = self._strangers.pop(connection)
 
-    def remove(self, connection: C) -> None:
-        """It is closed; nothing if it was not counted any more."""
+    def remove(self, connection: C) -> bool:
+        """It is closed; False if it was not counted any more."""
         if connection in self._strangers:
             address = self._strangers.pop(connection)
         elif connection in self._trusted:
             address = self._trusted.pop(connection)
         else:
-            return
+            return False
         if address is None:
-            return
+            return True
         left = self._counts[address] - 1
         if left:
             self._counts[address] = left
         else:
             del self._counts[address]
+        return True
 
     def __len__(self) -> int:
         return len(self._strangers) + len(self._trusted)

@@ -1,8 +1,8 @@
-"""Accepts the connections of a front door, and decides who stays when there are too many.
+"""Accepts the connections of a front door, decides who stays when there are too many, and hands on what they send.
 
-Owns listening sockets, the number of open connections and running out of file descriptors. A connection is a
-stranger's until it has shown right credentials (`Guest.trust`); strangers make room, the oldest first. Knows no
-protocol.
+Owns listening sockets, the number of open connections, how much is read at a time and when (`turns.py`), and running
+out of file descriptors. A connection is a stranger's until it has shown right credentials (`Guest.trust`); strangers
+make room, the oldest first. Knows no protocol.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import asyncio
 import errno
 import ipaddress
 import logging
+import os
 import resource
 import socket
 import ssl
@@ -21,14 +22,18 @@ from typing import Any
 from modemgw.domain.networks import within
 from modemgw.rules.connections import ConnectionLimit
 from modemgw.servers.seldom import SeldomLog
+from modemgw.servers.turns import Turns, turns
 
 log = logging.getLogger(__name__)
 
 #: File descriptors that no connection gets: modems, the database and its files must be able to open theirs.
 RESERVED_DESCRIPTORS = 16
 
-#: Connections accepted in a row before others get their turn.
-BURST = 64
+#: Octets that are read from a connection at a time.
+READ_SIZE = 16_384
+
+#: Octets that are read away of what nobody will look at.
+DISCARDED = 262_144
 
 #: After an accept that failed.
 RETRY_S = 0.2
@@ -52,21 +57,44 @@ class FrontLimits:
 class Guest:
     """An accepted connection, until `left`. Its protocol calls `trust` and `left`."""
 
-    __slots__ = ("_front", "address", "connecting", "transport")
+    __slots__ = ("_front", "address", "connecting", "lane", "transport", "trusted")
 
     def __init__(self, front: Front, address: str) -> None:
         self._front = front
         self.connecting: asyncio.Task[None] | None = None
-        self.address = address
+        self.address = self.lane = address
         self.transport: asyncio.BaseTransport | None = None
+        self.trusted = False
 
-    def trust(self) -> None:
-        """It has shown right credentials: it does not make room for others any more."""
+    def trust(self, login: str | None = None) -> None:
+        """It has shown right credentials, of an account: it does not make room for others any more, nor waits with
+        strangers."""
+        self.trusted = True
+        if login is not None:
+            self.lane = f"account {login}"
         self._front.limit.trust(self)
+
+    async def turn(self) -> None:
+        """Return when it is this connection's turn to have something done that takes time."""
+        await turns().turn(self)
+
+    def discard(self) -> None:
+        """Read away what has come already: a connection that is closed with something unread is reset, and its client
+        may never see the answer."""
+        if not isinstance(self.transport, asyncio.Transport) or self.transport.get_extra_info("sslcontext") is not None:
+            return
+        sock = self.transport.get_extra_info("socket")
+        try:
+            for _ in range(DISCARDED // READ_SIZE):
+                if not os.read(sock.fileno(), READ_SIZE):
+                    return
+        except OSError:
+            pass  # that was all, or it is gone
 
     def left(self) -> None:
         """It is closed."""
-        self._front.limit.remove(self)
+        if self._front.limit.remove(self):
+            turns().left(self)
 
     def abort(self) -> None:
         """Close it without a word."""
@@ -81,8 +109,76 @@ class Guest:
 ProtocolFactory = Callable[[Guest], asyncio.Protocol]
 
 
+class _Entrance(asyncio.BufferedProtocol):
+    """Between a transport and the protocol of a connection: hands on a piece when it is the connection's turn, and
+    reads no third one while two wait."""
+
+    __slots__ = ("_buffer", "_ended", "_guest", "_held", "_inner", "_paused", "_transport", "_turns")
+
+    def __init__(self, guest: Guest, inner: asyncio.Protocol, turns: Turns, buffer: memoryview) -> None:
+        self._guest = guest
+        self._inner = inner
+        self._turns = turns
+        self._buffer = buffer  # that of the door: what is in it is copied before anybody else gets it
+        self._held: list[bytes] | None = None
+        self._paused = False
+        self._ended = False
+        self._transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        self._inner.connection_made(transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._transport = None
+        self._inner.connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        self._inner.pause_writing()
+
+    def resume_writing(self) -> None:
+        self._inner.resume_writing()
+
+    def get_buffer(self, _sizehint: int) -> memoryview:
+        return self._buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        data = bytes(self._buffer[:nbytes])
+        if self._held is not None:
+            self._held.append(data)
+            if not self._paused and self._transport is not None:  # most send nothing before they have an answer
+                self._paused = True
+                self._transport.pause_reading()
+        elif self._turns.take(self._guest):
+            self._inner.data_received(data)
+        else:
+            self._held = [data]
+            self._turns.wait(self._guest, self._go)
+
+    def eof_received(self) -> bool | None:
+        if self._held is not None and self._transport is not None:
+            if self._transport.get_extra_info("sslcontext") is None:
+                self._ended = True
+                return True  # the end is told behind what waits
+            self._go()  # TLS is over at once
+        return self._inner.eof_received()
+
+    def _go(self) -> None:
+        held, self._held = self._held, None
+        if self._transport is None or held is None or self._transport.is_closing():
+            return
+        if self._paused:
+            self._paused = False
+            self._transport.resume_reading()  # before: the protocol may want to pause
+        self._inner.data_received(held[0] if len(held) == 1 else b"".join(held))
+        if self._ended and not self._inner.eof_received():
+            self._transport.close()
+
+
 class Front:
-    """`serve` for each listening socket, then `close`. `farewell`: what one more is told before it is closed."""
+    """`serve` for each listening socket, then `close`. `farewell`: what one more is told before it is closed;
+    `read_size`: octets of a piece, which is looked at in one go."""
 
     def __init__(
         self,
@@ -91,6 +187,7 @@ class Front:
         factory: ProtocolFactory,
         *,
         farewell: bytes = b"",
+        read_size: int = READ_SIZE,
         handshake_s: float = 30.0,
     ) -> None:
         self._name = name
@@ -102,6 +199,8 @@ class Front:
         self._sockets: list[socket.socket] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._closing = False
+        self._buffer = memoryview(bytearray(read_size))
+        self._newcomer = Guest(self, "")  # whoever is next at the listening socket
         self.limit: ConnectionLimit[Guest] = ConnectionLimit(limits.total, limits.per_address)
 
     def serve(self, sock: socket.socket, tls: Callable[[], ssl.SSLContext] | None = None) -> None:
@@ -126,8 +225,8 @@ class Front:
 
     async def _accept(self, sock: socket.socket, tls: Callable[[], ssl.SSLContext] | None) -> None:
         loop = asyncio.get_running_loop()
-        accepted = 0
         while True:
+            await self._newcomer.turn()
             try:
                 conn, peer = await loop.sock_accept(sock)
             except ConnectionAbortedError:
@@ -138,9 +237,6 @@ class Front:
             guest = self._admit(conn, peer)
             if guest is not None:
                 self._connect(conn, guest, tls)
-            accepted += 1
-            if accepted % BURST == 0:
-                await asyncio.sleep(0)
 
     async def _failed(self, error: OSError) -> None:
         evicted = self._evict() if error.errno in _EXHAUSTED else False
@@ -203,7 +299,7 @@ class Front:
         loop = asyncio.get_running_loop()
         try:
             guest.transport, _ = await loop.connect_accepted_socket(
-                lambda: self._factory(guest),
+                lambda: _Entrance(guest, self._factory(guest), turns(), self._buffer),
                 conn,
                 ssl=tls() if tls is not None else None,
                 ssl_handshake_timeout=self._handshake_s if tls is not None else None,

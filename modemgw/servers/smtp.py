@@ -100,6 +100,11 @@ async def start_smtp(address: str, answer: Answer, *, max_bytes: int = MAX_BYTES
             connections.add(self)
             super().connection_made(transport)
 
+        async def push(self, status: Any) -> None:
+            """An answer; there is one to every command, and commands that were sent ahead are there already."""
+            await super().push(status)
+            await self.guest.turn()
+
         def connection_lost(self, error: Exception | None) -> None:
             connections.discard(self)
             self.guest.left()

@@ -31,10 +31,10 @@ class CommandRunner:
     def __init__(self, gateway: Gateway) -> None:
         self.gateway = gateway
 
-    async def drive(self, steps: Generator[Command, Any, R], *, known: Callable[[], None] | None = None) -> R:
+    async def drive(self, steps: Generator[Command, Any, R], *, known: Callable[[Account], None] | None = None) -> R:
         """What the handler returns. Refusals go into it; what it held is given back, however it ends.
 
-        `known` is called once credentials were found right.
+        `known` is called with the account once its credentials were found right.
         """
         with ExitStack() as holds:
             try:
@@ -46,7 +46,7 @@ class CommandRunner:
                         command = steps.throw(refusal)
                     else:
                         if known is not None and isinstance(command, seam.Authenticate | seam.FindSession) and result:
-                            known()
+                            known(result if isinstance(result, Account) else result[0])
                         command = steps.send(result)
             except StopIteration as stop:
                 answer: R = stop.value

@@ -234,6 +234,31 @@ def peers(latencies: tuple[float, ...], count: int, names: tuple[str, ...]) -> N
             _directory(run)
 
 
+@bench.command()
+@click.option("--attack", "names", multiple=True, help="Only these, by name.")
+@click.option("--seconds", default=6.0, show_default=True, help="Of each attack, and of the quiet between.")
+@click.option("--modems", default=4, show_default=True)
+@click.option("--latency", default=0.2, show_default=True)
+def stranger(names: tuple[str, ...], seconds: float, modems: int, latency: float) -> None:
+    """What others get while somebody attacks: accepts and radio time. The target is 0.9 of the quiet."""
+    from tests.bench.attacks import ATTACKS
+    from tests.bench.stranger import measure
+
+    def run(directory: Path) -> None:
+        rows = measure(directory, names or tuple(ATTACKS), seconds, modems, latency)
+        click.echo("| attack | accepts/s | of the quiet | median, slowest ms | radio time | of the quiet | RSS MiB |")
+        click.echo("|---|---|---|---|---|---|---|")
+        for row in rows:
+            quiet, now = row.quiet, row.attacked
+            click.echo(
+                f"| {row.attack} | {now.accepted:.1f} | {now.accepted / quiet.accepted:.2f} "
+                f"| {now.median_ms:.0f}, {now.slowest_ms:.0f} ({quiet.median_ms:.0f}, {quiet.slowest_ms:.0f}) "
+                f"| {now.radio:.3f} | {now.radio / quiet.radio:.2f} | {row.rss_mib:.0f} |"
+            )
+
+    _directory(run)
+
+
 def fill(database: Path, count: int) -> None:
     """Copies of the first message, ready to be sent."""
     db = sqlite3.connect(database)

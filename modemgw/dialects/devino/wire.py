@@ -10,10 +10,9 @@ import re
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
-from urllib.parse import unquote_to_bytes
 
 from modemgw.dialects.devino import tables
-from modemgw.dialects.forms import FormError, parse_multipart
+from modemgw.dialects.forms import FormError, parse_multipart, unescape
 from modemgw.dialects.json_body import JsonError, read_json, write_json
 from modemgw.dialects.seam import Handler, WireRequest, WireResponse
 from modemgw.domain.refusal import Refusal
@@ -181,7 +180,7 @@ def _urlencoded(raw: bytes) -> Iterator[tuple[str, Value]]:
         written = _text(_unescape(value, bare=bare))
         literal = bare or b"%20" in value or b"+" not in value
         text = written if literal else _text(_unescape(value.replace(b"+", b" "), bare=False))
-        yield _text(unquote_to_bytes(name)), Value(text, written)
+        yield _text(unescape(name)), Value(text, written)
 
 
 def _unescape(raw: bytes, *, bare: bool) -> bytes:
@@ -190,7 +189,7 @@ def _unescape(raw: bytes, *, bare: bool) -> bytes:
 
 
 def _escape(raw: bytes, *, bare: bool) -> bytes:
-    octets = unquote_to_bytes(raw)
+    octets = unescape(raw)
     if bare:
         try:
             octets.decode("utf-8")

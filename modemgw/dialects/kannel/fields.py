@@ -9,10 +9,9 @@ import codecs
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from urllib.parse import unquote_to_bytes
 from xml.etree.ElementTree import Element
 
-from modemgw.dialects.forms import parse_urlencoded
+from modemgw.dialects.forms import parse_urlencoded, unescape
 from modemgw.dialects.kannel import tables
 from modemgw.dialects.markup import parse_xml
 from modemgw.domain.numbers import visible
@@ -242,4 +241,4 @@ def _octets(value: bytes) -> bytes:
     """As smsbox reads them: hex, and what is none is percent-encoded."""
     if len(value) % 2 == 0 and re.fullmatch(rb"[0-9A-Fa-f]*", value):
         return bytes.fromhex(value.decode("ascii"))
-    return unquote_to_bytes(value.replace(b"+", b" "))
+    return unescape(value.replace(b"+", b" "))

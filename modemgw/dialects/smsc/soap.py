@@ -7,13 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping
 from typing import Any
-from xml.etree.ElementTree import Element, ParseError
+from xml.etree.ElementTree import Element
 from xml.sax.saxutils import escape, quoteattr
 
-from defusedxml.common import DefusedXmlException
-from defusedxml.ElementTree import fromstring
-
 from modemgw.dialects.forms import Form, parse_urlencoded
+from modemgw.dialects.markup import parse_xml
 from modemgw.dialects.seam import GetBalance, LookupNumber, WireRequest, WireResponse
 from modemgw.dialects.smsc import tables
 from modemgw.dialects.smsc.details import details, place
@@ -108,12 +106,14 @@ def soap(request: WireRequest) -> Steps:
     """The description for GET, a method for POST; a request that is no envelope gets a fault."""
     if request.method != "POST":
         return WireResponse(wsdl(_own_address(request)).encode(), content_type="text/xml; charset=utf-8")
+    root = parse_xml(request.body)
     try:
-        root = fromstring(request.body)
+        if root is None:
+            raise ValueError("no document")
         body = next(child for child in root if _local(child) == "Body")
         call = next(iter(body))
         parameters, result_name = METHODS[_local(call)]
-    except (ParseError, DefusedXmlException, ValueError, StopIteration, KeyError):
+    except (ValueError, StopIteration, KeyError):
         return _fault(_SOAP_12 if _SOAP_12.encode() in request.body else _SOAP_11)
     version = _SOAP_12 if root.tag.startswith(f"{{{_SOAP_12}}}") else _SOAP_11
     fields = {_local(item): (item.text or "").encode() for item in call if _local(item) in {*_AUTH, *parameters}}

@@ -51,13 +51,13 @@ class Keyring:
         known = self._known.get(digest)
         if known is not None and hmac.compare_digest(known[0], raw):
             self._gateway.check(known[1], remote)
-            _trust(request)
+            _trust(request, known[1])
             return known[1]
         account = await self._authenticate(header, remote)
         if len(self._known) >= _MAX_KNOWN:
             self._known.clear()
         self._known[digest] = (raw, account)
-        _trust(request)
+        _trust(request, account)
         return account
 
     async def _authenticate(self, header: str, remote: str | None) -> Account:
@@ -71,10 +71,10 @@ class Keyring:
         raise Refusal(RefusalKind.UNAUTHORISED, "The Authorization header must be Bearer <api key> or Basic.")
 
 
-def _trust(request: web.Request) -> None:
+def _trust(request: web.Request, account: Account) -> None:
     """The connection has shown right credentials."""
     if isinstance(request.protocol, Connection):
-        request.protocol.trust()
+        request.protocol.trust(account)
 
 
 def _basic(value: str) -> tuple[str, str]:

@@ -20,7 +20,7 @@ from modemgw.servers.front import Front, FrontLimits, Guest
 from modemgw.servers.http.access import Keyring
 from modemgw.servers.http.access_api import AccessApi
 from modemgw.servers.http.callbacks_api import CallbacksApi
-from modemgw.servers.http.connection import Connection
+from modemgw.servers.http.connection import Connection, in_turn
 from modemgw.servers.http.dialects import DialectShell
 from modemgw.servers.http.doorstep import Doorstep
 from modemgw.servers.http.events import EventsApi
@@ -56,7 +56,7 @@ def make_app(
     shell = DialectShell(CommandRunner(gateway), settings, clock=clock)
     doorstep = Doorstep(settings.hosts, settings.public_url)
     app = web.Application(
-        middlewares=[as_problems, doorstep.middleware(shell.wording)], client_max_size=settings.max_body_bytes
+        middlewares=[in_turn, as_problems, doorstep.middleware(shell.wording)], client_max_size=settings.max_body_bytes
     )
     keyring = Keyring(gateway, Peers(settings.trusted_proxies))
     events = EventsApi(gateway, keyring)

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import hdrs, web
 from aiohttp.web_protocol import RequestHandler
 
+from modemgw.domain.account import Account
 from modemgw.servers.front import Guest
 from modemgw.servers.http.problems import SERVER_NAME, of_status
 from modemgw.servers.http.request_line import escaped
@@ -89,13 +90,18 @@ class Connection(RequestHandler):
         self._left = 0
         self._payload: Any = None
 
-    def trust(self) -> None:
+    def trust(self, account: Account) -> None:
         """A request that came this way had right credentials."""
-        self._guest.trust()
+        self._guest.trust(account.login)
 
     def abort(self) -> None:
         """Close without a word."""
         self._guest.abort()
+
+    async def turn(self) -> None:
+        """Return when the next of several requests that were sent ahead of their answers may be served."""
+        if self._messages:
+            await self._guest.turn()
 
     # -- asyncio.Protocol ---------------------------------------------------------------------------------------------
 
@@ -110,6 +116,8 @@ class Connection(RequestHandler):
             super().data_received(data)
         while data:
             data = _STEPS[self._stage](self, data)
+        if self._messages and not hasattr(self._messages[-1][0], "headers"):  # what came is no request
+            self._guest.discard()
 
     # -- each takes what belongs to its stage, and returns the rest --------------------------------------------------
 
@@ -234,6 +242,16 @@ class Connection(RequestHandler):
         response.headers[hdrs.SERVER] = SERVER_NAME
         response.force_close()
         return response
+
+
+@web.middleware
+async def in_turn(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    """Lets others have their turn between requests that were sent ahead of their answers."""
+    if isinstance(request.protocol, Connection):
+        await request.protocol.turn()
+    return await handler(request)
 
 
 _STEPS: dict[_Stage, Callable[[Connection, bytes], bytes]] = {

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from typing import Any
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any, Generic, TypeVar
 
 from aiohttp import web
 
@@ -21,12 +22,40 @@ from modemgw.service.core import Gateway
 #: The figures of /metrics are counted for at most so long: a disk that hangs is no reason to wait for ever.
 FIGURES_S = 5.0
 
+T = TypeVar("T")
+
+#: What was found is told again for so many times as long as it took to find out, and a second at the most: anybody may
+#: ask, and at any rate.
+FRESH, LONGEST_FRESH_S = 10, 1.0
+
+
+class _Shared(Generic[T]):
+    """What is looked up once for all who ask at the same time, or shortly after."""
+
+    def __init__(self, look: Callable[[], Awaitable[T]]) -> None:
+        self._look = look
+        self._lock = asyncio.Lock()
+        self._found: T | None = None
+        self._until = 0.0
+
+    async def get(self) -> T:
+        """What there is. Raises what looking raises."""
+        async with self._lock:
+            begun = time.monotonic()
+            if self._found is None or begun >= self._until:
+                self._found = await self._look()
+                now = time.monotonic()
+                self._until = now + min(LONGEST_FRESH_S, FRESH * (now - begun))
+            return self._found
+
 
 class HealthApi:
     """Liveness, readiness, metrics."""
 
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
+        self._health = _Shared(gateway.health)
+        self._figures = _Shared(gateway.figures)
 
     def operations(self) -> list[Operation]:
         """The table."""
@@ -64,7 +93,7 @@ class HealthApi:
 
     async def ready(self, _request: web.Request) -> web.Response:
         """GET /health/ready."""
-        health = await self._gateway.health()
+        health = await self._health.get()
         return as_json(views.health(health), 200 if health.ready else 503)
 
     async def metrics(self, _request: web.Request) -> web.Response:
@@ -74,10 +103,10 @@ class HealthApi:
         except ImportError:
             raise RequestProblem(501, f"Metrics need the prometheus_client package: {how_to_add('metrics')}") from None
         registry = CollectorRegistry(auto_describe=False)
-        health = await self._gateway.health()
+        health = await self._health.get()
         try:
             async with asyncio.timeout(FIGURES_S):
-                figures = await self._gateway.figures()
+                figures = await self._figures.get()
         except TimeoutError:
             raise StoreUnavailable(f"The database has not been read for {FIGURES_S:g} s.") from None
         registry.register(_Snapshot(health, figures, self._gateway.modems()))

@@ -92,6 +92,8 @@ class Connection(asyncio.Protocol):
             transport.abort()
 
     def data_received(self, data: bytes) -> None:
+        if self._stuck_since is not None:
+            self._transport.pause_reading()  # this piece had waited for its turn
         self._handle(self.session.receive(data, self._loop.time()))
         self._flush()
 

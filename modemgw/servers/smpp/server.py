@@ -38,6 +38,10 @@ HOUSEKEEPING_S, GOODBYE_S = 10.0, 2.0
 LINES_S = 1.0
 
 
+#: Octets that are taken from a connection at a time: a dozen messages or so.
+READ_SIZE = 2048
+
+
 class Bucket:
     """At most `rate` a second, with a second's worth at once. 0: no limit."""
 
@@ -96,6 +100,7 @@ class SmppServer:
             "SMPP",
             FrontLimits(settings.max_connections, settings.max_per_address),
             self._connection,
+            read_size=READ_SIZE,
             handshake_s=settings.bind_s,
         )
         self._tasks: list[asyncio.Task[None]] = []
@@ -171,7 +176,7 @@ class SmppServer:
         if connection.session.closed:
             return
         bound.add(connection)
-        connection.guest.trust()
+        connection.guest.trust(account.login)
         connection.account = account
         log.info("SMPP %s: %r bound as %s", connection.remote, account.login, connection.session.state.value)
         if connection.session.receives:

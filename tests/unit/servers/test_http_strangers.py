@@ -16,9 +16,12 @@ from hypothesis import strategies as st
 from modemgw.config import HttpSettings
 from modemgw.dialects import ALL
 from modemgw.dialects.smsc import DIALECT
+from modemgw.servers.front import Front, FrontLimits, Guest
 from modemgw.servers.http import HttpServer, make_app, start_http
 from modemgw.servers.http.request_line import escaped
 from modemgw.servers.http.unfinished import UnfinishedRequests
+from modemgw.servers.listen import listen
+from modemgw.servers.turns import turns
 from modemgw.service.core import Gateway
 from tests.dialect_rig import DialectRig
 
@@ -360,3 +363,72 @@ async def test_a_client_that_goes_away_in_the_middle_is_no_error(
     await other.send(LIVE)
     assert (await other.answer()).startswith(b"HTTP/1.1 200 ")
     assert [record.message for record in caplog.records if record.levelno >= logging.WARNING] == []
+
+
+# -- whose turn it is
+
+
+def let_strangers_rest(visits: int = 60) -> None:
+    """So many have left without a proof that strangers wait for a while now."""
+    front = Front("test", FrontLimits(), lambda _: asyncio.Protocol())
+    for _ in range(visits):
+        turns().left(Guest(front, "192.0.2.1"))
+
+
+async def test_what_a_stranger_sends_waits_for_its_turn_in_order(server: HttpServer, connect: Connect) -> None:
+    let_strangers_rest()
+    begun = asyncio.get_running_loop().time()
+    client = await connect(server.url)
+    body = b'{"to": "+79161234567", "text": "Hello"}'
+    request = b"POST /v1/messages HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer key-of-shop\r\n"
+    request += b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+    for at in range(0, len(request), 40):
+        await client.send(request[at : at + 40])
+        await asyncio.sleep(0.01)
+    assert (await client.answer()).startswith(b"HTTP/1.1 202 ")
+    assert asyncio.get_running_loop().time() - begun > 0.2
+
+
+async def test_the_end_of_a_stranger_comes_behind_what_it_said() -> None:
+    told: list[bytes] = []
+
+    class Listener(asyncio.Protocol):
+        def data_received(self, data: bytes) -> None:
+            told.append(data)
+
+        def eof_received(self) -> bool:
+            told.append(b"")
+            return False
+
+    sock = listen("127.0.0.1:0")
+    front = Front("test", FrontLimits(), lambda _: Listener(), read_size=4)
+    front.serve(sock)
+    let_strangers_rest()
+    reader, writer = await asyncio.open_connection(*sock.getsockname()[:2])
+    writer.write(b"0123456789")
+    writer.write_eof()
+    assert await asyncio.wait_for(reader.read(), LIMIT_S) == b""
+    assert b"".join(told) == b"0123456789"
+    assert told.index(b"") == len(told) - 1
+    writer.close()
+    await writer.wait_closed()
+    await front.close()
+
+
+async def test_a_client_has_nothing_to_do_with_what_strangers_owe(server: HttpServer, connect: Connect) -> None:
+    ask = b"GET /v1/messages HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer key-of-shop\r\n\r\n"
+    client = await connect(server.url)
+    await client.send(ask)
+    assert (await client.answer()).startswith(b"HTTP/1.1 200 ")
+    let_strangers_rest(1000)
+    async with asyncio.timeout(1):
+        for _ in range(20):
+            await client.send(ask)
+            assert (await client.answer()).startswith(b"HTTP/1.1 200 ")
+
+
+async def test_requests_sent_ahead_are_answered_in_order(server: HttpServer, connect: Connect) -> None:
+    client = await connect(server.url)
+    await client.send(LIVE * 30)
+    for _ in range(30):
+        assert (await client.answer()).startswith(b"HTTP/1.1 200 ")

@@ -87,7 +87,9 @@ class UpstreamSettings(Section):
 def upstream_problems(upstreams: list[UpstreamSettings]) -> Iterator[tuple[tuple[int | str, ...], str]]:
     """(place, sentence) for what a kind finds wrong or missing."""
     from modemgw.dialects.upstreams import codec_of  # the codecs import the dialects, which few starts need
+    from modemgw.smpp import outgoing
 
     for index, settings in enumerate(upstreams):
-        for key, sentence in codec_of(settings.kind).problems(settings.account(None)):
+        found = outgoing.problems if settings.kind == "smpp" else codec_of(settings.kind).problems
+        for key, sentence in found(settings.account(None)):
             yield (("upstream", index, key) if key else ("upstream", index)), sentence

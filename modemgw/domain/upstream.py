@@ -137,6 +137,7 @@ class Fate:
     text: str = ""  # the provider's word
     code: str = ""  # the provider's error code
     at: int | None = None  # when it happened, by the provider's clock
+    aliases: tuple[str, ...] = ()  # other spellings of the id, tried in order where it is not known
     cost: str | None = None
     currency: str | None = None
     parts: int | None = None

@@ -95,8 +95,10 @@ def inbound_messages(
     long: Literal["payload", "udh"] = "payload",
     tlvs: bool = True,
     reference: int = 0,
+    one_sms: bool = False,
 ) -> list[ShortMessage]:
-    """An incoming message as deliver_sm: several only where a long one goes in parts with a header."""
+    """An incoming message as deliver_sm: several only where a long one goes in parts with a header. With `one_sms`
+    what short_message has room for, but an SMS has not, is a long one too."""
     header = b""
     if text is None:
         coding, octets, unit = 0x04, data or b"", 1
@@ -105,7 +107,8 @@ def inbound_messages(
     else:
         coding, octets, unit = _coded(text, iso)
     base = ShortMessage(source=address_of(sender), destination=address_of(recipient), data_coding=coding)
-    if len(octets) + len(header) + bool(header) <= MAX_SHORT:
+    room = MAX_SHORT if not one_sms else 160 if coding == 0 else 140
+    if len(octets) + len(header) + bool(header) <= room:
         return [_with_header(base, header, octets)]
     if long == "payload" and tlvs:
         # message_payload has room for a header too, and esm_class still tells of it

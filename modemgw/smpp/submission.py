@@ -71,10 +71,10 @@ def _with_tlvs(message: ShortMessage, conventions: Conventions) -> tuple[Content
         ports = uint(tlvs[Tag.DESTINATION_PORT], 2), uint(tlvs.get(Tag.SOURCE_PORT, b"\0\0"), 2)
         element = InformationElement(Iei.PORTS_16BIT, ports[0].to_bytes(2) + ports[1].to_bytes(2))
         content = replace(content, udh=Udh((element,)).encode()[1:])
-    return content, flash, content.concat or _sar(tlvs)
+    return content, flash, content.concat or sar_of(tlvs)
 
 
-def _sar(tlvs: Tlvs) -> Concat | None:
+def sar_of(tlvs: Tlvs) -> Concat | None:
     """The part that sar_* say it is; None without them. Raises PduRefused when they contradict themselves."""
     given = [tlvs.get(tag) for tag in (Tag.SAR_MSG_REF_NUM, Tag.SAR_TOTAL_SEGMENTS, Tag.SAR_SEGMENT_SEQNUM)]
     if not any(given):

@@ -11,7 +11,7 @@ import json
 import secrets
 import sqlite3
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from modemgw.domain.inbox import InboxKind
 from modemgw.domain.job import Job, LineRecord
@@ -167,10 +167,8 @@ def _name(tx: Transaction, try_id: int, message_id: int, line_id: int, ids: Sequ
         (line_id, names),
     ).fetchall()
     if early:
-        tx.execute(
-            "DELETE FROM upstream_early WHERE line_id = ? AND name IN (SELECT value FROM json_each(?))",
-            (line_id, names),
-        )
+        for row in early:  # under all its spellings
+            tx.execute("DELETE FROM upstream_early WHERE line_id = ? AND fate = ?", (line_id, *row))
         tell(tx, line_id, [_fate(text) for (text,) in early])
 
 
@@ -239,26 +237,29 @@ def tell(tx: Transaction, line_id: int, fates: Iterable[Fate]) -> int:
             _keep_early(tx, line_id, fate)
             continue
         ours += 1
-        _told(tx, line_id, *found, fate)
+        name, try_id, message_id, state, seq = found
+        _told(tx, line_id, try_id, message_id, state, seq, replace(fate, id=name))
     return ours
 
 
-def _try_of(tx: Transaction, line_id: int, fate: Fate) -> tuple[int, int, str, int] | None:
-    """(try, message, its state, part) that something was told of."""
-    row = None
-    if fate.id:
+_Where = tuple[str, int, int, str, int]
+
+
+def _try_of(tx: Transaction, line_id: int, fate: Fate) -> _Where | None:
+    """(id, try, message, its state, part) that something was told of."""
+    for name in (fate.id, *fate.aliases):
         row = tx.execute(
-            "SELECT t.id, t.message_id, t.state, i.seq FROM upstream_ids i JOIN upstream_tries t ON t.id = i.try_id "
-            "WHERE i.line_id = ? AND i.id = ?",
-            (line_id, fate.id),
+            "SELECT t.id, t.message_id, t.state, i.seq FROM upstream_ids i "
+            "JOIN upstream_tries t ON t.id = i.try_id WHERE i.line_id = ? AND i.id = ?",
+            (line_id, name),
         ).fetchone()
-    if row is None and fate.ref:
-        row = tx.execute(
-            "SELECT id, message_id, state, 0 FROM upstream_tries WHERE line_id = ? AND ref = ? "
-            "ORDER BY id DESC LIMIT 1",
-            (line_id, fate.ref),
-        ).fetchone()
-    return None if row is None else (row[0], row[1], row[2], row[3])
+        if row is not None:
+            return (name, *row)
+    row = tx.execute(
+        "SELECT id, message_id, state, 0 FROM upstream_tries WHERE line_id = ? AND ref = ? ORDER BY id DESC LIMIT 1",
+        (line_id, fate.ref),
+    ).fetchone()
+    return None if row is None else (fate.id, *row)
 
 
 def _keep_early(tx: Transaction, line_id: int, fate: Fate) -> None:
@@ -268,15 +269,17 @@ def _keep_early(tx: Transaction, line_id: int, fate: Fate) -> None:
     tx.execute("DELETE FROM upstream_early WHERE line_id = ? AND received_at < ?", (line_id, tx.now - EARLY_MS))
     (count,) = tx.execute("SELECT count(*) FROM upstream_early WHERE line_id = ?", (line_id,)).fetchone()
     if count < EARLY_LIMIT:
-        tx.execute(
-            "INSERT INTO upstream_early (line_id, name, fate, received_at) VALUES (?, ?, ?, ?)",
-            (line_id, fate.id, json.dumps(asdict(fate)), tx.now),
+        text = json.dumps(asdict(fate))
+        tx.insert_many(
+            "INSERT INTO upstream_early (line_id, name, fate, received_at) VALUES ",
+            [(line_id, name, text, tx.now) for name in (fate.id, *fate.aliases)],
         )
 
 
 def _fate(text: str) -> Fate:
     data = json.loads(text)
     state = data.pop("state")
+    data["aliases"] = tuple(data["aliases"])
     return Fate(state=None if state is None else State(state), **data)
 
 

@@ -172,6 +172,7 @@ class UpstreamLine:
         """End a pause, and the wait for a person to see to a login that was refused."""
         self._paused_by = None
         self._breaker.reset()
+        self._link.retry()
         self._look.set()
         self._refresh()
 
@@ -268,14 +269,7 @@ class UpstreamLine:
         self._budget = Budget(self.settings.money, now, spent)
 
     async def _session(self) -> None:
-        work: set[asyncio.Task[None]] = set()
-
-        def told(fates: Sequence[Fate], inbound: Sequence[UpstreamInbound]) -> None:
-            task = asyncio.create_task(self._take_in(fates, inbound))
-            work.add(task)
-            task.add_done_callback(work.discard)
-
-        await self._link.run(told, self._refresh)
+        await self._link.run(self._take_in, self._refresh)
 
     # -- state ---------------------------------------------------------------------------------------------------
 
@@ -295,7 +289,7 @@ class UpstreamLine:
         if self._breaker.state is BreakerState.OPEN:
             return LineState.RECOVERING, self._breaker.reason
         if (down := self._link.down) is not None:
-            return LineState.OPENING, down
+            return (LineState.RECOVERING, down) if down else (LineState.STARTING, None)
         if self._rest is not None:
             return LineState.PAUSED, self._rest.reason
         return LineState.READY, None
@@ -317,7 +311,7 @@ class UpstreamLine:
             if self._pump is not None:
                 self._pump.cancel()
                 self._pump = None
-            outage = state in (LineState.RECOVERING, LineState.BLOCKED, LineState.OPENING)
+            outage = state in (LineState.RECOVERING, LineState.BLOCKED)
             if outage and self._down_since is None:
                 self._down_since = time.monotonic()
                 log.warning("%s: down: %s", name, reason)

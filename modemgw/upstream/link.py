@@ -6,7 +6,7 @@ its own. Knows no store and no queue.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
 from modemgw.dialects.seam import WireRequest
@@ -33,7 +33,8 @@ class Link(Protocol):
 
     @property
     def down(self) -> str | None:
-        """Why nothing can be handed over now (a session that is not there), as a sentence; None: it can."""
+        """Why nothing can be handed over now (a session that is not there), as a sentence; None: it can. Empty: it is
+        being tried for the first time."""
         ...
 
     @property
@@ -66,10 +67,14 @@ class Link(Protocol):
         ...
 
     async def run(
-        self, told: Callable[[Sequence[Fate], Sequence[UpstreamInbound]], None], changed: Callable[[], None]
+        self, told: Callable[[Sequence[Fate], Sequence[UpstreamInbound]], Awaitable[None]], changed: Callable[[], None]
     ) -> None:
-        """What keeps a session, until cancelled. `told` takes what comes over it, `changed` hears that `down` is
-        another."""
+        """What keeps a session, until cancelled. `told` takes what comes over it and returns when it is durable,
+        `changed` hears that `down` is another."""
+        ...
+
+    def retry(self) -> None:
+        """A person has seen to it: try again what was given up for a while."""
         ...
 
     async def close(self) -> None: ...
@@ -146,9 +151,12 @@ class HttpLink:
         return self._codec.told(self._account, request, url)
 
     async def run(
-        self, told: Callable[[Sequence[Fate], Sequence[UpstreamInbound]], None], changed: Callable[[], None]
+        self, told: Callable[[Sequence[Fate], Sequence[UpstreamInbound]], Awaitable[None]], changed: Callable[[], None]
     ) -> None:
         """There is no session."""
+
+    def retry(self) -> None:
+        """There is nothing that was given up."""
 
     async def close(self) -> None:
         await self._client.close()

@@ -23,6 +23,7 @@ from modemgw.rules.quota import Quota
 from modemgw.rules.routing import Way
 from modemgw.store.upstream import UpstreamStore
 from modemgw.upstream.client import ClientLimits, OnceClient
+from modemgw.upstream.esme import EsmeLink, EsmeSettings
 from modemgw.upstream.line import LinePorts, UpstreamLine, UpstreamLineSettings
 from modemgw.upstream.link import HttpLink, Link
 
@@ -157,9 +158,11 @@ class Upstreams:
 
 
 def _link(settings: UpstreamSettings, callback_url: str | None) -> Link:
+    account, tls = settings.account(callback_url), _tls(settings)
+    if settings.kind == "smpp":
+        return EsmeLink(EsmeSettings.of(account, tls=tls, connect_s=settings.connect_s, response_s=settings.timeout_s))
     limits = ClientLimits(connect_s=settings.connect_s, total_s=settings.timeout_s)
-    client = OnceClient(limits, tls=_tls(settings))
-    return HttpLink(codec_of(settings.kind), settings.account(callback_url), client)
+    return HttpLink(codec_of(settings.kind), account, OnceClient(limits, tls=tls))
 
 
 def _tls(settings: UpstreamSettings) -> ssl.SSLContext | None:

@@ -31,4 +31,7 @@ class Timing:
     settle_s: float = 0.03  # a modem that says its results twice has said them when it is quiet for so long
     resync_probe_s: tuple[float, float, float] = (2.0, 3.0, 5.0)
     resync_refused_s: float = 0.5  # after an ERROR: was it a late one, or does the modem not know the question?
+    sim_busy_pause_s: float = 0.5  # between questions to a SIM that is starting
+    not_ready_pause_s: float = 0.5  # between questions about messages to a modem that is not ready for them
+    report_owed_s: float = 60.0  # then the way of reports is looked after; again after twice as long, and so on
     longest_s: float = math.inf  # no answer is waited for any longer, whatever it is

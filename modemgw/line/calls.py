@@ -13,23 +13,12 @@ from typing import Literal
 
 from modemgw.errors import ModemgwError
 from modemgw.line.telling import Note
+from modemgw.line.timing import Timing
 from modemgw.modem.dialogue.driver import CallEnded, Driver, IncomingCall
 
 log = logging.getLogger(__name__)
 
 CallsMode = Literal["log", "reject", "leave"]
-
-#: A call that has not rung for so long is over: networks ring every 5 s, some every 6.
-SILENCE_S = 13.0
-
-#: The number comes with a ring; with some modems only with the second, or later.
-NUMBER_S = 7.0
-
-#: A call that is to be refused is asked its number for so long: it comes right after the RING.
-BEFORE_REJECT_S = 0.7
-
-#: The network releases a call that was hung up within so long.
-RELEASE_S = 1.6
 
 #: Ways to hang up that are tried on one call.
 TRIES = 3
@@ -55,7 +44,9 @@ class CallWatch:
         mode: CallsMode,
         errand: Callable[[Callable[[Driver], Awaitable[None]]], Awaitable[None]],
         note: Note,
+        timing: Timing | None = None,
     ) -> None:
+        self._timing = timing if timing is not None else Timing()
         self._name = name
         self._mode = mode
         self._errand = errand
@@ -87,10 +78,10 @@ class CallWatch:
             call, again = _Call(), False
             self._call = call
             log.info("%s: a call comes in", self._name)
-            self._after("number", NUMBER_S, self._note_call, call)
+            self._after("number", self._timing.call_number_s, self._note_call, call)
         if event.told and not call.told:
             call.number, call.told = event.number, True
-        self._after("silence", SILENCE_S, self._ended)
+        self._after("silence", self._timing.call_silence_s, self._ended)
         if self._mode == "log":
             if call.told:
                 self._note_call(call)
@@ -100,7 +91,7 @@ class CallWatch:
             if call.told:
                 self._reject(call)
             elif "reject" not in self._timers:
-                self._after("reject", BEFORE_REJECT_S, self._reject, call)
+                self._after("reject", self._timing.call_before_reject_s, self._reject, call)
         elif again and call.tried < TRIES:
             self._reject(call)  # the way that was tried has not helped
 
@@ -160,17 +151,16 @@ class CallWatch:
             if call.over or call.rejected is not None:
                 self._write(call)
 
-    @staticmethod
-    async def _still_rings(driver: Driver, call: _Call) -> bool | None:
+    async def _still_rings(self, driver: Driver, call: _Call) -> bool | None:
         """Whether a hang-up has not helped; the network takes a moment. None where the modem does not tell."""
-        limit = asyncio.get_running_loop().time() + RELEASE_S
+        limit = asyncio.get_running_loop().time() + self._timing.call_release_s
         while True:
             rings = await driver.talk.ringing()
             if rings is not True or call.over:
                 return rings if not call.over else None
             if asyncio.get_running_loop().time() > limit:
                 return True
-            await asyncio.sleep(RELEASE_S / 8)
+            await asyncio.sleep(self._timing.call_release_s / 8)
 
     def _after(self, name: str, seconds: float, work: Callable[..., None], *args: object) -> None:
         if name in self._timers:

@@ -21,12 +21,6 @@ from modemgw.rules.canary_text import canary_text
 
 log = logging.getLogger(__name__)
 
-#: How often it is looked whether the canary is out, and in.
-POLL_S = 1.0
-
-#: After the sweep that looks for a canary that was not announced.
-SWEPT_S = 5.0
-
 PRIORITY = 100
 DIALECT = "canary"
 
@@ -105,7 +99,7 @@ class Canary:
         deadline: float | None = None
         swept = False
         while True:
-            await asyncio.sleep(POLL_S)
+            await asyncio.sleep(self._settings.timing.canary_poll_s)
             kinds = {event.kind for event in await self._ports.repository.events(EventQuery(message_id=message_id))}
             if "line.canary" in kinds:
                 break
@@ -120,7 +114,7 @@ class Canary:
                     self._deaf(Rung.RADIO, f"It sent itself a text {limit_s:g} s ago, and it did not come in.")
                 swept = True
                 await self._sweep()
-                deadline = loop.time() + SWEPT_S
+                deadline = loop.time() + self._settings.timing.canary_swept_s
         if swept:
             self._deaf(Rung.REINIT, "A text that it sent to itself lay in its memory and was not announced.")
 

@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from modemgw.at import timing as dialogue
 from modemgw.at.commands import IDENTIFY, IMEI
 from modemgw.at.errors import AtResponseError, CommandFailed
 from modemgw.at.responses import first, read_imei
@@ -24,16 +23,6 @@ from modemgw.modem.ports.discovery import FoundPort, PortRole, by_device, find_p
 from modemgw.modem.ports.transport import PortBusy, PortDenied, open_transport
 
 log = logging.getLogger(__name__)
-
-#: A port that did not answer is asked again after these; one that has been plugged anew at once.
-SILENT_S = (2.0, 5.0, 10.0, 30.0, 60.0)
-
-#: So long after it was plugged in a port that does not answer is starting, and asked again after the shortest pause.
-BOOT_S = 45.0
-BOOTING_S = 1.0
-
-#: All questions to one port together.
-ASKING_S = 6.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,17 +45,17 @@ class _Known:
     first_at: float = 0.0  # monotonic time of the first question
     fresh: bool = False  # it was plugged in while this program ran
 
-    def due(self) -> float | None:
+    def due(self, timing: Timing) -> float | None:
         """When to ask again (monotonic); None: never, the answer stands."""
         if self.modem is not None:
             return None
-        if self.asked_at - self.first_at < BOOT_S and self.fresh:
-            return self.asked_at + BOOTING_S
-        return self.asked_at + SILENT_S[min(self.silent, len(SILENT_S)) - 1]
+        if self.asked_at - self.first_at < timing.fresh_s and self.fresh:
+            return self.asked_at + timing.fresh_pause_s
+        return self.asked_at + timing.silent_s[min(self.silent, len(timing.silent_s)) - 1]
 
-    def stands(self, mark: tuple[int, int], now: float) -> bool:
+    def stands(self, mark: tuple[int, int], now: float, timing: Timing) -> bool:
         """What is known needs not be asked again."""
-        due = self.due()
+        due = self.due(timing)
         return self.mark == mark and (due is None or now < due)
 
 
@@ -122,7 +111,7 @@ class Finder:
     def due_s(self, at_most: float) -> float:
         """How long to wait before the next `find`: no longer than a port that was silent is left alone."""
         now = time.monotonic()
-        dues = [due for known in self._known.values() if (due := known.due()) is not None]
+        dues = [due for known in self._known.values() if (due := known.due(self._timing)) is not None]
         return max(0.0, min([at_most, *(due - now for due in dues)]))
 
     async def _ask_device(self, ports: list[FoundPort]) -> FoundModem | None:
@@ -173,13 +162,13 @@ class Finder:
             return None
         mark, now = (status.st_rdev, status.st_ctime_ns), time.monotonic()
         known = self._known.get(port.url)
-        if known is not None and known.stands(mark, now):
+        if known is not None and known.stands(mark, now, self._timing):
             return known.modem
         again = known is not None and known.mark == mark
         silent, first_at, fresh = (
             (known.silent, known.first_at, known.fresh) if known is not None and again else (0, now, self._looked)
         )
-        answered, imei, problem = await _ask_port(port.url, self._timing.dialogue)
+        answered, imei, problem = await _ask_port(port.url, self._timing)
         self._tell(port, problem, again)
         modem = FoundModem(port.url, imei, port.usb, port.description, port.place) if answered else None
         if answered:
@@ -202,23 +191,21 @@ async def _imei(channel: Channel) -> str | None:
 
 async def ask_imei(url: str) -> tuple[bool, str | None]:
     """(it speaks AT, its IMEI). Opens the port, asks, and closes it again; never raises for a port's mood."""
-    answered, imei, _ = await _ask_port(url)
+    answered, imei, _ = await _ask_port(url, Timing())
     return answered, imei
 
 
-async def _ask_port(
-    url: str, timing: dialogue.Timing | None = None
-) -> tuple[bool, str | None, ModemgwError | TimeoutError | None]:
+async def _ask_port(url: str, timing: Timing) -> tuple[bool, str | None, ModemgwError | TimeoutError | None]:
     """The same with what was in the way."""
     try:
         transport = await open_transport(url)
     except ModemgwError as error:
         log.debug("%s: %s", url, error)
         return False, None, error
-    channel = Channel(transport, lambda urc: None, timing=timing)
+    channel = Channel(transport, lambda urc: None, timing=timing.dialogue)
     answered = False
     try:
-        async with asyncio.timeout(ASKING_S):
+        async with asyncio.timeout(timing.asking_s):
             await channel.resync()
             answered = True
             return True, await _imei(channel), None

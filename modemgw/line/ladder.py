@@ -43,12 +43,6 @@ BUDGETS: dict[Rung, int] = {
 
 HOUR_S = 3600.0
 
-#: A line that was well for this long starts from the lowest rung again.
-WELL_S = 300.0
-
-#: First stay in quarantine; doubles each time up to the longest.
-QUARANTINE_S, QUARANTINE_MOST_S = 120.0, 3600.0
-
 
 @dataclass(slots=True)
 class Ladder:
@@ -56,6 +50,8 @@ class Ladder:
 
     allowed: frozenset[Rung] = ALWAYS | {Rung.RADIO, Rung.RESET}
     budgets: dict[Rung, int] = field(default_factory=lambda: dict(BUDGETS))
+    well_s: float = 300.0  # a line that was well for this long starts from the lowest rung again
+    stay_s: tuple[float, float] = (120.0, 3600.0)  # in quarantine: the first one, which doubles each time, the longest
     climbs: dict[Rung, int] = field(default_factory=dict)  # since the start
     _used: dict[Rung, deque[float]] = field(default_factory=dict)
     _last: Rung | None = None
@@ -101,7 +97,7 @@ class Ladder:
             return
         if self._well_since is None:
             self._well_since = now
-        elif now - self._well_since >= WELL_S:
+        elif now - self._well_since >= self.well_s:
             self.proved()
 
     def proved(self) -> None:
@@ -111,7 +107,7 @@ class Ladder:
 
     def quarantine_s(self) -> float:
         """How long to leave the line alone this time. After it the line starts from below."""
-        stay: float = min(QUARANTINE_S * 2**self._quarantines, QUARANTINE_MOST_S)
+        stay: float = min(self.stay_s[0] * 2**self._quarantines, self.stay_s[1])
         self._quarantines += 1
         self._last = None
         return stay

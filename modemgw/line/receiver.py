@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from modemgw.at.errors import CommandFailed
 from modemgw.domain.job import LineRecord
 from modemgw.errors import ModemgwError
+from modemgw.line.timing import Timing
 from modemgw.line.turn import Turn
 from modemgw.modem.dialogue.acknowledge import AcknowledgementFailed
 from modemgw.modem.dialogue.driver import (
@@ -44,18 +45,8 @@ SHARE = 4
 #: Direct messages kept in memory while the store is slow; the network holds back what is not acknowledged.
 DIRECT_LIMIT = 1_000
 
-#: Time between looks until the modem has announced something here: it may announce at another of its ports.
-UNPROVED_SWEEP_S = 30.0
-
-#: Pauses before an acknowledgement that failed is made again; after the last the modem is set up anew. That must be
-#: before it gives up and loses the reports that come while it is deaf: some wait 15 s.
-ACKNOWLEDGE_AGAIN_S = (0.5, 1.0, 2.0, 4.0)
-
 #: How often the same damaged message is refused; whoever brings it a third time has no other.
 REFUSALS_MOST = 2
-
-#: Pause while the store cannot be written.
-STORE_RETRY_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +67,9 @@ class Receiver:
         turn: Turn,
         on_kept: Callable[[], None],
         on_fill: Callable[[tuple[StorageFill, ...]], None],
+        timing: Timing | None = None,
     ) -> None:
+        self._timing = timing if timing is not None else Timing()
         self._driver = driver
         self._on_fill = on_fill  # the memories were looked at
         self._on_kept = on_kept  # something new was stored: a report may have freed parts that wait
@@ -149,13 +142,13 @@ class Receiver:
             except _StoreTrouble as trouble:
                 log.warning("%s The modem keeps its messages.", trouble)
                 self._sweep_wanted = True
-                await asyncio.sleep(STORE_RETRY_S)
+                await asyncio.sleep(self._timing.store_retry_s)
                 continue
             self._news.clear()
             if self._direct or self._owed or self._places or self._sweep_wanted:
                 continue
             try:
-                wait_s = sweep_interval_s if self._announces else min(sweep_interval_s, UNPROVED_SWEEP_S)
+                wait_s = sweep_interval_s if self._announces else min(sweep_interval_s, self._timing.unproved_sweep_s)
                 async with asyncio.timeout(wait_s):
                     await self._news.wait()
             except TimeoutError:
@@ -218,11 +211,11 @@ class Receiver:
 
     async def _acknowledge_later(self, error: AcknowledgementFailed) -> None:
         """Wait till an acknowledgement is tried again. Raises what it is given when it was tried often enough."""
-        if self._ack_failures == len(ACKNOWLEDGE_AGAIN_S):
+        if self._ack_failures == len(self._timing.acknowledge_again_s):
             raise error
         log.warning("%s", error)
         self._ack_failures += 1
-        await asyncio.sleep(ACKNOWLEDGE_AGAIN_S[self._ack_failures - 1])
+        await asyncio.sleep(self._timing.acknowledge_again_s[self._ack_failures - 1])
 
     async def keep_direct(self) -> None:
         """The end of the line's spell: what the modem handed over and keeps no copy of is stored."""

@@ -16,12 +16,6 @@ from modemgw.modem.dialogue.driver import Driver, Registration
 
 log = logging.getLogger(__name__)
 
-#: Asked again while there is no network; a +CREG that comes by itself is quicker.
-REGISTRATION_S = 10.0
-
-#: The same at first: after a start a modem finds its network within seconds, and not all tell it.
-REGISTRATION_SOON_S, SOON_FOR_S = 2.0, 30.0
-
 
 class Registrations:
     """`seen` with each registration, `switched` when the operator paused or resumed the line."""
@@ -95,9 +89,10 @@ class Registrations:
             self._check(text)
 
     def _pause_s(self) -> float:
+        timing = self._settings.timing
         since = self._vitals.unregistered_since
-        soon = since is not None and time.monotonic() - since < SOON_FOR_S
-        return min(REGISTRATION_SOON_S, REGISTRATION_S) if soon else REGISTRATION_S
+        soon = since is not None and time.monotonic() - since < timing.registration_soon_for_s
+        return min(timing.registration_soon_s, timing.registration_s) if soon else timing.registration_s
 
     def _check(self, text: str) -> None:
         since, now = self._vitals.unregistered_since, time.monotonic()

@@ -51,12 +51,6 @@ from modemgw.service.sending import LineSender, LineTrouble
 
 log = logging.getLogger(__name__)
 
-#: Time between looks through the memories of a modem that cannot be made to tell of arriving messages.
-UNTOLD_SWEEP_S = 10.0
-
-#: How long the outcome of a send takes to be kept once its port was closed.
-OUTCOME_S = 5.0
-
 #: How soon parts go on that a report freed from their doubt; reports that come together share one look.
 RESUME_MS = 250
 
@@ -83,9 +77,10 @@ class Session:
         self._turn = Turn()
         self._trouble: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._winding_down = False
-        self._receiver = Receiver(driver, ports.repository, self._turn, self._something_kept, self._note_fill)
-        self.conversation = Conversation(settings.name, driver.talk, self.errand, self._note)
-        self._calls = CallWatch(settings.name, settings.calls, self.errand, self._note)
+        timing = settings.timing
+        self._receiver = Receiver(driver, ports.repository, self._turn, self._something_kept, self._note_fill, timing)
+        self.conversation = Conversation(settings.name, driver.talk, self.errand, self._note, timing)
+        self._calls = CallWatch(settings.name, settings.calls, self.errand, self._note, timing)
         self._registrations = Registrations(driver, self._turn, settings, vitals, set_state, self._note)
         self._troubles = Troubles(
             driver, self._turn, settings, vitals, self._registrations, self._receiver.sweep, set_state, self._note
@@ -229,7 +224,8 @@ class Session:
 
     def _sweep_interval_s(self, info: ModemInfo) -> float:
         tells = len(info.cnmi) > 1 and info.cnmi[0] != 0 and info.cnmi[1] != 0
-        return self._settings.sweep_interval_s if tells else min(UNTOLD_SWEEP_S, self._settings.sweep_interval_s)
+        usual_s = self._settings.sweep_interval_s
+        return usual_s if tells else min(self._settings.timing.untold_sweep_s, usual_s)
 
     async def _wind_down(
         self, sender: asyncio.Future[Any], others: Sequence[asyncio.Future[Any]], limit_s: float
@@ -249,7 +245,7 @@ class Session:
         if self._sender.in_air and not sender.done():
             # nobody will hear the result any more; with the port closed the part is in doubt, and is called so
             await self._driver.close()
-            await asyncio.wait({sender}, timeout=OUTCOME_S)
+            await asyncio.wait({sender}, timeout=self._settings.timing.outcome_s)
         for task in (sender, *others, *self._background):
             task.cancel()
         await asyncio.gather(sender, *others, *self._background, return_exceptions=True)

@@ -24,13 +24,6 @@ from modemgw.modem.ports.hotplug import HotPlug, PlugEvent
 
 log = logging.getLogger(__name__)
 
-#: How often the machine is looked over for modems while none is configured; a look lists sysfs, no port is opened
-#: that was asked before.
-DISCOVERY_S = 3.0
-
-#: The same where the system tells of ports that come.
-DISCOVERY_TOLD_S = 15.0
-
 T = TypeVar("T")
 
 
@@ -47,12 +40,13 @@ class Supervisor:
         plugs: HotPlug | None = None,
         timing: Timing | None = None,
     ) -> None:
+        self._timing = timing if timing is not None else Timing()
         self._plugs = plugs if plugs is not None else HotPlug()
         self._claims = Claims(settings)
         self._settings = settings
         self._ports = ports
         self._adopt = adopt
-        self._finder = Finder(self._in_use, look, timing)
+        self._finder = Finder(self._in_use, look, self._timing)
         self._workers: dict[str, Worker] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = asyncio.Event()
@@ -122,7 +116,7 @@ class Supervisor:
                 if not self._workers and not told:
                     told = True
                     log.warning("No modem is configured and none is found; waiting for one.")
-                every_s = DISCOVERY_TOLD_S if self._plugs.proven else DISCOVERY_S
+                every_s = self._timing.discovery_told_s if self._plugs.proven else self._timing.discovery_s
                 if await self._heard(woken, self._finder.due_s(every_s)):
                     await self._plugs.settled()
             finally:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from enum import Enum, auto
@@ -25,19 +26,6 @@ from modemgw.modem.ports.transport import PortLost
 from modemgw.service.sending import LineTrouble
 
 log = logging.getLogger(__name__)
-
-#: Pauses of a line whose network refuses message after message to one recipient after the other, while it says that
-#: it is registered.
-NETWORK_PAUSES_S = (0.0, 5.0, 15.0, 30.0, 60.0, 120.0)
-
-#: Pause after a sweep that the store could not take.
-STORE_RETRY_S = 2.0
-
-#: A modem that says that it has started anew says no result of a send any more, unless it was under way already.
-REBOOTED_SEND_S = 3.0
-
-#: A modem that leaves two questions about its messages unanswered within so long needs more than a resync.
-STALLED_S = 120.0
 
 
 class Remedy(Enum):
@@ -98,6 +86,7 @@ class Troubles:
         self._driver = driver
         self._turn = turn
         self._settings = settings
+        self._timing = settings.timing
         self._vitals = vitals
         self._ladder = vitals.ladder
         self._registrations = registrations
@@ -107,7 +96,7 @@ class Troubles:
         self._refused: set[str | None] = set()  # recipients, since something was sent
         self._of_modem = 0
         self._sent = 0
-        self._stalled_at = -STALLED_S
+        self._stalled_at = -math.inf
 
     def count_sent(self, sent: int) -> None:
         """So many were sent in this session: if these are more than before, whatever was wrong is over."""
@@ -145,7 +134,7 @@ class Troubles:
     async def stalled(self, error: CommandTimeout) -> None:
         """A question about messages got no answer; the second within a while needs more than a resync."""
         now = time.monotonic()
-        if now - self._stalled_at < STALLED_S:
+        if now - self._stalled_at < self._timing.stalled_s:
             raise Climb(Rung.REOPEN, str(error)) from error
         self._stalled_at = now
         await self.resync(str(error))
@@ -158,7 +147,7 @@ class Troubles:
             raise
         except ModemgwError as error:
             log.warning("%s: the memories could not be emptied: %s", self._settings.name, error)
-            await asyncio.sleep(STORE_RETRY_S)
+            await asyncio.sleep(self._timing.store_retry_s)
 
     def announces_nothing(self) -> None:
         """The modem announces nothing any more: it has started anew in silence, has given up on a message that was
@@ -175,7 +164,7 @@ class Troubles:
         """The modem has started anew by itself: what it was told is forgotten."""
         hint = self._vitals.reboots.note(time.monotonic())
         reason = hint or f"The modem has started anew by itself ({text})."
-        return Climb(Rung.REINIT, reason, again=True, send_limit_s=REBOOTED_SEND_S)
+        return Climb(Rung.REINIT, reason, again=True, send_limit_s=self._timing.rebooted_send_s)
 
     def unannounced(self) -> Climb | None:
         """Messages come that this port was told nothing of."""
@@ -202,7 +191,8 @@ class Troubles:
         if self._registrations.usable:
             again = recipient is not None and recipient in self._refused
             self._refused.add(recipient)
-            pause = 0.0 if again else NETWORK_PAUSES_S[min(len(self._refused), len(NETWORK_PAUSES_S)) - 1]
+            pauses = self._timing.network_pauses_s
+            pause = 0.0 if again else pauses[min(len(self._refused), len(pauses)) - 1]
             if pause:
                 self._set_state(LineState.RECOVERING, reason)
                 await asyncio.sleep(pause)

@@ -19,17 +19,12 @@ from modemgw.domain.refusal import Refusal, RefusalKind
 from modemgw.domain.ussd import UssdAnswer, UssdFailed, UssdNoAnswer, UssdState
 from modemgw.errors import ModemgwError
 from modemgw.line.telling import Note
+from modemgw.line.timing import Timing
 from modemgw.modem.dialogue.driver import Driver, Talk, UssdReply
 from modemgw.modem.ports.transport import PortLost
 from modemgw.sms.ussd import UssdCoding, read_answer
 
 log = logging.getLogger(__name__)
-
-#: A menu that nobody answers is closed after so long; networks do it after 60 to 600 s themselves.
-IDLE_S = 120.0
-
-#: A bare "terminated" may be the end of a dialogue before ours: the answer follows it, or nothing.
-GRACE_S = 1.5
 
 #: These differ in how the modem is told, not in what goes to the network.
 _SAME_ON_AIR = frozenset({UssdCoding.PLAIN, UssdCoding.GSM, UssdCoding.BARE})
@@ -55,12 +50,12 @@ class _At(Enum):
 class Conversation:
     """`errand` lets work have the modem to itself, `note` writes history. `close` at the end of the line's spell."""
 
-    def __init__(self, name: str, talk: Talk, errand: Errand, note: Note, *, idle_s: float = IDLE_S) -> None:
+    def __init__(self, name: str, talk: Talk, errand: Errand, note: Note, timing: Timing | None = None) -> None:
         self._name = name
         self._talk = talk
         self._errand = errand
         self._note = note
-        self._idle_s = idle_s
+        self._timing = timing if timing is not None else Timing()
         self._at = _At.IDLE
         self._by: str | None = None  # whose dialogue it is; None: the network's
         self._answer: asyncio.Future[UssdReply] | None = None
@@ -258,7 +253,7 @@ class Conversation:
         if reply.status == UssdStatus.TERMINATED and not reply.text:
             self._answer = answer = asyncio.get_running_loop().create_future()
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(GRACE_S):
+                async with asyncio.timeout(self._timing.ussd_grace_s):
                     return await answer
         return reply
 
@@ -285,7 +280,7 @@ class Conversation:
 
     def _open(self, by: str | None) -> None:
         self._at, self._by = _At.OPEN, by
-        self._set_idle_timer(self._idle_s)
+        self._set_idle_timer(self._timing.ussd_idle_s)
 
     def _idle_at_last(self) -> None:
         self._at, self._by = _At.IDLE, None

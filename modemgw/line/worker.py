@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from modemgw.at.errors import CommandFailed, CommandTimeout
 from modemgw.domain.line import LineState, ModemView, StorageView
 from modemgw.errors import ModemgwError
-from modemgw.line.ladder import ALWAYS, Rung
+from modemgw.line.ladder import ALWAYS, Ladder, Rung
 from modemgw.line.port_choice import PortTaken, Whereabouts
 from modemgw.line.session import Session
 from modemgw.line.settings import Climb, LineNotReady, Vitals, WorkerPorts, WorkerSettings
@@ -36,41 +36,8 @@ from modemgw.modem.ports.transport import (
 
 log = logging.getLogger(__name__)
 
-#: How soon a missing port is looked for again; a look is one stat(2).
-MISSING_S = 0.25
-
-#: How soon a modem that is known by its IMEI is looked for again.
-LOCATE_S = 0.5
-
-#: How soon a port on the network that nothing answers at is tried again.
-NETWORK_PORT_S = 1.0
-
-#: After so many looks they are fewer.
-SOON, LOCATE_LATER_S, NETWORK_PORT_LATER_S = 120, 2.0, 5.0
-
-#: So seldom a port that is missing is looked for where the system tells of ports that come.
-MISSING_TOLD_S, LOCATE_TOLD_S = 1.0, 5.0
-
-#: A modem whose port is missing is looked for elsewhere so often, where nobody tells of ports that come.
-FOLLOW_S = 5.0
-
-#: Pauses between tries at a port that is there and cannot be used.
-TROUBLE_S = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0)
-
-#: How long a SIM that needs a person is left alone before it is looked at again.
-SIM_S = 60.0
-
-#: How soon a modem without a SIM is looked at again: one may have been put in.
-NO_SIM_S = 10.0
-
-#: After a full reset the device goes and comes back; a port that never went is opened again after this.
-RESET_GRACE_S = 5.0
-
-#: For so long after it was plugged in, reset or powered a modem that does not answer is starting, not in trouble.
-BOOT_S = 30.0
-
-#: Longest pause between tries at a modem that is starting.
-PATIENT_PAUSE_S = 1.0
+#: Looks for a port, after which they are fewer.
+SOON = 120
 
 #: Set-ups in a row for a modem that starts anew while it is set up.
 SET_UPS = 3
@@ -95,6 +62,7 @@ class Worker:
     ) -> None:
         """`whereabouts` knows the port, `plugs` when ports come and go; without it they are looked for."""
         self.settings = settings
+        self._timing = timing = settings.timing
         self.port = settings.port
         self._whereabouts = whereabouts if whereabouts is not None else Whereabouts(settings)
         self._plugs = plugs
@@ -106,7 +74,7 @@ class Worker:
         self._since = ports.clock()
         self._info: ModemInfo | None = None
         self._session: Session | None = None
-        self._vitals = Vitals()
+        self._vitals = Vitals(Ladder(budgets=dict(timing.budgets), well_s=timing.well_s, stay_s=timing.quarantine_s))
         self._profile = settings.driver.profiles.get(settings.profile)
         self._tried: set[str] = set()  # ports of the device that were left for another
         self._told: str | None = None
@@ -263,7 +231,7 @@ class Worker:
         self.port = self.settings.port  # what has its name next may be another modem
         self._lost(ending)
         self._failures += 1
-        await self._pause(MISSING_S if self._failures == 1 else self._next_pause())
+        await self._pause(self._timing.missing_s if self._failures == 1 else self._next_pause())
 
     async def _held(self, ending: PortDenied | PortBusy) -> None:
         self._set(LineState.BLOCKED, str(ending))
@@ -278,13 +246,13 @@ class Worker:
     async def _no_sim(self, ending: SimProblem) -> None:
         passing = ending.reason in (SimReason.BUSY, SimReason.FAILURE)
         self._set(LineState.BLOCKED, str(ending))
-        missing_s = NO_SIM_S if ending.reason is SimReason.NOT_INSERTED else SIM_S
+        missing_s = self._timing.no_sim_s if ending.reason is SimReason.NOT_INSERTED else self._timing.sim_s
         await self._rest(self._next_pause() if passing else missing_s)
 
     async def _unanswered(self, ending: ModemgwError) -> None:
         if time.monotonic() < self._patient_until:  # it has just come, and may still be starting
             self._set(LineState.STARTING, str(ending))
-            await self._pause(min(self._next_pause(), PATIENT_PAUSE_S))
+            await self._pause(min(self._next_pause(), self._timing.patient_pause_s))
         else:
             await self._climb(Climb(Rung.REOPEN, f"{ending}{await self._who_else()}"))
 
@@ -459,7 +427,7 @@ class Worker:
             return False
         await self._close(driver)
         self._be_patient()
-        await self._pause(RESET_GRACE_S)
+        await self._pause(self._timing.reset_grace_s)
         return True
 
     async def _quarantine(self, reason: str) -> None:
@@ -473,7 +441,7 @@ class Worker:
             await self._note("line.quarantined", reason=reason, seconds=stay)
             before = _mark(self.port)
             while not self._stop.is_set() and not resumed.done():
-                await self._pause(MISSING_S)
+                await self._pause(self._timing.missing_s)
                 now = _mark(self.port)
                 if now is not None and now != before:
                     self._be_patient()
@@ -494,7 +462,7 @@ class Worker:
 
     def _be_patient(self) -> None:
         """The modem has just been switched on: for a while its silence is no trouble."""
-        self._patient_until = time.monotonic() + BOOT_S
+        self._patient_until = time.monotonic() + self._timing.boot_s
 
     # -- waiting ------------------------------------------------------------------------------------------
 
@@ -513,7 +481,8 @@ class Worker:
             await asyncio.gather(task, stop, return_exceptions=True)
 
     def _next_pause(self) -> float:
-        pause = TROUBLE_S[min(self._failures, len(TROUBLE_S) - 1)]
+        pauses = self._timing.trouble_s
+        pause = pauses[min(self._failures, len(pauses) - 1)]
         self._failures += 1
         return pause
 
@@ -534,17 +503,18 @@ class Worker:
         self._failures += 1
         soon = self._failures < SOON
         if port is not None and "://" in port:
-            await self._pause(NETWORK_PORT_S if soon else NETWORK_PORT_LATER_S)
+            await self._pause(self._timing.network_port_s if soon else self._timing.network_port_later_s)
         elif port is None or port.startswith(PLACE):
             self.port = port
-            await self._until_plugged(LOCATE_S if soon else LOCATE_LATER_S, LOCATE_TOLD_S)
+            look_s = self._timing.locate_s if soon else self._timing.locate_later_s
+            await self._until_plugged(look_s, self._timing.locate_told_s)
         else:
             self.port = port
             if _there(port):  # and yet it cannot be opened
                 await self._pause(self._next_pause())
-            elsewhere = time.monotonic() + FOLLOW_S
+            elsewhere = time.monotonic() + self._timing.follow_s
             while not self._stop.is_set() and not _there(port):
-                heard = await self._until_plugged(MISSING_S, MISSING_TOLD_S)
+                heard = await self._until_plugged(self._timing.missing_s, self._timing.missing_told_s)
                 if self._info is not None and (heard or time.monotonic() > elsewhere):
                     break  # it may have come back under another name
         self._be_patient()

@@ -13,7 +13,6 @@ import pytest
 
 from modemgw.at.policy import Waits
 from modemgw.at.timing import Timing as DialogueTiming
-from modemgw.line import ladder, registrations, troubles, worker
 from modemgw.line.timing import Timing
 from modemgw.runtime import Runtime
 from modemgw.service import sending, timers
@@ -24,18 +23,18 @@ LIMIT_S = 0.6
 TIMING = Timing(
     dialogue=DialogueTiming(resync_probe_s=(0.3, 0.3, 0.5), hold_s=0.3, longest_s=LIMIT_S),
     waits=Waits(here_s=(0.05, 0.1), first_s=0.2, report_s=0.5),
+    missing_s=0.05,
+    trouble_s=(0.05, 0.1, 0.2),
+    reset_grace_s=0.3,
+    sim_s=0.3,
+    network_pauses_s=(0.0, 0.1, 0.2),
+    registration_s=0.3,
+    rebooted_send_s=0.3,
+    quarantine_s=(0.5, 3600.0),
 )
 
 SPANS: list[tuple[Any, str, Any]] = [
-    (worker, "MISSING_S", 0.05),
-    (worker, "TROUBLE_S", (0.05, 0.1, 0.2)),
-    (worker, "RESET_GRACE_S", 0.3),
-    (worker, "SIM_S", 0.3),
-    (troubles, "NETWORK_PAUSES_S", (0.0, 0.1, 0.2)),
-    (registrations, "REGISTRATION_S", 0.3),
-    (troubles, "REBOOTED_SEND_S", 0.3),
     (sending, "STORE_RETRY_S", 0.2),
-    (ladder, "QUARANTINE_S", 0.5),
     (timers, "LONGEST_SLEEP_MS", 1_000),
 ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import hmac
 import json
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from modemgw.line import calls as calls_module
+from modemgw.line.timing import Timing
 from modemsim.traits import Calls
 from tests.integration.test_ussd_whole_way import events
 from tests.rig import Rig, running, until
@@ -43,12 +44,8 @@ async def ended(rig: Rig, count: int = 1) -> list[str]:
     return await until(look, 10, lambda: f"{count} calls over")
 
 
-@pytest.fixture(autouse=True)
-def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(calls_module, "SILENCE_S", 1.5)
-    monkeypatch.setattr(calls_module, "NUMBER_S", 0.8)
-    monkeypatch.setattr(calls_module, "BEFORE_REJECT_S", 0.3)
-    monkeypatch.setattr(calls_module, "RELEASE_S", 0.3)
+TIMING = Timing(call_silence_s=1.5, call_number_s=0.8, call_before_reject_s=0.3, call_release_s=0.3)
+running = functools.partial(running, timing=TIMING)
 
 
 @pytest.mark.parametrize(

@@ -104,7 +104,9 @@ class Rig:
         return [m for memory in self.driver.info.memories for m in await self.driver.list_messages(memory)]
 
 
-TIMING = Timing(quiet_s=0.02, prompt_s=1.0, submit_s=1.0, submit_ok_s=0.1, resync_probe_s=(0.5, 0.5, 0.5))
+TIMING = Timing(
+    quiet_s=0.02, prompt_s=1.0, submit_s=1.0, submit_ok_s=0.1, resync_probe_s=(0.5, 0.5, 0.5), sim_busy_pause_s=0.05
+)
 
 
 @contextlib.asynccontextmanager
@@ -121,11 +123,6 @@ async def rig(
             yield Rig(sim, driver, events, losses)
         finally:
             await driver.close()
-
-
-@pytest.fixture(autouse=True)
-def _short_limits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(init_sim, "BUSY_PAUSE_S", 0.05)
 
 
 @pytest.mark.parametrize("personality", PERSONALITIES)

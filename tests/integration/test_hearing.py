@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from modemgw.at.timing import Timing as DialogueTiming
-from modemgw.line import receiver
 from modemgw.line.timing import Timing
 from tests.integration.test_surviving import adjust, event, rungs, state
 from tests.rig import Rig, running, until
@@ -68,20 +67,16 @@ async def refused(rig: Rig, fault: str, match: str, count: int) -> None:
 
 
 @pytest.mark.parametrize("count", [1, 4])
-async def test_acknowledgements_that_are_refused_are_made_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int
-) -> None:
-    monkeypatch.setattr(receiver, "ACKNOWLEDGE_AGAIN_S", (0.05, 0.1, 0.2, 0.4, 0.8))
-    async with running(tmp_path, modem_config=DIRECT) as rig:
+async def test_acknowledgements_that_are_refused_are_made_again(tmp_path: Path, count: int) -> None:
+    timing = Timing(acknowledge_again_s=(0.05, 0.1, 0.2, 0.4, 0.8))
+    async with running(tmp_path, modem_config=DIRECT, timing=timing) as rig:
         await refused(rig, "error", r"\+CNMA", count)
         assert await rungs(rig) == []
 
 
-async def test_a_modem_that_refuses_the_repair_too_is_set_up_anew(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(receiver, "ACKNOWLEDGE_AGAIN_S", (0.05, 0.1))
-    async with running(tmp_path, modem_config=DIRECT) as rig:
+async def test_a_modem_that_refuses_the_repair_too_is_set_up_anew(tmp_path: Path) -> None:
+    timing = Timing(acknowledge_again_s=(0.05, 0.1))
+    async with running(tmp_path, modem_config=DIRECT, timing=timing) as rig:
         await refused(rig, "error", r"\+(CNMA|CSMS|CNMI=)", 6)
         assert (await rungs(rig))[:1] == ["reinit"]
 

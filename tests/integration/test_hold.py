@@ -14,7 +14,6 @@ import pytest
 from modemgw.at.errors import CME_TEXTS, CMS_TEXTS
 from modemgw.at.policy import Waits
 from modemgw.at.timing import Timing as DialogueTiming
-from modemgw.line import troubles, worker
 from modemgw.line.timing import Timing
 from modemsim.network import Rule
 from tests.rig import Json, Rig, until
@@ -28,17 +27,10 @@ SUBMIT_S, OWED_S = 3.0, 2.0
 TIMING = Timing(
     dialogue=DialogueTiming(submit_s=SUBMIT_S, owed_s=OWED_S, late_s=0.4),
     waits=Waits(here_s=(0.05, 0.1), first_s=0.1, report_s=WAIT_S),
+    trouble_s=(0.05, 0.1, 0.2),
+    network_pauses_s=(0.0, 0.1, 0.2),
 )
 running = functools.partial(running_rig, timing=TIMING)
-
-
-@pytest.fixture(autouse=True)
-def _short_spans(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module, name, value in (
-        (worker, "TROUBLE_S", (0.05, 0.1, 0.2)),
-        (troubles, "NETWORK_PAUSES_S", (0.0, 0.1, 0.2)),
-    ):
-        monkeypatch.setattr(module, name, value)
 
 
 def copies(rig: Rig) -> list[bool]:

@@ -16,7 +16,7 @@ import serial
 import serial.rfc2217
 
 from modemgw.config import parse
-from modemgw.line import worker as worker_module
+from modemgw.line.timing import Timing
 from modemgw.modem.ports.sockets import open_rfc2217
 from modemgw.modem.ports.transport import PortError, PortLost, PortMissing, open_transport
 from modemgw.runtime import Runtime
@@ -118,15 +118,10 @@ class PyserialServer:
         self._thread.join(5)
 
 
-@pytest.fixture
-def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(worker_module, "NETWORK_PORT_S", 0.05)
-
-
 @contextlib.asynccontextmanager
 async def gateway(directory: Path, sim: Simulation, port: str) -> AsyncIterator[Rig]:
     text = config_text(directory, [port])
-    runtime = Runtime(parse(text))
+    runtime = Runtime(parse(text), timing=Timing(network_port_s=0.05))
     await runtime.start()
     async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {API_KEY}"}) as http:
         try:
@@ -153,7 +148,6 @@ def pyserial_server(port: str) -> Iterator[PyserialServer]:
         server.close()
 
 
-@pytest.mark.usefixtures("_soon")
 async def test_pyserials_server(tmp_path: Path) -> None:
     async with Simulation(dir=tmp_path / "sim", modems=1, latency=0.01) as sim:
         with pyserial_server(sim.modems[0].port) as server:
@@ -190,7 +184,6 @@ async def test_dtr_and_settings_reach_pyserials_server(tmp_path: Path) -> None:
             assert not await port.toggle_dtr(0)
 
 
-@pytest.mark.usefixtures("_soon")
 async def test_ser2net(tmp_path: Path) -> None:
     program = shutil.which("ser2net") or shutil.which("ser2net", path="/usr/sbin:/usr/local/sbin")
     if program is None:

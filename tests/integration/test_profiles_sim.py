@@ -8,7 +8,6 @@ import functools
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -16,9 +15,7 @@ from modemgw.at.errors import CommandTimeout
 from modemgw.at.sending import TpduHex
 from modemgw.at.timing import Timing as DialogueTiming
 from modemgw.errors import ModemgwError
-from modemgw.line import registrations, worker
 from modemgw.line.timing import Timing
-from modemgw.modem.dialogue import init_sim
 from modemgw.modem.dialogue.driver import (
     DirectMessage,
     DirectReport,
@@ -37,21 +34,10 @@ from modemsim.simulation import Simulation
 from tests.rig import running, until
 
 PDU = TpduHex.of(bytes.fromhex("21000B919710325476F8000005C8329BFD06"))
-DIALOGUE = DialogueTiming(quiet_s=0.02, resync_probe_s=(0.5, 0.5, 0.5))
-running = functools.partial(running, timing=Timing(dialogue=DIALOGUE))
+DIALOGUE = DialogueTiming(quiet_s=0.02, resync_probe_s=(0.5, 0.5, 0.5), sim_busy_pause_s=0.05)
+TIMING = Timing(dialogue=DIALOGUE, trouble_s=(0.05, 0.1, 0.2), reset_grace_s=0.2, registration_s=0.2)
+running = functools.partial(running, timing=TIMING)
 GENERIC = Registry({"generic": built_in().get("generic") or Profile()})
-
-
-@pytest.fixture(autouse=True)
-def _short_spans(monkeypatch: pytest.MonkeyPatch) -> None:
-    spans: list[tuple[Any, str, Any]] = [
-        (init_sim, "BUSY_PAUSE_S", 0.05),
-        (worker, "TROUBLE_S", (0.05, 0.1, 0.2)),
-        (worker, "RESET_GRACE_S", 0.2),
-        (registrations, "REGISTRATION_S", 0.2),
-    ]
-    for module, name, value in spans:
-        monkeypatch.setattr(module, name, value)
 
 
 async def yes() -> bool:
@@ -152,7 +138,7 @@ async def test_a_modem_that_is_sick_after_reference_255_goes_on(tmp_path: Path, 
 
 async def test_a_modem_that_calls_failures_ok_is_asked_to_be_honest(tmp_path: Path) -> None:
     """Siemens MC35i as it leaves the factory, and nobody knows that it is one."""
-    timing = Timing(dialogue=replace(DIALOGUE, submit_s=1.0))
+    timing = replace(TIMING, dialogue=replace(DIALOGUE, submit_s=1.0))
     modem = 'profile = "generic"\n'
     async with running(tmp_path, modem_config=modem, personality="siemens-mc35i", timing=timing) as rig:
         rig.sim.fault("cms_error", code=38, count=2)

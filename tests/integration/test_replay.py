@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 
 from modemgw.config import parse
-from modemgw.line import session as session_module
+from modemgw.line.timing import Timing
 from modemgw.modem.tracing.trace_redact import redact_trace
 from modemgw.runtime import Runtime
 from modemsim.replay import Match, Player, parse_trace
@@ -21,9 +21,7 @@ PEER = "+79991234567"
 TEXT = "Привет из трассы"
 
 
-@pytest.fixture(autouse=True)
-def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session_module, "UNTOLD_SWEEP_S", 1.0)
+TIMING = Timing(untold_sweep_s=1.0)
 
 
 @contextlib.asynccontextmanager
@@ -31,7 +29,7 @@ async def on_port(directory: Path, port: str) -> AsyncIterator[Rig]:
     """A gateway on a port that is no simulation's."""
     directory.mkdir()
     text = config_text(directory, [port])
-    runtime = Runtime(parse(text))
+    runtime = Runtime(parse(text), timing=TIMING)
     await runtime.start()
     async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {API_KEY}"}) as http:
         rig = Rig(None, runtime, http, text)  # type: ignore[arg-type]

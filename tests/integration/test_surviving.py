@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from modemgw.at.timing import Timing as DialogueTiming
-from modemgw.line import canary, ladder, registrations, troubles, worker
+from modemgw.line.ladder import Rung
 from modemgw.line.timing import Timing
 from modemgw.modem.ports.discovery import FoundPort, PortRole
 from modemgw.runtime import Runtime
@@ -22,24 +22,21 @@ from tests.rig import Json, Rig, running, until
 
 FAR = "+79161234567"
 
-TIMING = Timing(dialogue=DialogueTiming(quiet_s=0.02, resync_probe_s=(0.2, 0.2, 0.2), longest_s=0.8))
+TIMING = Timing(
+    dialogue=DialogueTiming(quiet_s=0.02, resync_probe_s=(0.2, 0.2, 0.2), longest_s=0.8),
+    trouble_s=(0.05, 0.1, 0.2),
+    reset_grace_s=0.2,
+    sim_s=30.0,
+    registration_s=0.2,
+    rebooted_send_s=0.3,
+    canary_poll_s=0.05,
+    canary_swept_s=0.3,
+)
 running = functools.partial(running, timing=TIMING)
 
-SPANS: list[tuple[Any, str, Any]] = [
-    (worker, "TROUBLE_S", (0.05, 0.1, 0.2)),
-    (worker, "RESET_GRACE_S", 0.2),
-    (worker, "SIM_S", 30.0),
-    (registrations, "REGISTRATION_S", 0.2),
-    (troubles, "REBOOTED_SEND_S", 0.3),
-    (canary, "POLL_S", 0.05),
-    (canary, "SWEPT_S", 0.3),
-]
 
-
-@pytest.fixture(autouse=True)
-def _short_spans(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module, name, value in SPANS:
-        monkeypatch.setattr(module, name, value)
+def with_budgets(budgets: dict[Rung, int], **spans: Any) -> Timing:
+    return dataclasses.replace(TIMING, budgets=budgets, **spans)
 
 
 @pytest.fixture
@@ -225,10 +222,9 @@ async def test_metrics_tell_all_of_it(tmp_path: Path) -> None:
 # ---------------------------------------------------------------- the high rungs
 
 
-async def test_quarantine_and_the_way_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ladder, "QUARANTINE_S", 0.5)
-    monkeypatch.setattr(ladder, "BUDGETS", {ladder.Rung.RESYNC: 1, ladder.Rung.REOPEN: 1, ladder.Rung.REINIT: 1})
-    async with running(tmp_path) as rig:
+async def test_quarantine_and_the_way_back(tmp_path: Path) -> None:
+    timing = with_budgets({Rung.RESYNC: 1, Rung.REOPEN: 1, Rung.REINIT: 1}, quarantine_s=(0.5, 3600.0))
+    async with running(tmp_path, timing=timing) as rig:
         rig.sim.fault("no_answer", match=".", count=0)
         accepted = await rig.submit(FAR, "when it is back")
         view = await state(rig, "quarantined")
@@ -242,9 +238,8 @@ async def test_quarantine_and_the_way_back(tmp_path: Path, monkeypatch: pytest.M
         await rig.until_state(accepted["id"], "sent", "delivered")
 
 
-async def test_an_operator_ends_quarantine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ladder, "BUDGETS", {ladder.Rung.REOPEN: 1})
-    async with running(tmp_path) as rig:
+async def test_an_operator_ends_quarantine(tmp_path: Path) -> None:
+    async with running(tmp_path, timing=with_budgets({Rung.REOPEN: 1})) as rig:
         rig.sim.fault("no_answer", match=".", count=0)
         accepted = await rig.submit(FAR, "when it is back")
         await state(rig, "quarantined")
@@ -253,9 +248,8 @@ async def test_an_operator_ends_quarantine(tmp_path: Path, monkeypatch: pytest.M
         await rig.until_state(accepted["id"], "sent", "delivered")
 
 
-async def test_a_replug_ends_quarantine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ladder, "BUDGETS", {ladder.Rung.REOPEN: 1})
-    async with running(tmp_path) as rig:
+async def test_a_replug_ends_quarantine(tmp_path: Path) -> None:
+    async with running(tmp_path, timing=with_budgets({Rung.REOPEN: 1})) as rig:
         rig.sim.fault("hang", until="replug")
         accepted = await rig.submit(FAR, "when it is back")
         await state(rig, "quarantined")
@@ -263,11 +257,10 @@ async def test_a_replug_ends_quarantine(tmp_path: Path, monkeypatch: pytest.Monk
         await rig.until_state(accepted["id"], "sent", "delivered")
 
 
-async def test_the_power_cycle_is_the_operators_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ladder, "BUDGETS", {ladder.Rung.REOPEN: 1, ladder.Rung.POWER: 2})
+async def test_the_power_cycle_is_the_operators_command(tmp_path: Path) -> None:
     said = tmp_path / "said"
     text = f'power_cycle = ["/bin/sh", "-c", "echo $MODEMGW_MODEM $MODEMGW_PORT > {said}"]\n'
-    async with running(tmp_path, modem_config=text) as rig:
+    async with running(tmp_path, timing=with_budgets({Rung.REOPEN: 1, Rung.POWER: 2}), modem_config=text) as rig:
         rig.sim.fault("hang", until="replug")
         await rig.submit(FAR, "when it is back")
         await event(rig, "line.recovering", rung="power")
@@ -280,10 +273,9 @@ async def test_the_power_cycle_is_the_operators_command(tmp_path: Path, monkeypa
         await state(rig, "ready")
 
 
-async def test_a_power_cycle_that_fails_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ladder, "BUDGETS", {ladder.Rung.POWER: 1})
+async def test_a_power_cycle_that_fails_is_told(tmp_path: Path) -> None:
     text = 'power_cycle = ["/bin/sh", "-c", "echo no hub; exit 3"]\n'
-    async with running(tmp_path, modem_config=text) as rig:
+    async with running(tmp_path, timing=with_budgets({Rung.POWER: 1}), modem_config=text) as rig:
         rig.sim.fault("hang", until="replug")
         await rig.submit(FAR, "never")
         failed = await event(rig, "line.recovery_failed")
@@ -291,8 +283,7 @@ async def test_a_power_cycle_that_fails_is_told(tmp_path: Path, monkeypatch: pyt
 
 
 async def test_another_port_of_the_same_device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ladder, "BUDGETS", {ladder.Rung.REOPEN: 1, ladder.Rung.OTHER_PORT: 1})
-    async with running(tmp_path, modems=2) as rig:
+    async with running(tmp_path, timing=with_budgets({Rung.REOPEN: 1, Rung.OTHER_PORT: 1}), modems=2) as rig:
         # two simulated modems play the two ports of one device
         ports = [host.port for host in rig.sim.modems]
         found = [FoundPort(port, "2c7c:0125", n, "1-1", PortRole.AT, "EC25") for n, port in enumerate([*ports])]

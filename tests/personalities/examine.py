@@ -8,23 +8,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
 import aiohttp
 
 from modemgw.at.timing import Timing as DialogueTiming
 from modemgw.config import parse
 from modemgw.errors import ModemgwError
-from modemgw.line import finder, receiver, registrations, session, supervisor, worker
 from modemgw.line.ladder import Rung
 from modemgw.line.settings import Climb
 from modemgw.line.timing import Timing
 from modemgw.line.worker import Worker
-from modemgw.modem.dialogue import init_messages, init_sim
 from modemgw.runtime import Runtime
 from modemsim.catalogue import oddities
 from modemsim.personality import load
@@ -39,23 +36,23 @@ REPORT_S = 3.0  # for the first report in a compressed run
 LIMIT_S = 30.0  # for a step, and as much again as the model's own times ask for
 
 #: Pauses of the gateway that are waits for real hardware: in a compressed run they are as short as the model's times.
-PAUSES = [
-    (finder, "BOOTING_S"),
-    (finder, "SILENT_S"),
-    (init_messages, "NOT_READY_PAUSE_S"),
-    (init_sim, "BUSY_PAUSE_S"),
-    (receiver, "STORE_RETRY_S"),
-    (receiver, "UNPROVED_SWEEP_S"),
-    (session, "UNTOLD_SWEEP_S"),
-    (registrations, "REGISTRATION_S"),
-    (supervisor, "DISCOVERY_S"),
-    (worker, "MISSING_S"),
-    (worker, "LOCATE_S"),
-    (worker, "FOLLOW_S"),
-    (worker, "RESET_GRACE_S"),
-    (worker, "PATIENT_PAUSE_S"),
-    (worker, "TROUBLE_S"),
-]
+PAUSES = (
+    "fresh_pause_s",
+    "silent_s",
+    "store_retry_s",
+    "unproved_sweep_s",
+    "untold_sweep_s",
+    "registration_s",
+    "discovery_s",
+    "missing_s",
+    "locate_s",
+    "follow_s",
+    "reset_grace_s",
+    "patient_pause_s",
+    "trouble_s",
+)
+DIALOGUE_PAUSES = ("quiet_s", "lone_ok_s", "sim_busy_pause_s", "not_ready_pause_s")
+PROBES_S = (0.5, 0.7, 1.0)
 
 
 @dataclass(slots=True)
@@ -81,27 +78,22 @@ class Row:
     trouble: list[str] = field(default_factory=list)
 
 
-@contextlib.contextmanager
-def compressed(scale: float) -> Iterator[None]:
+def compressed(scale: float) -> Timing:
     """The gateway's pauses multiplied by `scale`; its limits stay."""
-    with contextlib.ExitStack() as stack:
-        for module, name in PAUSES if scale != 1 else ():
-            value = getattr(module, name)
-            least = max(scale, 0.02)
-            short = tuple(v * least for v in value) if isinstance(value, tuple) else value * least
-            stack.enter_context(mock.patch.object(module, name, short))
-        yield
-
-
-def timing_of(scale: float) -> Timing:
-    """The same of the dialogue."""
     if scale == 1:
         return Timing()
-    made, least = DialogueTiming(), max(scale, 0.02)
-    return Timing(
-        dialogue=DialogueTiming(
-            quiet_s=made.quiet_s * least, lone_ok_s=made.lone_ok_s * least, resync_probe_s=(0.5, 0.7, 1.0)
-        )
+
+    def short(value: Any) -> Any:
+        least = max(scale, 0.02)
+        return tuple(v * least for v in value) if isinstance(value, tuple) else value * least
+
+    made, dialogue = Timing(), DialogueTiming()
+    return replace(
+        made,
+        dialogue=replace(
+            dialogue, resync_probe_s=PROBES_S, **{name: short(getattr(dialogue, name)) for name in DIALOGUE_PAUSES}
+        ),
+        **{name: short(getattr(made, name)) for name in PAUSES},
     )
 
 
@@ -109,20 +101,19 @@ async def examine(name: str, directory: Path, scale: float = 1.0, limit_s: float
     """Everything about one personality; never raises for what the gateway does."""
     personality = load(name)
     row = Row(name, personality.title, personality.usb.id, oddities=oddities(personality))
-    with compressed(scale):
-        async with Simulation(
-            modems=1,
-            dir=directory,
-            personality=name,
-            cold=True,
-            names="tty",
-            time_scale=scale,
-            report_delay=0.2 * max(scale, 0.1),
-        ) as sim:
-            examination = Examination(row, sim, Machine(sim, directory), directory, scale, limit_s)
-            with examination.machine.seen():
-                async with examination.gateway() as rig:
-                    await examination.run(rig)
+    async with Simulation(
+        modems=1,
+        dir=directory,
+        personality=name,
+        cold=True,
+        names="tty",
+        time_scale=scale,
+        report_delay=0.2 * max(scale, 0.1),
+    ) as sim:
+        examination = Examination(row, sim, Machine(sim, directory), directory, scale, limit_s)
+        with examination.machine.seen():
+            async with examination.gateway() as rig:
+                await examination.run(rig)
     return row
 
 
@@ -157,7 +148,7 @@ class Examination:
             f'[http]\nlisten = "127.0.0.1:0"\n[store]\npath = "{self._directory / "modemgw.db"}"\n{modem}'
             f'[[account]]\nlogin = "shop"\npassword = "secret"\napi_key = "{API_KEY}"\n'
         )
-        runtime = Runtime(parse(text), timing=timing_of(self._scale))
+        runtime = Runtime(parse(text), timing=compressed(self._scale))
         await runtime.start()
         async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {API_KEY}"}) as http:
             try:

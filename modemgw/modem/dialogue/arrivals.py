@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from modemgw.at.timing import Timing
 from modemgw.modem.dialogue.driver import (
     DirectMessage,
     DirectReport,
@@ -34,11 +35,12 @@ class Arrivals:
         info: ModemInfo | None = None,
         port: UrcPort | None = None,
         reports: Sequence[int] = (),
+        timing: Timing | None = None,
     ) -> None:
         cnmi = info.cnmi if info is not None else ()
         ds = cnmi[3] if len(cnmi) > 3 else 0
         self._tells = {False: len(cnmi) > 1 and cnmi[1] != 0, True: ds != 0}  # messages, reports
-        self._path = ReportPath(learned, ds, reports)
+        self._path = ReportPath(learned, ds, reports, timing)
         self._port = port if port is not None else UrcPort({}, None, learned)
         self._reports: dict[tuple[str, int], None] = {}  # announced and not yet read
         self._announced: dict[tuple[str, int], None] = {}
@@ -67,6 +69,10 @@ class Arrivals:
         if recipient is not None:
             self._path.sent(recipient, now)
             self._asked_at = now
+
+    def began(self, now: float) -> None:
+        """The modem is set up: what was asked for before may come, too."""
+        self._asked_at = now
 
     def reports_due(self, now: float) -> bool:
         """A report may come any moment."""

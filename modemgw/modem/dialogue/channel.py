@@ -57,6 +57,11 @@ class Channel:
         return self._dialogue.counters
 
     @property
+    def timing(self) -> Timing:
+        """How long it waits for what."""
+        return self._dialogue.timing
+
+    @property
     def numeric(self) -> bool:
         """The modem answers in numbers (ATV0)."""
         return self._dialogue.numeric

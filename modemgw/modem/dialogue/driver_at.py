@@ -147,9 +147,9 @@ class AtDriver:
         self._unacknowledged = 0
         self._service = initialiser.found.service
         self._info = info
-        self._arrivals = Arrivals(
-            self._learned, info, initialiser.urc_port, self._profile.reports if settings.indications is None else ()
-        )
+        reports = self._profile.reports if settings.indications is None else ()
+        self._arrivals = Arrivals(self._learned, info, initialiser.urc_port, reports, self.channel.timing)
+        self._arrivals.began(asyncio.get_running_loop().time())
         self._wrap = MrWrap(self._learned, self._profile)
         return info
 

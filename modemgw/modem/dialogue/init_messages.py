@@ -30,7 +30,6 @@ from modemgw.modem.quirks.profile_registry import GENERIC
 if TYPE_CHECKING:
     from modemgw.modem.dialogue.init import Initialiser
 
-NOT_READY_PAUSE_S = 0.5
 _DEFAULT_RANGES = (MemoryRange(("SM",), ("SM",), ("SM",)), MemoryRange(("ME",), ("ME",), ("ME",)))
 _STARTING = frozenset({300, 302, 320, 500})  # CMS errors of a message service that is not up yet
 
@@ -346,4 +345,4 @@ async def when_messages_ready(init: Initialiser, command: Command) -> tuple[str,
         except CommandFailed as exc:
             if getattr(exc, "code", None) not in _STARTING or loop.time() > limit:
                 raise
-        await init.boot.wait(NOT_READY_PAUSE_S)
+        await init.boot.wait(init.channel.timing.not_ready_pause_s)

@@ -32,7 +32,6 @@ UNCOUNTED = (
     "Switch the PIN request off with a phone, or put the SIM into a modem that tells."
 )
 LEAST_TRIES = 2  # a PIN is not tried when it could be the last try
-BUSY_PAUSE_S = 0.5
 
 _BUSY_CME = frozenset({14, 515})
 _BUSY_CMS = frozenset({314, 515})
@@ -151,9 +150,9 @@ async def run_when_ready(channel: Channel, command: commands.Command, deadline: 
         except CommandFailed as exc:
             if not is_busy(exc):
                 raise
-            if loop.time() + BUSY_PAUSE_S > deadline:
+            if loop.time() + channel.timing.sim_busy_pause_s > deadline:
                 raise sim_problem(SimReason.BUSY) from exc
-        await asyncio.sleep(BUSY_PAUSE_S)
+        await asyncio.sleep(channel.timing.sim_busy_pause_s)
 
 
 async def read_if_told(channel: Channel, command: commands.Command, read: Callable[[str], T], what: str) -> T | None:
@@ -239,4 +238,4 @@ async def unlock(
     while await pin_state(channel, deadline) != "READY":
         if asyncio.get_running_loop().time() > deadline:
             raise sim_problem(SimReason.BUSY)
-        await asyncio.sleep(BUSY_PAUSE_S)
+        await asyncio.sleep(channel.timing.sim_busy_pause_s)

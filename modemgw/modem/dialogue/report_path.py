@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import Enum, auto
 
+from modemgw.at.timing import Timing
 from modemgw.modem.quirks.learned import Learned
 
 DIRECT, STORED = 1, 2  # <ds> of AT+CNMI (TS 27.005 3.4.1)
@@ -17,9 +18,6 @@ LOST_MOST = 2
 
 #: A way that has never brought a report is doubted after so many sends to different numbers, the first so long ago.
 SILENT_SENDS, SILENT_S = 3, 600.0
-
-#: A report that is owed for so long has the way of reports looked after; again after twice as long, and so on.
-OWED_S = 60.0
 
 #: A way that has brought reports, and brings none of so many to different numbers for so long, is set up anew.
 OWED_MOST, OWED_LONG_S = 5, 1800.0
@@ -48,10 +46,13 @@ def preference(wanted: Sequence[int], learned: Learned) -> tuple[int, ...]:
 class ReportPath:
     """One modem's way of reports while it is set up with `ds`. `allowed` are those that the profile lets be set."""
 
-    def __init__(self, learned: Learned, ds: int = 0, allowed: Sequence[int] = ()) -> None:
+    def __init__(
+        self, learned: Learned, ds: int = 0, allowed: Sequence[int] = (), timing: Timing | None = None
+    ) -> None:
         self._learned = learned
         self._ds = ds
         self._allowed = allowed
+        self._owed_s = (timing or Timing()).report_owed_s  # a report that is owed for so long has its way looked after
         self._lost = 0
         self._spare = 0  # reports that were found without their announcement
         self._unanswered: dict[str, float] = {}  # recipient -> when, since the last report
@@ -99,7 +100,7 @@ class ReportPath:
         if not self._unanswered or self._ds not in (DIRECT, STORED):
             return Silence.NONE
         since_s = now - min(self._unanswered.values())
-        if since_s < max(OWED_S, 2 * self._looked_after_s):
+        if since_s < max(self._owed_s, 2 * self._looked_after_s):
             return Silence.NONE
         self._looked_after_s = since_s
         proved = self._learned.number(PROVED) == self._ds

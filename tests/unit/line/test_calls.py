@@ -6,11 +6,9 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import pytest
-
 from modemgw.at.errors import CommandFailed
-from modemgw.line import calls as calls_module
 from modemgw.line.calls import CallsMode, CallWatch
+from modemgw.line.timing import Timing
 from modemgw.modem.dialogue.driver import CallEnded, IncomingCall, UnknownUrc
 from tests.rig import until
 
@@ -22,12 +20,7 @@ RING, NUMBER, WITHHELD, END = (
 )
 
 
-@pytest.fixture(autouse=True)
-def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(calls_module, "SILENCE_S", 0.6)
-    monkeypatch.setattr(calls_module, "NUMBER_S", 0.2)
-    monkeypatch.setattr(calls_module, "BEFORE_REJECT_S", 0.05)
-    monkeypatch.setattr(calls_module, "RELEASE_S", 0.1)
+TIMING = Timing(call_silence_s=0.6, call_number_s=0.2, call_before_reject_s=0.05, call_release_s=0.1)
 
 
 class Line:
@@ -39,7 +32,7 @@ class Line:
         self.error: Exception | None = None
         self.turn = asyncio.Lock()
         self.events: list[tuple[object, object]] = []
-        self.watch = CallWatch("a", mode, self._errand, self._note)
+        self.watch = CallWatch("a", mode, self._errand, self._note, TIMING)
 
     async def _errand(self, work: Callable[[Any], Awaitable[None]]) -> None:
         async with self.turn:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from modemgw.line.ladder import ALWAYS, BUDGETS, HOUR_S, QUARANTINE_MOST_S, QUARANTINE_S, WELL_S, Ladder, Rung
+from modemgw.line.ladder import ALWAYS, BUDGETS, HOUR_S, Ladder, Rung
+
+WELL_S, (FIRST_S, LONGEST_S) = Ladder().well_s, Ladder().stay_s
 
 EVERY = frozenset(Rung) - {Rung.QUARANTINE}
 
@@ -81,10 +83,10 @@ def test_a_rung_taken_by_itself_makes_the_next_no_higher() -> None:
 def test_stays_in_quarantine_get_longer_until_the_line_works() -> None:
     ladder = Ladder(EVERY)
     assert [ladder.quarantine_s() for _ in range(7)] == [
-        *(QUARANTINE_S * 2**n for n in range(5)),
-        QUARANTINE_MOST_S,
-        QUARANTINE_MOST_S,
+        *(FIRST_S * 2**n for n in range(5)),
+        LONGEST_S,
+        LONGEST_S,
     ]
     assert ladder.find(0.0) is Rung.RESYNC
     ladder.proved()
-    assert ladder.quarantine_s() == QUARANTINE_S
+    assert ladder.quarantine_s() == FIRST_S

@@ -14,6 +14,7 @@ from modemgw.at.errors import CommandTimeout
 from modemgw.domain.job import LineRecord
 from modemgw.line import receiver as receiver_module
 from modemgw.line.receiver import Receiver
+from modemgw.line.timing import Timing
 from modemgw.line.turn import Turn
 from modemgw.modem.dialogue.acknowledge import AcknowledgementFailed
 from modemgw.modem.dialogue.driver import (
@@ -45,14 +46,16 @@ class Empty:
         return None
 
 
-async def test_a_modem_that_has_announced_nothing_yet_is_looked_through_more_often(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(receiver_module, "UNPROVED_SWEEP_S", 0.02)
+async def test_a_modem_that_has_announced_nothing_yet_is_looked_through_more_often() -> None:
     modem = Empty()
     fills: list[tuple[Any, ...]] = []
     receiver = Receiver(
-        cast(Driver, modem), cast(Repository, None), Turn(), lambda: None, lambda fill: fills.append(fill)
+        cast(Driver, modem),
+        cast(Repository, None),
+        Turn(),
+        lambda: None,
+        lambda fill: fills.append(fill),
+        Timing(unproved_sweep_s=0.02),
     )
     running = asyncio.create_task(receiver.run(sweep_interval_s=3600))
     try:
@@ -204,8 +207,8 @@ async def handed(
         return Taken(len(pdus), len(pdus))
 
     monkeypatch.setattr(receiver_module, "take_in", take_in)
-    monkeypatch.setattr(receiver_module, "ACKNOWLEDGE_AGAIN_S", (0.01, 0.01, 0.01))
-    receiver = Receiver(cast(Driver, modem), cast(Repository, None), Turn(), lambda: None, lambda fill: None)
+    timing = Timing(acknowledge_again_s=(0.01, 0.01, 0.01))
+    receiver = Receiver(cast(Driver, modem), cast(Repository, None), Turn(), lambda: None, lambda fill: None, timing)
     receiver._line, receiver._needs_ack = LineRecord(1, "m0", None, None, None), True
     for event in events:
         receiver.on_event(event)
@@ -318,6 +321,6 @@ GIVES_UP_S = 15.0  # the shortest wait for an acknowledgement that a personality
 
 def test_a_modem_that_takes_no_acknowledgement_is_set_up_anew_before_it_gives_up() -> None:
     """By then it would be deaf, and lose the reports that come meanwhile. One that hangs is asked twice."""
-    assert sum(receiver_module.ACKNOWLEDGE_AGAIN_S) < GIVES_UP_S / 2 + 1
+    assert sum(Timing().acknowledge_again_s) < GIVES_UP_S / 2 + 1
     assert 2 * ACKNOWLEDGE.timeout_s + RESYNC_S < GIVES_UP_S
     assert min(load(name).cnmi.ack_timeout_s for name in names()) >= GIVES_UP_S

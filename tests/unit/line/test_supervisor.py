@@ -9,10 +9,10 @@ from typing import Any, cast
 
 import pytest
 
-from modemgw.line import supervisor as supervisor_module
 from modemgw.line.finder import FoundModem
 from modemgw.line.settings import WorkerPorts, WorkerSettings
 from modemgw.line.supervisor import Supervisor
+from modemgw.line.timing import Timing
 from modemgw.line.worker import Worker
 from modemgw.modem.ports.discovery import FoundPort
 from modemgw.modem.ports.hotplug import HotPlug, PlugEvent
@@ -32,10 +32,7 @@ async def test_pause_and_resume_by_name() -> None:
     await supervisor.stop()
 
 
-async def test_a_look_that_fails_is_followed_by_the_next(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setattr(supervisor_module, "DISCOVERY_S", 0.01)
+async def test_a_look_that_fails_is_followed_by_the_next(caplog: pytest.LogCaptureFixture) -> None:
     looks = 0
 
     def look() -> list[FoundPort]:
@@ -43,7 +40,8 @@ async def test_a_look_that_fails_is_followed_by_the_next(
         looks += 1
         raise OSError("the device went while it was looked at")
 
-    supervisor = Supervisor([], PORTS, adopt=lambda name, modem: WorkerSettings(name, modem.port), look=look)
+    adopt, timing = lambda name, modem: WorkerSettings(name, modem.port), Timing(discovery_s=0.01)
+    supervisor = Supervisor([], PORTS, adopt=adopt, look=look, timing=timing)
     supervisor.start()
     async with asyncio.timeout(5):
         while looks < 3:
@@ -115,7 +113,7 @@ async def test_a_look_follows_a_plug_at_once() -> None:
     supervisor = Supervisor([], PORTS, adopt=adopt, look=look, plugs=plugs)
     supervisor.start()
     for _ in range(3):
-        async with asyncio.timeout(2.5):  # less than DISCOVERY_S
+        async with asyncio.timeout(2.5):  # less than the time between two looks
             await looked.wait()
         looked.clear()
         plugs.tell(PlugEvent("add", "/dev/ttyUSB0", "udev"))

@@ -11,7 +11,7 @@ import pytest
 from modemgw.at.errors import CmeError, CommandFailed, CommandTimeout
 from modemgw.domain.refusal import Refusal
 from modemgw.domain.ussd import UssdFailed, UssdNoAnswer, UssdState
-from modemgw.line import ussd_dialogue as conversation_module
+from modemgw.line.timing import Timing
 from modemgw.line.ussd_dialogue import Conversation, masked
 from modemgw.modem.dialogue.driver import UssdReply
 from modemgw.modem.dialogue.talk import AtTalk
@@ -34,11 +34,6 @@ ERROR = CommandFailed("ERROR", "AT+CUSD=***")
 
 #: What a request is met with: an error of the modem, or what the network says (None: nothing).
 Meets = Exception | UssdReply | None
-
-
-@pytest.fixture(autouse=True)
-def _no_grace(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(conversation_module, "GRACE_S", 0.05)
 
 
 class FakeTalk:
@@ -95,7 +90,7 @@ class Dialogue:
             assert kind == "line.ussd"
             self.events.append(data)
 
-        self.it = Conversation("a", talk, errand, note, idle_s=idle_s)
+        self.it = Conversation("a", talk, errand, note, Timing(ussd_idle_s=idle_s, ussd_grace_s=0.05))
         self.talk.say = self.it.on_reply
 
     @property

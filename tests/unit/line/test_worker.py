@@ -8,6 +8,7 @@ import os
 import time
 import tty
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,9 +16,10 @@ import pytest
 
 from modemgw.at.errors import CommandFailed, CommandTimeout
 from modemgw.domain.line import LineState
-from modemgw.line import ladder, worker
+from modemgw.line import worker
 from modemgw.line.ladder import Rung
 from modemgw.line.settings import WorkerPorts, WorkerSettings
+from modemgw.line.timing import Timing
 from modemgw.line.worker import Worker
 from modemgw.modem.dialogue.driver import Driver, InitialiseFailed, ResetKind, SimProblem, SimReason
 from modemgw.modem.ports.hotplug import HotPlug, PlugEvent
@@ -93,6 +95,9 @@ class Bench:
         return [data["rung"] for kind, data in self.notes if kind == "line.recovering"]
 
 
+TIMING = Timing(trouble_s=(0.01, 0.02), missing_s=0.01, reset_grace_s=0.01, boot_s=0.0)
+
+
 @contextlib.asynccontextmanager
 async def bench(
     tmp_path: Path,
@@ -100,6 +105,7 @@ async def bench(
     *,
     port: str | None = None,
     plugs: HotPlug | None = None,
+    timing: Timing = TIMING,
     **settings: Any,
 ) -> AsyncIterator[Bench]:
     made = Bench()
@@ -113,7 +119,7 @@ async def bench(
 
     ports = WorkerPorts(cast(Any, made), cast(Any, None), cast(Any, None), lambda: 0, cast(Any, make_driver))
     made.port = os.ttyname(slave)
-    made.worker = Worker(WorkerSettings("a", port or made.port, **settings), ports, plugs=plugs)
+    made.worker = Worker(WorkerSettings("a", port or made.port, timing=timing, **settings), ports, plugs=plugs)
     running = asyncio.ensure_future(made.worker.run())
     try:
         yield made
@@ -127,22 +133,13 @@ async def bench(
         assert made.worker.view().state is LineState.STOPPED
 
 
-@pytest.fixture(autouse=True)
-def _short(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(worker, "TROUBLE_S", (0.01, 0.02))
-    monkeypatch.setattr(worker, "MISSING_S", 0.01)
-    monkeypatch.setattr(worker, "RESET_GRACE_S", 0.01)
-    monkeypatch.setattr(worker, "BOOT_S", 0.0)
-
-
 async def test_a_set_up_that_never_ends_is_stopped_all_the_same(tmp_path: Path) -> None:
     async with bench(tmp_path) as b:
         await b.shows(LineState.STARTING)
 
 
-async def test_the_way_up_to_quarantine_and_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ladder, "QUARANTINE_S", 0.05)
-    async with bench(tmp_path, CommandTimeout("AT", 1)) as b:
+async def test_the_way_up_to_quarantine_and_back(tmp_path: Path) -> None:
+    async with bench(tmp_path, CommandTimeout("AT", 1), timing=replace(TIMING, quarantine_s=(0.05, 3600.0))) as b:
         await b.until(lambda: ("line.released", {"modem": "a"}) in b.notes)
         assert b.rungs[:4] == ["reopen", "reinit", "radio", "reset"]
         assert b.asked[:4] == ["resync", "radio", "resync", "full"]
@@ -167,10 +164,9 @@ async def test_a_model_that_nobody_knows_yet_is_not_reset(tmp_path: Path) -> Non
         assert b.asked == []
 
 
-async def test_a_modem_that_has_just_come_is_given_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(worker, "BOOT_S", 0.3)
+async def test_a_modem_that_has_just_come_is_given_time(tmp_path: Path) -> None:
     port = tmp_path / "port"
-    async with bench(tmp_path, CommandTimeout("AT", 1), port=str(port)) as b:
+    async with bench(tmp_path, CommandTimeout("AT", 1), port=str(port), timing=replace(TIMING, boot_s=0.3)) as b:
         await b.shows(LineState.ABSENT, "There is no port")
         master, slave = os.openpty()
         port.symlink_to(os.ttyname(slave))
@@ -234,24 +230,20 @@ async def test_a_usb_reset_that_cannot_be_is_told_once(tmp_path: Path, caplog: p
 PLUG = PlugEvent("add", "/dev/ttyUSB0", "udev")
 
 
-async def test_a_missing_port_is_looked_for_when_one_is_plugged_in(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(worker, "MISSING_S", 3600.0)
+async def test_a_missing_port_is_looked_for_when_one_is_plugged_in(tmp_path: Path) -> None:
     link, plugs = tmp_path / "link", HotPlug()
-    async with bench(tmp_path, port=str(link), plugs=plugs) as b:
+    async with bench(tmp_path, port=str(link), plugs=plugs, timing=replace(TIMING, missing_s=3600.0)) as b:
         await b.shows(LineState.ABSENT, "There is no port")
         link.symlink_to(b.port)
         plugs.tell(PLUG)
         await b.shows(LineState.STARTING)
 
 
-async def test_a_port_that_was_denied_is_tried_when_udev_has_seen_to_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(worker, "TROUBLE_S", (3600.0,))
+async def test_a_port_that_was_denied_is_tried_when_udev_has_seen_to_it(tmp_path: Path) -> None:
     plugs = HotPlug()
-    async with bench(tmp_path, PortDenied("x", "me may not open x"), plugs=plugs) as b:
+    async with bench(
+        tmp_path, PortDenied("x", "me may not open x"), plugs=plugs, timing=replace(TIMING, trouble_s=(3600.0,))
+    ) as b:
         await b.shows(LineState.BLOCKED, "may not open")
         b.initialise = b.hang
         plugs.tell(PLUG)
@@ -291,12 +283,13 @@ async def test_where_events_do_come_the_looks_are_few(tmp_path: Path, monkeypatc
     plugs = HotPlug()
     plugs.tell(PLUG)
     monkeypatch.setattr(worker, "_there", there)
-    monkeypatch.setattr(worker, "MISSING_TOLD_S", 3600.0)
-    async with bench(tmp_path, port="/dev/no-such-ttyUSB99", plugs=plugs) as b:
+    async with bench(
+        tmp_path, port="/dev/no-such-ttyUSB99", plugs=plugs, timing=replace(TIMING, missing_told_s=3600.0)
+    ) as b:
         await b.shows(LineState.ABSENT)
         await b.until(lambda: looks >= 2)
         before = looks
-        await asyncio.sleep(0.05)  # five times MISSING_S
+        await asyncio.sleep(0.05)  # five times missing_s
         assert looks == before
 
 

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from modemgw.at.timing import Timing
-from modemgw.modem.dialogue import init_messages, init_sim
+from modemgw.modem.dialogue import init_sim
 from modemgw.modem.dialogue.driver import ModemEvent
 from modemgw.modem.dialogue.driver_at import AtDriver
 from modemgw.modem.dialogue.init_sim import RefusedPins
@@ -46,12 +46,12 @@ SENSIBLE: dict[str, Answer] = {
 
 @pytest.fixture(autouse=True)
 def _short_limits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(init_messages, "NOT_READY_PAUSE_S", 0.01)
-    monkeypatch.setattr(init_sim, "BUSY_PAUSE_S", 0.01)
     monkeypatch.setattr(init_sim, "THIS_PROCESS", RefusedPins())
 
 
-TIMING = Timing(quiet_s=0.005, resync_refused_s=0.02, resync_probe_s=(0.4, 0.4, 0.4))
+TIMING = Timing(
+    quiet_s=0.005, resync_refused_s=0.02, resync_probe_s=(0.4, 0.4, 0.4), sim_busy_pause_s=0.01, not_ready_pause_s=0.01
+)
 
 
 class Rig:
@@ -64,11 +64,15 @@ class Rig:
 
 @contextlib.asynccontextmanager
 async def rig(
-    script: dict[str, Answer] | None = None, *, profile: Profile | None = None, base: dict[str, Answer] = SENSIBLE
+    script: dict[str, Answer] | None = None,
+    *,
+    profile: Profile | None = None,
+    base: dict[str, Answer] = SENSIBLE,
+    timing: Timing = TIMING,
 ) -> AsyncIterator[Rig]:
     async with Peer(over(script or {}, base, ALIVE)) as peer:
         events: list[ModemEvent] = []
-        driver = AtDriver(await open_transport(peer.url), events.append, profile=profile, timing=TIMING)
+        driver = AtDriver(await open_transport(peer.url), events.append, profile=profile, timing=timing)
         try:
             yield Rig(peer, driver, events)
         finally:

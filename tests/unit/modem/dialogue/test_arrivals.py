@@ -10,6 +10,7 @@ import pytest
 from modemgw.at.errors import CmeError, CmsError, CommandFailed
 from modemgw.at.policy import ErrorAction, ErrorPolicy, ErrorScope, ExplainedError, explained, policy_for
 from modemgw.at.sending import SendRejected, TpduHex
+from modemgw.at.timing import Timing
 from modemgw.modem.dialogue import acknowledge
 from modemgw.modem.dialogue.acknowledge import AcknowledgementFailed
 from modemgw.modem.dialogue.boot import BootWatch
@@ -18,7 +19,6 @@ from modemgw.modem.dialogue.mr_wrap import MrWrap
 from modemgw.modem.dialogue.report_path import (
     OWED_LONG_S,
     OWED_MOST,
-    OWED_S,
     SILENT_S,
     ReportPath,
     Silence,
@@ -521,7 +521,12 @@ def test_the_way_of_owed_reports_is_looked_after_at_longer_and_longer_intervals(
     assert path.silence(1e9) is Silence.NONE
     path.sent("7910", 0.0)
     looked = [now for now in range(0, 900, 10) if path.silence(now) is Silence.SOME]
-    assert looked == [OWED_S, 2 * OWED_S, 4 * OWED_S, 8 * OWED_S]
+    assert looked == [
+        Timing().report_owed_s,
+        2 * Timing().report_owed_s,
+        4 * Timing().report_owed_s,
+        8 * Timing().report_owed_s,
+    ]
     path.came(1)
     assert path.silence(1e9) is Silence.NONE
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from modemgw.at.errors import CommandFailed
 from modemgw.at.parser import Urc
 from modemgw.at.sending import TpduHex
-from modemgw.modem.dialogue import report_path
+from modemgw.modem.dialogue import arrivals
 from modemgw.modem.dialogue.acknowledge import AcknowledgementFailed
 from modemgw.modem.dialogue.driver import (
     DirectMessage,
@@ -34,7 +36,7 @@ from modemgw.modem.dialogue.driver_events import event_of
 from modemgw.modem.dialogue.driver_registration import RegistrationWatch
 from modemgw.modem.quirks.profile import Profile
 from tests.unit.modem import driver_rig
-from tests.unit.modem.driver_rig import Turns, rig
+from tests.unit.modem.driver_rig import TIMING, Turns, rig
 from tests.unit.modem.peer import OK, Answer, over, said
 
 _short_limits = driver_rig._short_limits
@@ -314,13 +316,12 @@ async def yes() -> bool:
     return True
 
 
-async def test_while_a_report_is_due_a_modem_is_let_go_soon() -> None:
-    script: dict[str, Answer] = {r"AT\+CMGS=18": b"\r\n> ", r".*\x1a": said("+CMGS: 5", "OK"), r"AT\+CNMA=2": OK}
+async def test_while_a_report_is_due_a_modem_is_let_go_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    script: dict[str, Answer] = {r"AT\+CMGS=18": b"\r\n> ", r".*\x1a": said("+CMGS: 5", "OK"), r"AT\+CNMA(=2)?": OK}
     async with rig(script) as r:
         await r.driver.initialise(DriverSettings(acknowledge_reports=True))
-        heard = len(r.peer.heard)
         await r.driver.let_go()
-        assert len(r.peer.heard) == heard  # nothing is due
+        assert r.peer.heard[-1] == b"AT+CNMA=2"  # a report of before the set-up may be due
         await r.driver.send(TpduHex.of(bytes.fromhex("21000B919710325476F8000005C8329BFD06")), yes())
         await r.driver.let_go()
         assert r.peer.heard[-1] == b"AT+CNMA=2"
@@ -329,12 +330,15 @@ async def test_while_a_report_is_due_a_modem_is_let_go_soon() -> None:
         heard = len(r.peer.heard)
         await r.driver.let_go()
         assert len(r.peer.heard) == heard  # it waits for us, and rightly
+        await r.driver.acknowledge()
+        monkeypatch.setattr(arrivals, "DUE_S", 0.0)
+        await r.driver.let_go()
+        assert len(r.peer.heard) == heard + 1  # nothing is due
 
 
-async def test_owed_reports_that_do_not_come_have_their_way_looked_after(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(report_path, "OWED_S", 0.0)
+async def test_owed_reports_that_do_not_come_have_their_way_looked_after() -> None:
     script: dict[str, Answer] = {r"AT\+CMGS=18": b"\r\n> ", r".*\x1a": said("+CMGS: 5", "OK"), r"AT\+CNMA=2": OK}
-    async with rig(script) as r:
+    async with rig(script, timing=replace(TIMING, report_owed_s=0.0)) as r:
         await r.driver.initialise(DriverSettings(acknowledge_reports=False))
         await r.driver.send(TpduHex.of(bytes.fromhex("21000B919710325476F8000005C8329BFD06")), yes())
         assert await r.driver.announces()

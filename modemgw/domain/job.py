@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from operator import attrgetter
 from typing import NamedTuple
 
 
-@dataclass(slots=True)
-class NewMessage:
-    """A validated message on its way into the store. Times in Unix ms."""
+@dataclass(slots=True, kw_only=True)
+class _Content:
+    """What a message is from its acceptance until it is sent. Each field is a column of `messages`, by its name."""
 
     account_id: int
     recipient: str  # as it goes into TP-DA
@@ -25,43 +26,39 @@ class NewMessage:
     line: str  # empty: any
     report: bool
     on_doubt: str
+    parts: int
+    validity_s: int
+
+
+@dataclass(slots=True, kw_only=True)
+class NewMessage(_Content):
+    """A validated message on its way into the store. Times in Unix ms. Each field but `funds` is a column too."""
+
     client_ref: str | None
     ref: str | None
     dialect: str
     extra: str | None  # JSON
-    parts: int
     send_at: int | None
-    validity_s: int
-    cost: int = 0  # of all parts, in units (service/pricing)
+    cost: int = 0  # of all parts, in units (rules/pricing)
     funds: int | None = None  # what the account may spend altogether, in units; None: it is not counted
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+@dataclass(slots=True, kw_only=True)
+class Job(_Content):
     """A message that waits to be sent, with all that its TPDUs are made of."""
 
     id: int
-    account_id: int
-    recipient: str
-    text: str | None
-    data: bytes | None
-    udh: bytes
-    encoding: str
-    locking: int
-    single: int
-    flash: bool
-    pid: int
-    dcs: int | None
-    line: str
-    report: bool
-    on_doubt: str
-    parts: int
-    priority: int
     expires_at: int
-    validity_s: int
     tries: int
     queued: tuple[int, ...]  # sequence numbers still to go, in order
     resend: frozenset[int]  # those of them that were in doubt before
+
+
+#: Names of the fields that a message and its job share, and of the columns that a new message fills by itself.
+CONTENT = tuple(field.name for field in fields(_Content))
+COLUMNS = tuple(field.name for field in fields(NewMessage) if field.name != "funds")
+
+_content = attrgetter(*CONTENT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,25 +75,9 @@ class LineRecord:
 def job_of(message: NewMessage, message_id: int, expires_at: int) -> Job:
     """The job of a message that was accepted just now."""
     return Job(
+        **dict(zip(CONTENT, _content(message), strict=True)),
         id=message_id,
-        account_id=message.account_id,
-        recipient=message.recipient,
-        text=message.text,
-        data=message.data,
-        udh=message.udh or b"",
-        encoding=message.encoding,
-        locking=message.locking,
-        single=message.single,
-        flash=message.flash,
-        pid=message.pid,
-        dcs=message.dcs,
-        line=message.line,
-        report=message.report,
-        on_doubt=message.on_doubt,
-        parts=message.parts,
-        priority=message.priority,
         expires_at=expires_at,
-        validity_s=message.validity_s,
         tries=0,
         queued=(1,) if message.parts == 1 else tuple(range(1, message.parts + 1)),
         resend=frozenset(),

@@ -26,7 +26,7 @@ def compose(job: Job) -> dict[int, UserData]:
     """Header and payload of each open part, by sequence number."""
     reference = job.id & 0xFF
     if job.text is None:
-        header, data = udh_of(job.udh), job.data or b""
+        header, data = udh_of(job.udh or b""), job.data or b""
         if fits_whole(header, data):
             parts = [UserData(header, data)]
         else:

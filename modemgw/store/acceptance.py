@@ -8,9 +8,10 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from typing import Any
 
-from modemgw.domain.job import NewMessage
+from modemgw.domain.job import COLUMNS, NewMessage
 from modemgw.domain.message import Accepted
 from modemgw.domain.refusal import ClientRefUsed, Refusal, RefusalKind
 from modemgw.domain.states import Queue, State
@@ -18,12 +19,11 @@ from modemgw.rules.pricing import money
 from modemgw.store.purse import Purse
 from modemgw.store.writer import Transaction
 
-_MESSAGE_COLUMNS = (
-    "id, account_id, recipient, text, data, udh, encoding, locking, single, flash, pid, dcs, priority, line, "
-    "report, on_doubt, client_ref, ref, dialect, extra, parts, state, queue, due_at, expires_at, send_at, "
-    "validity_s, created_at, updated_at, cost, charged"
-)
-_INSERT_MESSAGE = f"INSERT INTO messages ({_MESSAGE_COLUMNS}) VALUES "
+#: What the store adds to the columns that a message fills by itself.
+_ADDED = ("id", "state", "queue", "due_at", "expires_at", "created_at", "updated_at", "charged")
+_INSERT_MESSAGE = f"INSERT INTO messages ({', '.join((*_ADDED, *COLUMNS))}) VALUES "
+
+_columns = attrgetter(*COLUMNS)
 
 #: Ids of messages ascend; pieces of long messages over SMPP have theirs of the same sequence.
 NEXT_ID = (
@@ -167,46 +167,22 @@ class _Rows:
     def add(self, m: NewMessage, group: str | None = None) -> Accepted:
         """One more message; `group` is its `ref` where it has none of its own."""
         tx, now, message_id = self._tx, self._tx.now, self._next_id
-        ref, extra = m.ref, m.extra
-        if group is not None and ref is None:
-            ref, extra = group, json.dumps({**json.loads(extra or "{}"), "ref": group}, ensure_ascii=False)
+        if group is not None and m.ref is None:
+            extra = json.dumps({**json.loads(m.extra or "{}"), "ref": group}, ensure_ascii=False)
+            m = replace(m, ref=group, extra=extra)
         later = m.send_at is not None and m.send_at > now
         start = m.send_at if later and m.send_at is not None else now
-        self._messages.append(
-            (
-                message_id,
-                m.account_id,
-                m.recipient,
-                m.text,
-                m.data,
-                m.udh,
-                m.encoding,
-                m.locking,
-                m.single,
-                m.flash,
-                m.pid,
-                m.dcs,
-                m.priority,
-                m.line,
-                m.report,
-                m.on_doubt,
-                m.client_ref,
-                ref,
-                m.dialect,
-                extra,
-                m.parts,
-                "queued",
-                Queue.LATER if later else Queue.READY,
-                start if later else None,
-                start + m.validity_s * 1000,
-                m.send_at,
-                m.validity_s,
-                now,
-                now,
-                m.cost,
-                0 if m.funds is None else m.cost,
-            )
+        added = (
+            message_id,
+            State.QUEUED,
+            Queue.LATER if later else Queue.READY,
+            start if later else None,
+            start + m.validity_s * 1000,
+            now,
+            now,
+            0 if m.funds is None else m.cost,
         )
+        self._messages.append((*added, *_columns(m)))
         if m.parts == 1:
             self._parts.append((message_id, 1, "queued"))
         else:

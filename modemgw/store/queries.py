@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import fields, replace
 from typing import Any
 
 from modemgw.domain.call import CallView
 from modemgw.domain.inbox import InboxKind, InboxView
-from modemgw.domain.job import Job, NextTimes
+from modemgw.domain.job import CONTENT, Job, NextTimes
 from modemgw.domain.message import (
     AttemptView,
     EventView,
@@ -27,13 +27,31 @@ from modemgw.rules.pricing import money
 from modemgw.rules.routing import is_lane
 from modemgw.sms import describe_status, status_meaning
 
+#: Fields of a MessageView that are not the column of their name; the others are.
+_VIEWED = {
+    "account": "a.login",
+    "to": "m.recipient",
+    "part_count": "m.parts",
+    "via": "(SELECT l.name FROM attempts t JOIN lines l ON l.id = t.line_id "
+    "WHERE t.id = (SELECT max(id) FROM attempts WHERE message_id = m.id))",
+}
+#: Those that are read by other means.
+_BESIDE_IT = {"parts", "ahead"}
+_FIELDS = tuple(field.name for field in fields(MessageView) if field.name not in _BESIDE_IT)
+_CONVERTED: dict[str, Callable[[Any], Any]] = {
+    "state": State,
+    "flash": bool,
+    "line": lambda line: None if is_lane(line) else line,
+    "report": bool,
+    "on_doubt": OnDoubt,
+    "extra": lambda text: json.loads(text) if text else {},
+    "cost": money,
+    "held": lambda hold: None if hold is None else Hold(hold),
+}
 _MESSAGE = (
-    "SELECT m.id, a.login AS account, m.state, m.recipient, m.text, m.data, m.encoding, m.parts, m.flash, m.priority, "
-    "m.client_ref, m.line, m.report, m.on_doubt, m.dialect, m.extra, m.created_at, m.updated_at, m.send_at, "
-    "m.expires_at, m.due_at, m.error, m.error_code, m.st, m.cost, m.doubt_at, m.queue, m.held, "
-    "(SELECT l.name FROM attempts t JOIN lines l ON l.id = t.line_id "
-    "WHERE t.id = (SELECT max(id) FROM attempts WHERE message_id = m.id)) AS via FROM messages m "
-    "JOIN accounts a ON a.id = m.account_id "
+    "SELECT "
+    + ", ".join(f'{_VIEWED.get(name, "m." + name)} AS "{name}"' for name in _FIELDS)
+    + ", m.queue, m.line AS lane FROM messages m JOIN accounts a ON a.id = m.account_id "
 )
 _EVENT = (
     "SELECT e.id, e.at, e.kind, e.message_id, e.part, l.name AS line, e.inbox_id, e.data "
@@ -46,8 +64,7 @@ _INBOX = (
 )
 
 _JOB = (
-    "SELECT id, account_id, recipient, text, data, udh, encoding, locking, single, flash, pid, dcs, line, report, "
-    "on_doubt, parts, priority, expires_at, validity_s, tries, "
+    f"SELECT {', '.join(CONTENT)}, id, expires_at, tries, "
     "NOT EXISTS (SELECT 1 FROM attempts WHERE message_id = messages.id) AS untried FROM messages "
 )
 
@@ -123,26 +140,12 @@ def _job(con: sqlite3.Connection, row: sqlite3.Row) -> Job:
         queued, resend = tuple(range(1, row["parts"] + 1)), _NONE
     else:
         queued, resend = _open_parts(con, row["id"])
+    content = dict(zip(CONTENT, row, strict=False))
+    content["flash"], content["report"] = bool(content["flash"]), bool(content["report"])
     return Job(
+        **content,
         id=row["id"],
-        account_id=row["account_id"],
-        recipient=row["recipient"],
-        text=row["text"],
-        data=row["data"],
-        udh=row["udh"] or b"",
-        encoding=row["encoding"],
-        locking=row["locking"],
-        single=row["single"],
-        flash=bool(row["flash"]),
-        pid=row["pid"],
-        dcs=row["dcs"],
-        line=row["line"],
-        report=bool(row["report"]),
-        on_doubt=row["on_doubt"],
-        parts=row["parts"],
-        priority=row["priority"],
         expires_at=row["expires_at"],
-        validity_s=row["validity_s"],
         tries=row["tries"],
         queued=queued,
         resend=resend,
@@ -177,37 +180,10 @@ def next_times(con: sqlite3.Connection) -> NextTimes:
 
 
 def _message_view(row: sqlite3.Row, parts: tuple[PartView, ...] = ()) -> MessageView:
-    return MessageView(
-        id=row["id"],
-        account=row["account"],
-        state=State(row["state"]),
-        to=row["recipient"],
-        text=row["text"],
-        data=row["data"],
-        encoding=row["encoding"],
-        part_count=row["parts"],
-        flash=bool(row["flash"]),
-        priority=row["priority"],
-        client_ref=row["client_ref"],
-        line=None if is_lane(row["line"]) else row["line"],
-        via=row["via"],
-        report=bool(row["report"]),
-        on_doubt=OnDoubt(row["on_doubt"]),
-        dialect=row["dialect"],
-        extra=json.loads(row["extra"]) if row["extra"] else {},
-        created_at=row["created_at"],
-        updated_at=row["updated_at"],
-        send_at=row["send_at"],
-        expires_at=row["expires_at"],
-        due_at=row["due_at"],
-        error=row["error"],
-        error_code=row["error_code"],
-        st=row["st"],
-        parts=parts,
-        cost=money(row["cost"]),
-        doubt_at=row["doubt_at"],
-        held=None if row["held"] is None else Hold(row["held"]),
-    )
+    found = dict(zip(_FIELDS, row, strict=False))
+    for name, convert in _CONVERTED.items():
+        found[name] = convert(found[name])
+    return MessageView(**found, parts=parts)
 
 
 def message(con: sqlite3.Connection, account_id: int, message_id: int) -> MessageView | None:
@@ -215,7 +191,7 @@ def message(con: sqlite3.Connection, account_id: int, message_id: int) -> Messag
     for row in _rows(con, _MESSAGE + "WHERE m.id = ? AND m.account_id = ?", (message_id, account_id)):
         view = _message_view(row, parts_of(con, [message_id])[message_id])
         ready = row["queue"] == Queue.READY
-        return replace(view, ahead=ahead(con, row["line"], row["priority"], message_id)) if ready else view
+        return replace(view, ahead=ahead(con, row["lane"], row["priority"], message_id)) if ready else view
     # the id of a part that came over SMPP shows the message that it became a part of
     whole = con.execute(
         "SELECT message_id FROM smpp_pieces WHERE id = ? AND account_id = ? AND message_id != id",

@@ -99,21 +99,9 @@ class NewMessage(BaseModel):
     )
 
     def submission(self) -> Submission:
-        """The domain's form of it."""
-        return Submission(
-            to=self.to,
-            text=self.text,
-            data=self.data,
-            flash=self.flash,
-            encoding=self.encoding,
-            validity_s=self.validity_s,
-            send_at=self.send_at,
-            priority=self.priority,
-            client_ref=self.client_ref,
-            line=self.modem,
-            report=self.report,
-            on_doubt=self.on_doubt,
-        )
+        """The domain's form of it: each field is that of its name, `modem` is `line`."""
+        values = dict(self.__dict__)
+        return Submission(line=values.pop("modem"), **values)
 
 
 class _Query(BaseModel):

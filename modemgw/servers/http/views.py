@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,6 +11,7 @@ from modemgw.domain.health import Health
 from modemgw.domain.inbox import InboxView, MmsView
 from modemgw.domain.line import ModemView
 from modemgw.domain.message import AttemptView, EventView, MessageView, PartView, ReceiptView
+from modemgw.servers.http import models
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -41,36 +42,21 @@ def accepted(view: MessageView) -> dict[str, Any]:
     }
 
 
+def _shown(value: object) -> object:
+    return value.hex() if isinstance(value, bytes) else value
+
+
+#: Name, attribute of the view, and form of each field; a field of another name than the view's is in _NAMED.
+_NAMED = {"modem": "line"}
+_SUMMARY: tuple[tuple[str, str, Callable[[Any], object]], ...] = tuple(
+    (name, _NAMED.get(name, name), _time if name.endswith("_at") else _shown)
+    for name in models.MessageSummary.model_fields
+)
+
+
 def message_summary(view: MessageView) -> dict[str, Any]:
-    """MessageSummary."""
-    return {
-        "id": view.id,
-        "account": view.account,
-        "state": view.state.value,
-        "to": view.to,
-        "text": view.text,
-        "data": _hex(view.data),
-        "encoding": view.encoding,
-        "part_count": view.part_count,
-        "flash": view.flash,
-        "priority": view.priority,
-        "client_ref": view.client_ref,
-        "modem": view.line,
-        "via": view.via,
-        "report": view.report,
-        "on_doubt": view.on_doubt.value,
-        "dialect": view.dialect,
-        "extra": view.extra,
-        "created_at": rfc3339(view.created_at),
-        "updated_at": rfc3339(view.updated_at),
-        "send_at": _time(view.send_at),
-        "expires_at": _time(view.expires_at),
-        "held": view.held,
-        "due_at": _time(view.due_at),
-        "error": view.error,
-        "error_code": view.error_code,
-        "st": view.st,
-    }
+    """MessageSummary: a field of that model shows the field of the view."""
+    return {name: form(getattr(view, attribute)) for name, attribute, form in _SUMMARY}
 
 
 def message(view: MessageView, events: Sequence[EventView]) -> dict[str, Any]:

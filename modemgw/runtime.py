@@ -70,6 +70,7 @@ from modemgw.service.esme import SmppService
 from modemgw.service.lines import Lines
 from modemgw.service.numbers import country_of
 from modemgw.service.routing import REMEMBERED, Routing
+from modemgw.service.second_way import SecondWay
 from modemgw.service.sending import SendingSettings
 from modemgw.service.timers import Timers
 from modemgw.service.ussd import UssdDesk
@@ -267,6 +268,9 @@ class Runtime:
         self._tasks.append(asyncio.create_task(balances.run(), name="balances"))
         self._tasks.append(asyncio.create_task(self._look_after(store, repository, dispatcher), name="watch"))
         self._tasks.append(asyncio.create_task(self._tell_followers(store, self._core), name="followers"))
+        second_way = SecondWay(repository, routing, dispatcher, self._clock, await repository.last_event())
+        if second_way.wanted:
+            self._tasks.append(asyncio.create_task(self._look_for_failures(store, second_way), name="second way"))
         if any(account.accept_within_s is not None for account in known):
             self._tasks.append(asyncio.create_task(ways.run(), name="pace"))
         self._http = await start_http(make_app(self._core, config.http), config.http.listen)
@@ -472,6 +476,12 @@ class Runtime:
         while True:
             await store.wait_commit()
             core.notify()
+
+    @staticmethod
+    async def _look_for_failures(store: Store, second_way: SecondWay) -> None:
+        while True:
+            await store.wait_commit()
+            await second_way.look()
 
 
 def _reconsider(routing: Routing, dispatcher: Dispatcher) -> None:

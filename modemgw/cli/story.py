@@ -206,6 +206,8 @@ def _sentence(event: dict[str, Any], message: dict[str, Any], *, many: bool, sim
         case "receipt.told":
             said = f" ({data['said']})" if data.get("said") else ""
             return f"{event['modem'] or 'The gateway'} said of {part.lower()}: {data.get('state')}{said}."
+        case "message.second_way":
+            return "It failed; its route lets another way try it, once."
         case "message.rerouted":
             return f"It goes another way: {str(data.get('reason', '')).rstrip('.')}."
         case "receipt.ambiguous":

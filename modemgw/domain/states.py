@@ -65,10 +65,10 @@ TRANSITIONS: dict[State, frozenset[State]] = {
     State.UNKNOWN: frozenset(
         {State.SENT, State.DELIVERED, State.UNDELIVERABLE, State.EXPIRED, State.QUEUED, State.CANCELLED}
     ),
-    # by the report of another copy
-    State.UNDELIVERABLE: frozenset({State.DELIVERED}),
-    # by the report, or the late +CMGS, of a copy that the modem had called refused
-    State.EXPIRED: frozenset({State.SENT, State.DELIVERED, State.UNDELIVERABLE}),
+    # by the report of another copy; queued: another way tries it, as the route's resend_on says
+    State.UNDELIVERABLE: frozenset({State.DELIVERED, State.QUEUED}),
+    # by the report, or the late +CMGS, of a copy that the modem had called refused; queued as above
+    State.EXPIRED: frozenset({State.SENT, State.DELIVERED, State.UNDELIVERABLE, State.QUEUED}),
     State.REJECTED: frozenset({State.SENT, State.DELIVERED, State.UNDELIVERABLE, State.EXPIRED}),
     State.CANCELLED: frozenset({State.SENT, State.DELIVERED, State.UNDELIVERABLE, State.EXPIRED}),
     State.DELIVERED: frozenset(),

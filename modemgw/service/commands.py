@@ -31,10 +31,16 @@ class CommandRunner:
     def __init__(self, gateway: Gateway) -> None:
         self.gateway = gateway
 
-    async def drive(self, steps: Generator[Command, Any, R], *, known: Callable[[Account], None] | None = None) -> R:
+    async def drive(
+        self,
+        steps: Generator[Command, Any, R],
+        *,
+        known: Callable[[Account], None] | None = None,
+        refused: Callable[[Refusal], None] | None = None,
+    ) -> R:
         """What the handler returns. Refusals go into it; what it held is given back, however it ends.
 
-        `known` is called with the account once its credentials were found right.
+        `known` is called with the account once its credentials were found right, `refused` with every refusal.
         """
         with ExitStack() as holds:
             try:
@@ -43,6 +49,8 @@ class CommandRunner:
                     try:
                         result = await self.run(command, holds)
                     except Refusal as refusal:
+                        if refused is not None:
+                            refused(refusal)
                         command = steps.throw(refusal)
                     else:
                         if known is not None and isinstance(command, seam.Authenticate | seam.FindSession) and result:

@@ -122,7 +122,7 @@ class Gateway:
         its place, and the others are the promise. With `as_group`, messages without `extra["ref"]` carry the id of
         the first as theirs.
         """
-        admitted = await self._admit_many(account, submissions)
+        admitted = await self._each(self.admit, account, submissions)
         refusals = [item for item in admitted if isinstance(item, Refusal)]
         refusal = next((item for item in refusals if not each or item.kind in OF_THE_WHOLE), None)
         if refusal is not None:
@@ -135,11 +135,14 @@ class Gateway:
         following = iter(results)
         return [item if isinstance(item, Refusal) else next(following) for item in admitted]
 
-    async def _admit_many(self, account: Account, submissions: Sequence[Submission]) -> list[NewMessage | Refusal]:
+    @staticmethod
+    async def _each(
+        admit: Callable[[Account, Submission], NewMessage], account: Account, submissions: Sequence[Submission]
+    ) -> list[NewMessage | Refusal]:
         admitted: list[NewMessage | Refusal] = []
         for submission in submissions:
             try:
-                admitted.append(self.admit(account, submission))
+                admitted.append(admit(account, submission))
             except Refusal as refusal:
                 admitted.append(refusal)
             if len(admitted) % SLICE == 0:
@@ -180,8 +183,14 @@ class Gateway:
 
     def admit(self, account: Account, submission: Submission) -> NewMessage:
         """What a submission would be stored as; raises Refusal. For those that store it in a way of their own."""
+        message = self._placed(account, submission)
+        self._lines.ways.admit(account, message)
+        return message
+
+    def _placed(self, account: Account, submission: Submission) -> NewMessage:
+        """As `admit`, whatever can be sent now."""
         message = self._shaped(account, submission)
-        self._lines.ways.choose(account, submission, message)
+        self._lines.ways.place(account, submission, message)
         return message
 
     def _shaped(self, account: Account, submission: Submission) -> NewMessage:
@@ -230,12 +239,12 @@ class Gateway:
 
     def quote(self, account: Account, submission: Submission) -> Quoted:
         """Encoding, parts and cost a submission would have; refuses what `submit` would refuse."""
-        message = self._shaped(account, submission)
+        message = self._placed(account, submission)
         return Quoted(message.encoding, message.parts, money(message.cost))
 
     async def quote_many(self, account: Account, submissions: Sequence[Submission]) -> list[Quoted | Refusal]:
         """As `quote`, one entry for each, in order."""
-        admitted = await self._admit_many(account, submissions)
+        admitted = await self._each(self._placed, account, submissions)
         return [
             item if isinstance(item, Refusal) else Quoted(item.encoding, item.parts, money(item.cost))
             for item in admitted

@@ -85,7 +85,7 @@ class Routing:
         return Facts(
             account=account,
             digits=to.lstrip("+"),
-            country=self._country_of(to) if self._by_country else "",
+            country=self.country(to),
             priority=submission.priority,
             flash=submission.flash,
             encoding=encoding,
@@ -93,6 +93,10 @@ class Routing:
             dialect=submission.dialect,
             minute=minute_of(now),
         )
+
+    def country(self, to: str) -> str:
+        """Of a number, where a route asks for it."""
+        return self._country_of(to) if self._by_country else ""
 
     def route_of(self, facts: Facts) -> Route:
         """The first route that fits."""

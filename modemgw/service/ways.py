@@ -22,7 +22,7 @@ from modemgw.domain.message import Submission
 from modemgw.domain.refusal import Refusal, RefusalKind
 from modemgw.errors import ModemgwError
 from modemgw.rules.pricing import money
-from modemgw.rules.routing import Route, Step, Way, lane_of, members
+from modemgw.rules.routing import Route, Step, Way, is_lane, lane_of, members
 from modemgw.service.routing import Routing
 
 log = logging.getLogger(__name__)
@@ -108,15 +108,18 @@ class Ways:
 
     # -- at the door ---------------------------------------------------------------------------------------------
 
-    def choose(self, account: Account, submission: Submission, message: NewMessage) -> None:
-        """Give a new message its lane. Raises Refusal: by a route that denies, or for now."""
+    def place(self, account: Account, submission: Submission, message: NewMessage) -> None:
+        """Give a new message its lane. Raises Refusal(FORBIDDEN) by a route that denies."""
         route = self.route_of(account, submission, message)
         if route.deny is not None:
             raise Refusal(RefusalKind.FORBIDDEN, f"The route {route.name!r} refuses it: {route.deny}", field="to")
         if not message.line:
             message.line = lane_of(route.name)
-        if account.accept != "always":
-            self._not_now(account, message, route)
+
+    def admit(self, account: Account, message: NewMessage) -> None:
+        """Let a message in that has its lane. Raises Refusal(UNAVAILABLE) for now, where the account asks for that."""
+        if account.accept != "always" and message.send_at is None:
+            self._not_now(account, message)
         self._waiting += 1
 
     def route_of(self, account: Account, submission: Submission, message: NewMessage) -> Route:
@@ -124,11 +127,9 @@ class Ways:
         facts = self.routing.facts(account.login, submission, message.recipient, message.encoding, message.parts)
         return self.routing.route_of(facts)
 
-    def _not_now(self, account: Account, message: NewMessage, route: Route) -> None:
+    def _not_now(self, account: Account, message: NewMessage) -> None:
         """An account that has another way of its own hears at once that ours are closed."""
-        if message.send_at is not None:
-            return
-        ready = self._ready(message.line, route)
+        ready = self._ready(message.line)
         if not ready:
             raise Refusal(
                 RefusalKind.UNAVAILABLE,
@@ -152,11 +153,13 @@ class Ways:
         """True if a way out is ready; that one, if it is named."""
         return any(way.ready and line in (None, way.name) for way in self.routing.ways())
 
-    def _ready(self, line: str, route: Route) -> list[Way]:
+    def _ready(self, line: str) -> list[Way]:
+        """The ready ways of a lane, or the line of that name."""
         ways = self.routing.ways()
-        if line in {way.name for way in ways}:
+        if not is_lane(line):
             return [way for way in ways if way.name == line and way.ready]
-        return [way for way in members([name for tier in route.tiers for name in tier], ways) if way.ready]
+        tiers = self.routing.route_named(line).tiers
+        return [way for way in members([name for tier in tiers for name in tier], ways) if way.ready]
 
     def _pace(self, way: Way) -> float:
         """Parts a second, as seen lately; before it has shown that, as ways of its kind do."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from modemgw.domain.job import LineRecord
@@ -368,3 +369,81 @@ def recover(tx: Transaction, doubt_window_ms: int, report_wait_ms: int) -> tuple
         (tx.now + report_wait_ms,),
     )
     return len(doubtful), len(rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A message whose report said that it failed. `event` is the cursor."""
+
+    event: int
+    message_id: int
+    state: State
+    account: str
+    recipient: str
+    priority: int
+    flash: bool
+    encoding: str
+    parts: int
+    dialect: str
+    created_at: int
+    line: str
+    via: str
+
+
+def failed_after(con: sqlite3.Connection, after: int, limit: int) -> list[Failed]:
+    """What failed after the event, by a report: of which every part went out, and none arrived."""
+    rows = con.execute(
+        "SELECT e.id, m.id, m.state, a.login, m.recipient, m.priority, m.flash, m.encoding, m.parts, m.dialect, "
+        "m.created_at, m.line, l.name FROM events e JOIN messages m ON m.id = e.message_id "
+        "JOIN accounts a ON a.id = m.account_id "
+        "JOIN attempts t ON t.id = (SELECT max(id) FROM attempts WHERE message_id = m.id) "
+        "JOIN lines l ON l.id = t.line_id "
+        "WHERE e.id > ? AND e.kind IN ('message.undeliverable', 'message.expired') ORDER BY e.id LIMIT ?",
+        (after, limit),
+    )
+    return [
+        Failed(
+            event=row[0],
+            message_id=row[1],
+            state=State(row[2]),
+            account=row[3],
+            recipient=row[4],
+            priority=row[5],
+            flash=bool(row[6]),
+            encoding=row[7],
+            parts=row[8],
+            dialect=row[9],
+            created_at=row[10],
+            line=row[11],
+            via=row[12],
+        )
+        for row in rows
+    ]
+
+
+def send_elsewhere(tx: Transaction, message_id: int, lane: str) -> bool:
+    """A text that failed by its report waits in a lane, to be sent once more; False if it may not: it was before, a
+    part of it arrived or never went out, or its validity has ended."""
+    row = tx.execute("SELECT account_id, expires_at, held FROM messages WHERE id = ?", (message_id,)).fetchone()
+    states = {
+        State(state): out
+        for state, out in tx.execute(
+            "SELECT state, min(sent_at IS NOT NULL) FROM parts WHERE message_id = ? GROUP BY state", (message_id,)
+        )
+    }
+    again = tx.execute(
+        "SELECT 1 FROM events WHERE message_id = ? AND kind = 'message.second_way'", (message_id,)
+    ).fetchone()
+    if row is None or row[1] <= tx.now or row[2] is not None or again is not None:
+        return False
+    if not states or not states.keys() <= {State.UNDELIVERABLE, State.EXPIRED} or not all(states.values()):
+        return False
+    for state in states:
+        move(tx, message_id, state, State.QUEUED, {"sent_at": None, "done_at": None, "error": None, "st": None})
+    tx.event("message.second_way", account=row[0], message=message_id)
+    tx.execute(
+        "UPDATE messages SET line = ?, queue = ?, due_at = NULL, doubt_at = NULL WHERE id = ?",
+        (lane, Queue.READY, message_id),
+    )
+    settle(tx, message_id)
+    return True

@@ -52,6 +52,8 @@ class Outbox(Role):
     sent_since = read(queries.sent_since)
     answer_owed = read(queries.answer_owed)
     lanes = read(lines.lanes)
+    failed_after = read(outbox.failed_after)
+    send_elsewhere = write(outbox.send_elsewhere)
     sent_today = read(queries.sent_by_line)
     last_lines = read(queries.last_lines)
 

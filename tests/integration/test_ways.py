@@ -16,7 +16,7 @@ from modemgw.rules import breaker
 from modemgw.upstream import asking
 from modemgw.upstream import line as upstream_line
 from tests.fake_provider import FAULTS_NOT, FAULTS_TAKEN, FakeProvider, upstream
-from tests.rig import Rig, running, until
+from tests.rig import API_KEY, Rig, running, until
 
 SOON = "[routing]\nmax_wait_s = 0.3\n"
 
@@ -136,6 +136,18 @@ async def test_what_the_gateway_did_not_take_goes_another_way_or_is_refused(tmp_
             assert sent == 1
 
 
+async def test_a_failed_report_lets_the_next_way_try_once(tmp_path: Path) -> None:
+    async with FakeProvider(fate="undeliverable").serving() as provider:
+        config = SOON + upstream("gw", provider.url) + route("sim:*", "gw", more='resend_on = ["undeliverable"]\n')
+        async with running(tmp_path, config=config, modems=1) as rig:
+            await until(lambda: _state(rig, "gw", "ready"), 5, lambda: "the gateway ready")
+            message = await rig.submit("+70010000011", "once more")  # whose reports say that they failed
+            done = await rig.until_state(message["id"], "sent", limit_s=15)
+            assert done["via"] == "gw"
+            assert told(done).count("message.second_way") == 1
+            assert [one.text for one in provider.taken] == ["once more"]
+
+
 async def test_a_thousand_faults_over_three_ways(tmp_path: Path) -> None:
     """No message is sent twice, none is lost, none is called what it is not."""
     chance = random.Random(7)
@@ -168,3 +180,51 @@ async def test_a_thousand_faults_over_three_ways(tmp_path: Path) -> None:
             for number in ids:
                 assert gateways[number] + radio[number] == 1, (number, gateways[number], radio[number])
             assert sum(gateways.values()) > 60
+
+
+#: (method, path, query or body, HTTP status, what the answer says) of "temporarily", by dialect.
+NOT_NOW = {
+    "native": ("POST", "/v1/messages", {"to": "+79991234567", "text": "x"}, 503, "No way out"),
+    "smsc": ("GET", "/sys/send.php?login=shop&psw=secret&phones=79991234567&mes=x&fmt=3", None, 200, '"error_code": 9'),
+    "kannel": ("GET", "/cgi-bin/sendsms?username=shop&password=secret&to=79991234567&text=x", None, 503, ""),
+    "devino": (
+        "POST",
+        "/rest/v2/Sms/Send",
+        {"login": "shop", "password": "secret", "sourceAddress": "S", "destinationAddress": "79991234567", "data": "x"},
+        500,
+        '"Code":8',
+    ),
+    "bsg": (
+        "POST",
+        "/rest/sms/create",
+        {"destination": "phone", "msisdn": "79991234567", "originator": "S", "body": "x", "reference": "r"},
+        200,
+        '"error":5',
+    ),
+}
+
+
+@pytest.mark.parametrize("dialect", NOT_NOW)
+async def test_an_account_that_wants_to_hear_no_hears_it_in_its_dialect(tmp_path: Path, dialect: str) -> None:
+    method, path, body, status, says = NOT_NOW[dialect]
+    async with running(tmp_path, config='accept = "ready"\n', modems=1) as rig:
+        await rig.call("POST", "/v1/lines/m0/pause")
+        given = {"data": body} if dialect == "devino" else {"json": body} if body else {}
+        headers = {"X-API-KEY": API_KEY} if dialect == "bsg" else {}
+        async with rig.http.request(method, rig.runtime.url + path, headers=headers, **given) as answer:
+            text = await answer.text()
+            assert answer.status == status, text
+            assert says.replace(" ", "") in text.replace(" ", "")
+            assert int(answer.headers["Retry-After"]) > 0
+        assert (await rig.get("/v1/messages"))["items"] == []
+        await rig.call("POST", "/v1/lines/m0/resume")
+        message = await rig.submit("+79991234567", "now")
+        await rig.until_state(message["id"], "delivered")
+
+
+async def test_an_account_that_accepts_within_a_time_hears_no_when_the_queue_is_longer(tmp_path: Path) -> None:
+    async with running(tmp_path, config='accept = "within:60s"\n', modems=1, latency=2.0) as rig:
+        codes = [(await rig.call("POST", "/v1/messages", {"to": "+79991234567", "text": str(n)}))[0] for n in range(30)]
+        assert codes[:10] == [202] * 10
+        assert 503 in codes
+        assert len((await rig.get("/v1/messages"))["items"]) == codes.count(202)

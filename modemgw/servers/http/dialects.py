@@ -13,7 +13,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
-from aiohttp import web
+from aiohttp import hdrs, web
 from yarl import URL
 
 from modemgw.config import HttpSettings
@@ -153,9 +153,12 @@ class DialectShell:
         """One request from its first octet to its last."""
         place, handler, wire = self._read(request, await read_body(request, self._read_timeout_s))
         connection = request.protocol
+        refusals: list[Refusal] = []
         try:
             answer = await self._runner.drive(
-                handler(wire), known=connection.trust if isinstance(connection, Connection) else None
+                handler(wire),
+                known=connection.trust if isinstance(connection, Connection) else None,
+                refused=refusals.append,
             )
         except Refusal as refusal:
             log.error("%s %s let a refusal through: %s", place.owner, request.method, refusal)
@@ -167,7 +170,12 @@ class DialectShell:
             return of_status(500)
         if (reason := answer.headers.get(REASON)) is not None:
             log.info("%s refused a request: %s", place.owner, reason)
-        return _response(answer, answer.status)
+        response = _response(answer, answer.status)
+        for heard in refusals:
+            if heard.retry_after_s is not None:  # "not now", for those whose words do not say it
+                response.headers.setdefault(hdrs.RETRY_AFTER, str(heard.retry_after_s))
+                response.headers.setdefault(REASON, str(heard).encode("ascii", "replace").decode("ascii"))
+        return response
 
     async def refuse(self, request: web.Request, refusal: Refusal, status: int) -> web.Response:
         """What the dialect says to whom it must not even ask for credentials; its body is not read."""

@@ -28,17 +28,30 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Callable, Generator, Mapping
-from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from modemgw.at.commands import AT, ECHO_OFF, RESULTS_ON, Command
 from modemgw.at.commands import submit as submit_command
 from modemgw.at.echo import RESTARTED, EchoWatch
 from modemgw.at.errors import AtResponseError, CommandTimeout, ModemSilent
+from modemgw.at.judging import Answer, judged
+from modemgw.at.outcomes import (
+    AN_OUTCOME,
+    TIMED_OUT,
+    Counters,
+    Finished,
+    Lost,
+    Outcome,
+    Response,
+    Script,
+    TimedOut,
+    Unwritten,
+    Wait,
+    Write,
+)
 from modemgw.at.parser import UNKNOWN, AtEvent, AtParser, Echo, Final, Garbage, InfoLine, Prompt, Urc
 from modemgw.at.phases import TABLE, Action, Event, Phase
-from modemgw.at.policy import leaves_doubt
 from modemgw.at.responses import read_submit_reference
 from modemgw.at.sending import SendAborted, SendInDoubt, SendRejected, TpduHex
 from modemgw.at.timing import Timing
@@ -56,81 +69,6 @@ PROBES = (
 
 FEW_BYTES = 4  # may come without meaning anything
 UNREADABLE = "What came could not be read: baudrate of this modem may be wrong, or this is no AT port."
-
-
-@dataclass(frozen=True, slots=True)
-class Response:
-    """The information lines of a successful command and its result."""
-
-    lines: tuple[InfoLine, ...]
-    final: Final
-
-    @property
-    def texts(self) -> tuple[str, ...]:
-        return tuple(line.text for line in self.lines)
-
-
-@dataclass(slots=True)
-class Counters:
-    """Running totals of one dialogue."""
-
-    commands: int = 0
-    timeouts: int = 0
-    resyncs: int = 0
-    garbage: int = 0
-    unknown_urcs: int = field(default=0)
-
-
-class _Timeout:
-    """The outcome of waiting too long."""
-
-
-class _Unwritten:
-    """What was to be written could not be: not one octet went out."""
-
-    def __init__(self, error: Exception) -> None:
-        self.error = error
-
-
-class _Lost:
-    """The port is gone."""
-
-    def __init__(self, error: Exception) -> None:
-        self.error = error
-
-
-_TIMEOUT = _Timeout()
-_Outcome = Prompt | Final | _Timeout | _Unwritten | _Lost
-
-
-@dataclass(frozen=True, slots=True)
-class _Wait:
-    """What a script waits for: an outcome, or, with `quiet_s`, that nothing has come for so long."""
-
-    quiet_s: float | None = None
-
-
-_OUTCOME = _Wait()
-
-T = TypeVar("T")
-Script = Generator[_Wait, "_Outcome | None", T]
-
-
-@dataclass(frozen=True, slots=True)
-class Write:
-    """Octets for the modem. `shown` for logs; one that is not `vital` may fail."""
-
-    data: bytes
-    shown: str
-    vital: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """A script is over: its value, or what it raised."""
-
-    value: Any = None
-    error: Exception | None = None
 
 
 class Dialogue:
@@ -151,9 +89,9 @@ class Dialogue:
         self._parser = AtParser()
         self._echo = EchoWatch()
         self._script: Script[Any] | None = None
-        self._wait: _Wait | None = None  # of the script
-        self._outcome: _Outcome | None = None
-        self._after_prompt: _Outcome | None = None  # a result that came instead of the payload's
+        self._wait: Wait | None = None  # of the script
+        self._outcome: Outcome | None = None
+        self._after_prompt: Outcome | None = None  # a result that came instead of the payload's
         self._lines: list[InfoLine] = []
         self._strays = 0  # lines during this command that nobody understood
         self._stray_results = 0
@@ -219,7 +157,7 @@ class Dialogue:
         self._now = now
         if self.lost_by is None:
             self.lost_by = error
-        self._happen(Event.LOST, _Lost(self.lost_by))
+        self._happen(Event.LOST, Lost(self.lost_by))
         if self.phase is Phase.IDLE:
             self.phase = Phase.LOST
         if self._wait is not None and self._wait.quiet_s is not None:
@@ -228,7 +166,7 @@ class Dialogue:
     def unwritten(self, error: Exception, now: float) -> None:
         """The octets of the last Write could not be given to the port: not one of them."""
         self._now = now
-        self._deliver(_Unwritten(error))
+        self._deliver(Unwritten(error))
 
     @property
     def deadline(self) -> float | None:
@@ -267,7 +205,7 @@ class Dialogue:
 
     def await_prompt(self, *, permitted: bool, why: str = "") -> Script[None]:
         """The prompt, if the payload may go out; else leave it. Raises SendAborted, SendRejected."""
-        outcome = (yield _OUTCOME) if permitted else None
+        outcome = (yield AN_OUTCOME) if permitted else None
         restarted = self._echo.back
         if isinstance(outcome, Prompt) and not restarted:
             if self._after_prompt is None:
@@ -276,9 +214,9 @@ class Dialogue:
         self._end()
         if isinstance(outcome, Final) and outcome.error is not None and not restarted:
             raise SendRejected(str(outcome.error), outcome.error, before_payload=True)
-        if isinstance(outcome, _Unwritten):
+        if isinstance(outcome, Unwritten):
             raise SendAborted(f"Nothing was sent. {outcome.error}") from outcome.error
-        if isinstance(outcome, _Lost) or self.lost_by is not None:
+        if isinstance(outcome, Lost) or self.lost_by is not None:
             raise SendAborted(f"Nothing was sent. The port {self.name} was lost.") from self.lost_by
         self._dirty = True
         with contextlib.suppress(ModemgwError):
@@ -308,7 +246,7 @@ class Dialogue:
         self._await_outcome(timing.submit_s)
         self._write(pdu.hex.encode("ascii") + SUB, "payload")
         written = self._now
-        outcome = yield _OUTCOME
+        outcome = yield AN_OUTCOME
         if _is_lone_ok(outcome) and not self._lines:
             left_s = timing.submit_s - (self._now - written)
             outcome = yield from self._after_lone_ok(outcome, timing.lone_ok_s if ok_is_failure else left_s)
@@ -316,7 +254,7 @@ class Dialogue:
             outcome = yield from self._own_result(outcome)
         took_s = self._now - written
         self._end()
-        if isinstance(outcome, _Unwritten):
+        if isinstance(outcome, Unwritten):
             raise SendAborted(f"Nothing was sent. {outcome.error}") from outcome.error
         return self._judge(outcome, took_s, ok_is_failure)
 
@@ -332,7 +270,7 @@ class Dialogue:
         self._begin(Phase.COMMAND, command, command.timeout_s)
         try:
             self._write(command.wire, command.shown)
-            outcome = yield _OUTCOME
+            outcome = yield AN_OUTCOME
             if _is_lone_ok(outcome) and not self._lines and self._is_due(command):
                 outcome = yield from self._after_lone_ok(outcome, self.timing.stray_ok_s)
         except GeneratorExit:
@@ -346,7 +284,7 @@ class Dialogue:
                 raise outcome.error
             self._echo.switched_off() if command is ECHO_OFF else self._echo.command_over()
             return Response(lines, outcome)
-        if isinstance(outcome, _Lost | _Unwritten):
+        if isinstance(outcome, Lost | Unwritten):
             raise outcome.error
         self._dirty = True
         self.counters.timeouts += 1
@@ -357,56 +295,39 @@ class Dialogue:
         message that is taken for its neighbour would be deleted unread."""
         return command.answers or (self.repeats and (command.bare or bool(command.prefixes)))
 
-    def _after_lone_ok(self, ok: _Outcome | None, limit_s: float) -> Script[_Outcome | None]:
+    def _after_lone_ok(self, ok: Outcome | None, limit_s: float) -> Script[Outcome | None]:
         """An OK without a due line may be the late result of something before: the true one follows it, or nothing."""
         self._await_outcome(limit_s)
-        outcome = yield _OUTCOME
-        return ok if isinstance(outcome, _Timeout) and not self._lines else outcome
+        outcome = yield AN_OUTCOME
+        return ok if isinstance(outcome, TimedOut) and not self._lines else outcome
 
-    def _own_result(self, first: _Outcome | None) -> Script[_Outcome | None]:
+    def _own_result(self, first: Outcome | None) -> Script[Outcome | None]:
         """Of one result or two, ours: the last. The other's reference is told as a late one."""
         lines, reference, until = self._lines, self._reference(), self._now + self.timing.owed_s
         while True:
             self._lines = []
             self._await_outcome(until - self._now)
-            second = yield _OUTCOME
-            if isinstance(second, _Timeout) and not self._lines:
+            second = yield AN_OUTCOME
+            if isinstance(second, TimedOut) and not self._lines:
                 self._lines = lines
                 return first
             said_again = _is_lone_ok(second) and (not self._lines or self._reference() == reference)
             if not said_again:
                 break
-        if not isinstance(second, _Lost):  # else nobody knows whose it was
+        if not isinstance(second, Lost):  # else nobody knows whose it was
             self.told.append(Urc("+CMGS", f"+CMGS: {reference}"))
         return second
 
-    def _judge(self, outcome: _Outcome | None, took_s: float, ok_is_failure: bool) -> int:
+    def _judge(self, outcome: Outcome | None, took_s: float, ok_is_failure: bool) -> int:
         """What a result after the payload means. A reference that was read is success, whatever silence follows."""
-        answered, reference = bool(self._lines), self._reference()
         if isinstance(outcome, Final):
-            if outcome.error is not None:
-                if answered:
-                    raise SendInDoubt(
-                        f"The modem gave a reference and then {outcome.error.result}.", reference
-                    ) from outcome.error
-                if leaves_doubt(outcome.error, took_s > self.timing.late_s):
-                    raise SendInDoubt(
-                        f"The modem said {outcome.error.result} after {took_s:.0f} s, which leaves open whether the "
-                        "network has the message.",
-                        error=outcome.error,
-                    ) from outcome.error
-                raise SendRejected(str(outcome.error), outcome.error)
-            if reference is not None:
-                return reference
-            if answered or self._strays:
-                raise SendInDoubt("The modem said OK, but its answer to AT+CMGS came garbled.")
-            if ok_is_failure:
-                raise SendRejected("The modem said OK without +CMGS, which it says of a message that was not sent.")
-            raise SendInDoubt(f"The modem said OK, and no +CMGS within {self.timing.submit_s:g} s.", silent_ok=True)
+            answer = Answer(outcome, bool(self._lines), self._reference(), self._strays > 0)
+            return judged(answer, took_s, self.timing, ok_is_failure=ok_is_failure)
         self._dirty = True
+        reference = self._reference()
         if reference is not None:
             return reference
-        if isinstance(outcome, _Lost):
+        if isinstance(outcome, Lost):
             raise SendInDoubt(f"The port {self.name} was lost before the result came.") from outcome.error
         self.counters.timeouts += 1
         raise SendInDoubt(f"The modem gave no result within {self.timing.submit_s:g} s.")
@@ -457,8 +378,8 @@ class Dialogue:
         self._parser.expect_prompt()
         self._write(probe.wire, probe.shown)
         while True:
-            outcome = yield _OUTCOME
-            if isinstance(outcome, _Lost | _Unwritten):
+            outcome = yield AN_OUTCOME
+            if isinstance(outcome, Lost | Unwritten):
                 raise outcome.error
             if not isinstance(outcome, Final):
                 return False
@@ -475,9 +396,9 @@ class Dialogue:
         self._begin(Phase.RESYNC, AT, 1.0)
         self._parser.expect_prompt()
         self._write(AT.wire, AT.shown)
-        outcome = yield _OUTCOME
+        outcome = yield AN_OUTCOME
         self._end()
-        if isinstance(outcome, _Lost | _Unwritten):
+        if isinstance(outcome, Lost | Unwritten):
             raise outcome.error
         self._stray_results = 0
         yield from self._quiet(self.timing.quiet_s * 3)
@@ -485,15 +406,15 @@ class Dialogue:
 
     def _quiet(self, span_s: float) -> Script[None]:
         """Wait until nothing has come for `span_s`, or until that has lasted too long."""
-        yield _Wait(span_s)
+        yield Wait(span_s)
         if self.lost_by is not None:
             raise self.lost_by
-        if isinstance(self._outcome, _Unwritten):
+        if isinstance(self._outcome, Unwritten):
             raise self._outcome.error
 
     # ------------------------------------------------------------ how scripts run
 
-    def _resume(self, outcome: _Outcome | None) -> None:
+    def _resume(self, outcome: Outcome | None) -> None:
         while (script := self._script) is not None:
             self._wait = None
             try:
@@ -593,7 +514,7 @@ class Dialogue:
         if not line.amends:
             self.told.append(Urc(line.text.partition(":")[0], line.text))
 
-    def _finish(self, outcome: _Outcome) -> None:
+    def _finish(self, outcome: Outcome) -> None:
         if isinstance(outcome, Final):
             self._result_at = self._now
         self._deliver(outcome)
@@ -602,12 +523,12 @@ class Dialogue:
         self.writes.append(Write(ESC, "ESC", vital=False))
         self._parser.expect_prompt()
 
-    def _deliver(self, outcome: _Outcome) -> None:
+    def _deliver(self, outcome: Outcome) -> None:
         if self._outcome is None:
             self._outcome = outcome
             if self._wait is not None and self._wait.quiet_s is None:
                 self._resume(outcome)
-        elif isinstance(outcome, Final | _Lost):
+        elif isinstance(outcome, Final | Lost):
             self._after_prompt = outcome
 
     def _urc(self, urc: Urc) -> None:
@@ -631,7 +552,7 @@ class Dialogue:
             self._limit(span_s)
             return
         self._limit_at = None
-        self._happen(Event.TIME, _TIMEOUT)
+        self._happen(Event.TIME, TIMED_OUT)
 
     def _time_hold(self) -> None:
         """Start the wait for the rest of a URC anew: it counts from the last octet, and ends with the URC it is for."""
@@ -657,5 +578,5 @@ _ACTIONS: Mapping[Action, Callable[[Dialogue, Any], None]] = {
 }
 
 
-def _is_lone_ok(outcome: _Outcome | None) -> bool:
+def _is_lone_ok(outcome: Outcome | None) -> bool:
     return isinstance(outcome, Final) and outcome.error is None

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from modemgw.at import commands
 from modemgw.at.commands import Command
-from modemgw.at.dialogue import Dialogue, Finished, Response
+from modemgw.at.dialogue import Dialogue
+from modemgw.at.outcomes import Finished, Response
 from modemgw.at.parser import Urc
 from modemgw.at.phases import Phase
 from modemgw.at.sending import SendError, TpduHex

@@ -13,7 +13,8 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from modemgw.at.commands import Command
-from modemgw.at.dialogue import Counters, Dialogue, Finished, Response, Script, Write
+from modemgw.at.dialogue import Dialogue
+from modemgw.at.outcomes import Counters, Finished, Response, Script, Write
 from modemgw.at.parser import Urc
 from modemgw.at.phases import Phase
 from modemgw.at.sending import SendAborted, SendInDoubt, TpduHex

@@ -12,8 +12,8 @@ from dataclasses import replace
 
 from modemgw.at import commands
 from modemgw.at.commands import plain
-from modemgw.at.dialogue import Counters
 from modemgw.at.errors import AtResponseError, CommandFailed, CommandTimeout
+from modemgw.at.outcomes import Counters
 from modemgw.at.parser import Urc
 from modemgw.at.policy import explained
 from modemgw.at.responses import first, read_indications, read_operator, read_signal

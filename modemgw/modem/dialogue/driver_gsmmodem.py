@@ -16,7 +16,7 @@ from typing import Any
 
 import serial
 
-from modemgw.at.dialogue import Counters
+from modemgw.at.outcomes import Counters
 from modemgw.at.timing import Timing
 from modemgw.errors import ModemgwError
 from modemgw.installation import how_to_add

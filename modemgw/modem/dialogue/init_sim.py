@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from modemgw.at import commands
-from modemgw.at.dialogue import Response
 from modemgw.at.errors import AtResponseError, CmeError, CmsError, CommandFailed, CommandTimeout, ModemSilent
+from modemgw.at.outcomes import Response
 from modemgw.at.responses import first, read_pin_state, read_pin_tries
 from modemgw.modem.dialogue.channel import Channel
 from modemgw.modem.dialogue.driver import PinMemory, SimProblem, SimReason

@@ -12,8 +12,8 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from modemgw.at import commands
-from modemgw.at.dialogue import Response
 from modemgw.at.errors import AtResponseError, CmeError, CmsError, CommandFailed, CommandTimeout, ModemSilent
+from modemgw.at.outcomes import Response
 from modemgw.at.responses import (
     MemoryFill,
     StoredLine,

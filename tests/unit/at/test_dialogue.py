@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from modemgw.at import commands
-from modemgw.at.dialogue import Dialogue, Finished, Response, Script
+from modemgw.at.dialogue import Dialogue
 from modemgw.at.errors import CmsError, CommandTimeout, ModemSilent
+from modemgw.at.outcomes import Finished, Response, Script
 from modemgw.at.parser import Urc
 from modemgw.at.phases import TABLE, Action, Event, Phase
 from modemgw.at.sending import SendAborted, SendInDoubt, SendRejected, TpduHex

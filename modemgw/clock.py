@@ -8,6 +8,7 @@ clock was set; what is stored is moved along then (store.deadlines), in the tran
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,8 +19,7 @@ _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 LEAST_JUMP_MS = 1_000
 
 
-def _boottime_ns() -> int:
-    return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+_boottime_ns = functools.partial(time.clock_gettime_ns, time.CLOCK_BOOTTIME)
 
 
 class ServiceClock:

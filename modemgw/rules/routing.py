@@ -243,6 +243,7 @@ class Claim:
     lane: str
     wait_ms: int
     rivals: tuple[str, ...]  # ready lines of the same tier, in the order of the route's choice; the line among them
+    sticky: bool = False  # which of them takes a message depends on its recipient
 
 
 def claims_of(line: str, routes: Iterable[Route], ways: Sequence[Way]) -> list[Claim]:
@@ -266,7 +267,8 @@ def claims_of(line: str, routes: Iterable[Route], ways: Sequence[Way]) -> list[C
             if any(alive[tier] for tier in before):
                 continue
             rivals = tuple(way.name for way in ranked(route, tiers[at]) if way.ready)
-            claims.append(Claim(lane_of(route.name, start), int(route.max_wait_s * 1000) if before else 0, rivals))
+            wait_ms = int(route.max_wait_s * 1000) if before else 0
+            claims.append(Claim(lane_of(route.name, start), wait_ms, rivals, route.choice is Choice.STICKY))
     return claims
 
 

@@ -228,6 +228,7 @@ class Dispatcher:
         due: int | None = None
         for claim in claims:
             window = self._windows[claim.lane]
+            common: tuple[str | None] | None = None  # who should rather take any that no line has failed
             for entry in window.in_order():
                 if best is not None and entry > best[0]:
                     break
@@ -243,10 +244,18 @@ class Dispatcher:
                     if at > self._clock():
                         due = at if due is None else min(due, at)
                         continue
-                rather = self._lanes.yields(line, claim, job, self._idle, failed)
+                if claim.sticky or failed:
+                    rather = self._lanes.yields(line, claim, job, self._idle, failed)
+                elif common is not None:
+                    (rather,) = common
+                else:
+                    rather = self._lanes.yields(line, claim, None, self._idle, _NOBODY)
+                    common = (rather,)
                 if rather is not None:
                     self._rouse(rather)
-                    continue
+                    if claim.sticky or claim.wait_ms or self._failed:
+                        continue
+                    break  # that goes for all the others as well
                 best = (entry, window)
                 break
         return (None if best is None else (best[1], best[0])), due

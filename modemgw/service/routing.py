@@ -131,11 +131,13 @@ class Routing:
         if len(claim.rivals) < 2:
             return None
         route = self.route_named(claim.lane)
-        if route.choice is Choice.STICKY and job is not None:
+        if claim.sticky and job is not None:
             known = self._last.get(job.recipient)
             if known in claim.rivals and known not in failed:
                 return None if known == line else known
         waiting = [name for name in claim.rivals if name == line or (idle[name] > 0 and name not in failed)]
+        if len(waiting) == 1:
+            return None
         self._new_day()
         best = min(waiting, key=lambda name: self._order(route, claim, name))
         return None if best == line else best

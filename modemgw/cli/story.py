@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from modemgw.cli.table import local_time
+from modemgw.domain.events import OF_STATE, EventKind
+from modemgw.domain.states import State
 
 #: Where a message stands, in one sentence each.
 STATES = {
@@ -42,7 +44,8 @@ _ENCODINGS = {"gsm7": "GSM 7-bit", "ucs2": "UCS-2", "data8": "8-bit data"}
 
 #: Of a message in one part these only repeat what the part's own event said.
 _ECHOES = frozenset(
-    f"message.{state}" for state in ("sending", "sent", "delivered", "undeliverable", "rejected", "unknown")
+    OF_STATE[state]
+    for state in (State.SENDING, State.SENT, State.DELIVERED, State.UNDELIVERABLE, State.REJECTED, State.UNKNOWN)
 )
 
 
@@ -153,8 +156,8 @@ def timeline(message: dict[str, Any]) -> list[tuple[str, str]]:
     many = message["part_count"] > 1
     events = message["events"] if many else [event for event in message["events"] if event["kind"] not in _ECHOES]
     sims = _sims(message)
-    accepted = next((event for event in events if event["kind"] == "message.queued"), None)
-    events = [event for event in events if event["kind"] != "message.queued" or event is accepted]
+    accepted = next((event for event in events if event["kind"] == EventKind.MESSAGE_QUEUED), None)
+    events = [event for event in events if event["kind"] != EventKind.MESSAGE_QUEUED or event is accepted]
     return [(local_time(event["at"]), _sentence(event, message, many=many, sims=sims)) for event in events]
 
 
@@ -177,47 +180,47 @@ def _sentence(event: dict[str, Any], message: dict[str, Any], *, many: bool, sim
     error = f": {str(data['error']).rstrip('.')}" if data.get("error") else ""
     code = f" (CMS error {data['code']})" if data.get("code") is not None else ""
     match kind:
-        case "message.queued":
+        case EventKind.MESSAGE_QUEUED:
             return f"Accepted from {message['account']} and stored durably."
-        case "part.sending":
+        case EventKind.PART_SENDING:
             again = _AGAIN[data.get("after")] if data.get("resend") else ""
             left = sims.get(event["part"] or 1)
             sim = left.pop(0) if left else ""
             return (
                 f"{part} was handed to {'the line ' + event['modem'] if event['modem'] else 'the modem'}{sim}{again}."
             )
-        case "part.sent":
+        case EventKind.PART_SENT:
             mr = f": the modem said +CMGS: {data['mr']}" if data.get("mr") is not None else ""
             return f"{part} was taken by the network{modem and ' through' + modem[3:]}{mr}."
-        case "part.refused":
+        case EventKind.PART_REFUSED:
             due = f"; next try at {_due(data['due_at'])}" if data.get("due_at") else "; it will be tried again"
             return f"{part} was refused for now{error}{code}{due}."
-        case "part.not_sent":
+        case EventKind.PART_NOT_SENT:
             return f"{part} certainly did not go out{error}{code}; it waits for another try."
-        case "part.rejected":
+        case EventKind.PART_REJECTED:
             return f"{part} was refused for good{error}{code}."
-        case "part.unknown":
+        case EventKind.PART_UNKNOWN:
             return f"{part} may or may not have gone out{error}."
-        case "part.resolved":
+        case EventKind.PART_RESOLVED:
             by = data.get("by") or "a later answer"
             return f"The doubt about {part.lower()} was settled by {_BY.get(by, by)}."
-        case "receipt.matched":
+        case EventKind.RECEIPT_MATCHED:
             return f"A status report came for {part.lower()}: {data.get('meaning', 'status')} (TP-ST {data.get('st')})."
-        case "receipt.told":
+        case EventKind.RECEIPT_TOLD:
             said = f" ({data['said']})" if data.get("said") else ""
             return f"{event['modem'] or 'The gateway'} said of {part.lower()}: {data.get('state')}{said}."
-        case "message.second_way":
+        case EventKind.MESSAGE_SECOND_WAY:
             return "It failed; its route lets another way try it, once."
-        case "message.rerouted":
+        case EventKind.MESSAGE_REROUTED:
             return f"It goes another way: {str(data.get('reason', '')).rstrip('.')}."
-        case "receipt.ambiguous":
+        case EventKind.RECEIPT_AMBIGUOUS:
             return f"A status report came that fits {part.lower()} and others as well; it settles nothing."
-        case "message.held":
+        case EventKind.MESSAGE_HELD:
             return "Nobody could tell whether it went out; it is held and not sent again."
-        case "message.released":
+        case EventKind.MESSAGE_RELEASED:
             then = "and it is left as it is" if data.get("dropped") else "and it is sent"
             return f"Somebody decided on it after the database was brought back, {then}."
-        case "message.resend":
+        case EventKind.MESSAGE_RESEND:
             return "Nobody could tell whether it went out; it is queued to be sent again."
     if kind.startswith("message."):
         return STATES.get(kind.removeprefix("message."), kind)

@@ -16,6 +16,7 @@ from urllib.parse import SplitResult, unquote_to_bytes, urlsplit
 
 from modemgw.domain.account import Account
 from modemgw.domain.call import CallView
+from modemgw.domain.events import EventKind
 from modemgw.domain.inbox import InboxView
 from modemgw.domain.message import MessageView
 
@@ -241,7 +242,7 @@ class NewCallback:
 class Note:
     """An event about callbacks."""
 
-    kind: str
+    kind: EventKind
     account_id: int
     message_id: int | None
     inbox_id: int | None

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from modemgw.domain.events import EventKind
 from modemgw.errors import ModemgwError
 from modemgw.line.telling import Note
 from modemgw.line.timing import Timing
@@ -115,7 +116,7 @@ class CallWatch:
     def _write(self, call: _Call) -> None:
         if not call.noted:
             call.noted = True
-            self._note("call.incoming", modem=self._name, number=call.number, rejected=bool(call.rejected))
+            self._note(EventKind.CALL_INCOMING, modem=self._name, number=call.number, rejected=bool(call.rejected))
 
     # -- refusing -----------------------------------------------------------------------------------------
 

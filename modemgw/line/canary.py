@@ -11,6 +11,7 @@ import random
 import secrets
 from collections.abc import Awaitable, Callable
 
+from modemgw.domain.events import EventKind
 from modemgw.domain.job import LineRecord, NewMessage, job_of
 from modemgw.domain.requests import EventQuery
 from modemgw.errors import ModemgwError
@@ -25,7 +26,9 @@ PRIORITY = 100
 DIALECT = "canary"
 
 #: What says that it did not go out, and proves nothing about hearing.
-_NOT_SENT = frozenset({"message.rejected", "message.expired", "message.unknown", "message.cancelled"})
+_NOT_SENT = frozenset(
+    {EventKind.MESSAGE_REJECTED, EventKind.MESSAGE_EXPIRED, EventKind.MESSAGE_UNKNOWN, EventKind.MESSAGE_CANCELLED}
+)
 
 
 class Canary:
@@ -101,13 +104,13 @@ class Canary:
         while True:
             await asyncio.sleep(self._settings.timing.canary_poll_s)
             kinds = {event.kind for event in await self._ports.repository.events(EventQuery(message_id=message_id))}
-            if "line.canary" in kinds:
+            if EventKind.LINE_CANARY in kinds:
                 break
             if kinds & _NOT_SENT:
                 log.info("%s: the canary was not sent", self._settings.name)
                 return
             if deadline is None:
-                if "part.sent" in kinds:
+                if EventKind.PART_SENT in kinds:
                     deadline = loop.time() + limit_s
             elif loop.time() >= deadline:
                 if swept:
@@ -119,5 +122,5 @@ class Canary:
             self._deaf(Rung.REINIT, "A text that it sent to itself lay in its memory and was not announced.")
 
     def _deaf(self, rung: Rung, reason: str) -> None:
-        self._note("line.deaf", modem=self._settings.name, reason=reason)
+        self._note(EventKind.LINE_DEAF, modem=self._settings.name, reason=reason)
         raise Climb(rung, f"The line is deaf. {reason}")

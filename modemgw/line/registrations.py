@@ -7,6 +7,7 @@ import contextlib
 import logging
 import time
 
+from modemgw.domain.events import EventKind
 from modemgw.domain.line import LineState
 from modemgw.line.ladder import Rung
 from modemgw.line.settings import Climb, Vitals, WorkerSettings
@@ -56,7 +57,7 @@ class Registrations:
                 self._vitals.unregistered_since = time.monotonic()
         self.switched()
         if before is not None and before.stat != registration.stat:
-            self._note("line.registration", modem=self._settings.name, text=registration.text)
+            self._note(EventKind.LINE_REGISTRATION, modem=self._settings.name, text=registration.text)
 
     def switched(self) -> None:
         """Halt, or go."""
@@ -101,7 +102,7 @@ class Registrations:
             return
         self._vitals.unregistered_since = now
         reason = f"No network for {limit:g} s: {text}."
-        self._note("line.no_network", modem=self._settings.name, reason=reason)
+        self._note(EventKind.LINE_NO_NETWORK, modem=self._settings.name, reason=reason)
         # another port does not help, and a line in quarantine would not see the network come back
         without = (Rung.OTHER_PORT,)
         if self._vitals.ladder.find(now, at_least=Rung.RADIO, without=without) is not Rung.QUARANTINE:

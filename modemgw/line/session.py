@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from modemgw.at.errors import CommandFailed, CommandTimeout, ModemSilent
+from modemgw.domain.events import EventKind
 from modemgw.domain.job import LineRecord
 from modemgw.domain.line import LineState
 from modemgw.errors import ModemgwError
@@ -140,7 +141,7 @@ class Session:
                 self._fail(Climb(Rung.REINIT, f"The SIM changed: {event.state}.", again=True))
         elif isinstance(event, PowerWarning):
             log.warning("%s: the modem complains of its power: %s", self._settings.name, event.text)
-            self._note("line.power", text=event.text)
+            self._note(EventKind.LINE_POWER, text=event.text)
         elif isinstance(event, Unannounced):
             climb = self._troubles.unannounced()
             if climb is not None:
@@ -184,7 +185,7 @@ class Session:
         self._receiver.start(line, info)
         self._registrations.seen(info.registration)
         self.signal = info.signal
-        self._note("line.up", modem=name, imei=info.imei, model=info.model)
+        self._note(EventKind.LINE_UP, modem=name, imei=info.imei, model=info.model)
         for mr in self._late:
             await self._adopt(line, mr)
         until = ports.clock() + int(self._settings.sending.waits.report_s * 1000)
@@ -301,7 +302,7 @@ class Session:
             return
         until = datetime.fromtimestamp(rest.until / 1000, UTC)
         self._set_state(LineState.PAUSED, f"{rest.reason} Sending goes on at {until:%Y-%m-%d %H:%M:%S} UTC.")
-        self._note("line.quota", modem=self._settings.name, reason=rest.reason, until=rest.until)
+        self._note(EventKind.LINE_QUOTA, modem=self._settings.name, reason=rest.reason, until=rest.until)
 
     # -- receiving and watching ---------------------------------------------------------------------------
 
@@ -356,7 +357,7 @@ class Session:
     def _note_fill(self, fills: Sequence[StorageFill]) -> None:
         """A memory that gets full, and one that is no longer, is told once."""
         for fill, full in self._vitals.storage.note(fills):
-            kind = "line.storage" if full else "line.storage_relieved"
+            kind = EventKind.LINE_STORAGE if full else EventKind.LINE_STORAGE_RELIEVED
             if full:
                 log.warning(
                     "%s: memory %s holds %d of %d messages", self._settings.name, fill.memory, fill.used, fill.total
@@ -383,11 +384,11 @@ class Session:
             self._trouble.set_exception(error)
             self._trouble.exception()  # seen: a session that does not run any more has nobody to be told
 
-    def _note(self, kind: str, **data: object) -> None:
+    def _note(self, kind: EventKind, **data: object) -> None:
         line_id = self._line.id if self._line else None
         self._spawn(self._write_note(kind, line_id, data))
 
-    async def _write_note(self, kind: str, line_id: int | None, data: dict[str, object]) -> None:
+    async def _write_note(self, kind: EventKind, line_id: int | None, data: dict[str, object]) -> None:
         with contextlib.suppress(ModemgwError):
             await self._ports.repository.note(kind, line_id, **data)
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from modemgw.domain.events import EventKind
 from modemgw.domain.line import LineState
 
 
 class Note(Protocol):
     """Writes an event of the line."""
 
-    def __call__(self, kind: str, **data: object) -> None: ...
+    def __call__(self, kind: EventKind, **data: object) -> None: ...
 
 
 class SetState(Protocol):

@@ -14,6 +14,7 @@ from enum import Enum, auto
 
 from modemgw.at.errors import CommandTimeout
 from modemgw.at.policy import ErrorAction, ErrorScope
+from modemgw.domain.events import EventKind
 from modemgw.domain.line import LineState
 from modemgw.errors import ModemgwError
 from modemgw.line.ladder import Rung
@@ -109,7 +110,7 @@ class Troubles:
     async def mend(self, trouble: LineTrouble) -> None:
         """Do what helps against a trouble of sending."""
         reason = str(trouble)
-        self._note("line.trouble", modem=self._settings.name, scope=str(trouble.scope), reason=reason)
+        self._note(EventKind.LINE_TROUBLE, modem=self._settings.name, scope=str(trouble.scope), reason=reason)
         log.warning("%s: %s", self._settings.name, reason)
         remedy = remedy_for(trouble.scope, trouble.action)
         if remedy in CLIMBS:
@@ -127,7 +128,7 @@ class Troubles:
         """The ladder's first rung, in place. Raises ModemSilent if it does not help."""
         if not self._ladder.take(Rung.RESYNC, time.monotonic()):
             raise Climb(Rung.REOPEN, reason)
-        self._note("line.recovering", modem=self._settings.name, rung=Rung.RESYNC.name.lower(), reason=reason)
+        self._note(EventKind.LINE_RECOVERING, modem=self._settings.name, rung=Rung.RESYNC.name.lower(), reason=reason)
         async with self._turn:
             await self._driver.resync()
 
@@ -178,9 +179,9 @@ class Troubles:
     async def _pause(self, reason: str) -> None:
         pause_s = self._settings.sending.pause_ms / 1000
         self._set_state(LineState.PAUSED, f"{reason} Paused for {pause_s / 60:g} minutes, or until it is resumed.")
-        self._note("line.paused", modem=self._settings.name, reason=reason, seconds=pause_s)
+        self._note(EventKind.LINE_PAUSED, modem=self._settings.name, reason=reason, seconds=pause_s)
         by_hand = await self._vitals.switch.rest(pause_s)
-        self._note("line.resumed", modem=self._settings.name, by="hand" if by_hand else "time")
+        self._note(EventKind.LINE_RESUMED, modem=self._settings.name, by="hand" if by_hand else "time")
 
     async def _set_smsc(self, reason: str) -> None:
         if self._settings.smsc is None:

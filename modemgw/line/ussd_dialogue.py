@@ -15,6 +15,7 @@ from typing import Any
 
 from modemgw.at.errors import CommandFailed, CommandTimeout, ModemSilent
 from modemgw.at.ussd import UssdStatus, other_coding_may_help
+from modemgw.domain.events import EventKind
 from modemgw.domain.refusal import Refusal, RefusalKind
 from modemgw.domain.ussd import UssdAnswer, UssdFailed, UssdNoAnswer, UssdState
 from modemgw.errors import ModemgwError
@@ -164,7 +165,7 @@ class Conversation:
             raise
         except ModemgwError as error:
             if not isinstance(error, UssdNoAnswer):
-                self._note("line.ussd", modem=self._name, state="refused", reason=str(error), **asked)
+                self._note(EventKind.LINE_USSD, modem=self._name, state="refused", reason=str(error), **asked)
             raise
         finally:
             self._answer = None
@@ -189,7 +190,7 @@ class Conversation:
             self._talk.doubt(self._coding)  # the next request goes in another form
         self._spawn(self._end_on_modem())
         reason = f"The network did not answer within {timeout_s:g} s."
-        self._note("line.ussd", modem=self._name, state="no_answer", reason=reason, **asked)
+        self._note(EventKind.LINE_USSD, modem=self._name, state="no_answer", reason=reason, **asked)
         raise UssdNoAnswer(f"{reason} What was asked for may be done all the same.")
 
     async def _try_codings(self, text: str, *, answering: bool) -> UssdAnswer:
@@ -307,7 +308,7 @@ class Conversation:
     def _tell(self, answer: UssdAnswer, **more: object) -> None:
         data = {"text": answer.text, "coding": answer.coding, **more}
         shown = {key: value for key, value in data.items() if value is not None}
-        self._note("line.ussd", modem=self._name, state=answer.state.value, **shown)
+        self._note(EventKind.LINE_USSD, modem=self._name, state=answer.state.value, **shown)
 
     def _spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         task = asyncio.ensure_future(work)

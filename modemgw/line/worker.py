@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
 from modemgw.at.errors import CommandFailed, CommandTimeout
+from modemgw.domain.events import EventKind
 from modemgw.domain.line import LineState, ModemView, StorageView
 from modemgw.errors import ModemgwError
 from modemgw.line.ladder import ALWAYS, Ladder, Rung
@@ -211,7 +212,7 @@ class Worker:
             return
         self._down = True
         log.warning("%s: down: %s", self.settings.name, reason)
-        await self._note("line.down", reason=reason)
+        await self._note(EventKind.LINE_DOWN, reason=reason)
 
     async def _after(self, ending: Exception | None) -> None:
         """What the end of a spell asks for, with the port closed."""
@@ -382,12 +383,12 @@ class Worker:
             await self._quarantine(reason)
             return
         log.warning("%s: %s Trying: %s.", self.settings.name, reason, _name(rung))
-        await self._note("line.recovering", rung=_name(rung), reason=reason)
+        await self._note(EventKind.LINE_RECOVERING, rung=_name(rung), reason=reason)
         try:
             await self._stoppable(self._from_outside(rung, deaf=climb.rung is Rung.OTHER_PORT))
         except PowerError as error:
             log.error("%s: %s", self.settings.name, error)
-            await self._note("line.recovery_failed", rung=_name(rung), reason=str(error))
+            await self._note(EventKind.LINE_RECOVERY_FAILED, rung=_name(rung), reason=str(error))
         self._pending_rung = rung
         await self._pause(self._next_pause())
 
@@ -438,7 +439,7 @@ class Worker:
         self._set(LineState.QUARANTINED, f"{reason} Nothing helped; left alone for {stay:g} s.")
         self._tried = set()
         try:
-            await self._note("line.quarantined", reason=reason, seconds=stay)
+            await self._note(EventKind.LINE_QUARANTINED, reason=reason, seconds=stay)
             before = _mark(self.port)
             while not self._stop.is_set() and not resumed.done():
                 await self._pause(self._timing.missing_s)
@@ -452,7 +453,7 @@ class Worker:
             resumed.cancel()
             await asyncio.gather(resumed, return_exceptions=True)
         self._failures = 0
-        await self._note("line.released")
+        await self._note(EventKind.LINE_RELEASED)
 
     def _lost(self, error: PortLost) -> None:
         hint = self._vitals.losses.note(time.monotonic())
@@ -535,7 +536,7 @@ class Worker:
 
     # -- telling ------------------------------------------------------------------------------------------
 
-    async def _note(self, kind: str, **data: object) -> None:
+    async def _note(self, kind: EventKind, **data: object) -> None:
         with contextlib.suppress(ModemgwError):
             await self._ports.repository.note(kind, self._line_id, modem=self.settings.name, **data)
 

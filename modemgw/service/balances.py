@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from modemgw.domain.account import Account
+from modemgw.domain.events import EventKind
 from modemgw.domain.line import LineBalance, LineState, ModemView
 from modemgw.domain.refusal import Refusal, RefusalKind
 from modemgw.domain.requests import Balance
@@ -200,11 +201,11 @@ class Balances:
         low = settings.low is not None and Decimal(amount) < settings.low
         balance = LineBalance(amount, currency, self._clock(), low)
         data: dict[str, object] = {"modem": view.name, "amount": amount, "currency": currency}
-        events: list[tuple[str, Mapping[str, object]]] = []
+        events: list[tuple[EventKind, Mapping[str, object]]] = []
         if before is None or (before.amount, before.currency) != (amount, currency):
-            events.append(("line.balance", data))
+            events.append((EventKind.LINE_BALANCE, data))
         if settings.low is not None and low != (before is not None and before.low):
-            kind = "line.low_balance" if low else "line.balance_relieved"
+            kind = EventKind.LINE_LOW_BALANCE if low else EventKind.LINE_BALANCE_RELIEVED
             events.append((kind, {**data, "limit": str(settings.low)}))
             if low:
                 log.warning("%s: %s %s left, less than %s", view.name, amount, currency or "", settings.low)

@@ -23,6 +23,7 @@ from modemgw.domain.callback import (
     stream_name,
     url_problem,
 )
+from modemgw.domain.events import EventKind
 from modemgw.domain.message import MessageView
 from modemgw.domain.states import State
 from modemgw.store.callbacks import CallbackQueue
@@ -180,7 +181,7 @@ class CallbackFeed:
         if request is not None and url_problem(request.url) is None:
             data["url"] = shown(request.url)
         batch.notes.append(
-            Note("callback.ignored", account.id, message_id, event.inbox.id if event.inbox else None, data)
+            Note(EventKind.CALLBACK_IGNORED, account.id, message_id, event.inbox.id if event.inbox else None, data)
         )
 
 

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from modemgw.dialects.seam import WireRequest, WireResponse
 from modemgw.domain.account import Account
+from modemgw.domain.events import EventKind
 from modemgw.domain.health import Figures, Health
 from modemgw.domain.inbox import InboxView
 from modemgw.domain.job import NewMessage, job_of
@@ -331,12 +332,12 @@ class Gateway:
 
     async def pause_modem(self, account: Account, name: str) -> ModemView:
         """Send nothing more through a modem until `resume_modem`, or a restart; Refusal(NOT_FOUND)."""
-        await self._switch(name, "line.paused", self._lines.manual.pause(name, account.login), account)
+        await self._switch(name, EventKind.LINE_PAUSED, self._lines.manual.pause(name, account.login), account)
         return self._modem(name)
 
     async def resume_modem(self, account: Account, name: str) -> ModemView:
         """End a pause of either kind, a quarantine, or the wait for a person; Refusal(NOT_FOUND)."""
-        await self._switch(name, "line.resumed", self._lines.manual.resume(name), account)
+        await self._switch(name, EventKind.LINE_RESUMED, self._lines.manual.resume(name), account)
         return self._modem(name)
 
     async def trace_modem(self, account: Account, name: str, on: bool | None) -> TraceView:
@@ -349,7 +350,7 @@ class Gateway:
             view = self._lines.traces.switch(name, on)
         except ModemgwError as error:
             raise Refusal(RefusalKind.UNAVAILABLE, str(error)) from error
-        await self._switch(name, "line.traced" if on else "line.untraced", True, account)
+        await self._switch(name, EventKind.LINE_TRACED if on else EventKind.LINE_UNTRACED, True, account)
         return view
 
     def lines(self) -> list[LineView]:
@@ -360,13 +361,13 @@ class Gateway:
         """As `pause_modem`, of a line of either kind."""
         lines = self._lines
         done = lines.ways.online.pause(name, account.login) or lines.manual.pause(name, account.login)
-        await self._switch(name, "line.paused", done, account, "line")
+        await self._switch(name, EventKind.LINE_PAUSED, done, account, "line")
         return self._line(name)
 
     async def resume_line(self, account: Account, name: str) -> LineView:
         """As `resume_modem`, of a line of either kind."""
         done = self._lines.ways.online.resume(name) or self._lines.manual.resume(name)
-        await self._switch(name, "line.resumed", done, account, "line")
+        await self._switch(name, EventKind.LINE_RESUMED, done, account, "line")
         return self._line(name)
 
     def _line(self, name: str) -> LineView:
@@ -387,7 +388,7 @@ class Gateway:
         """
         return await self._lines.examiner.examine(name)
 
-    async def _switch(self, name: str, kind: str, done: bool, account: Account, what: str = "modem") -> None:
+    async def _switch(self, name: str, kind: EventKind, done: bool, account: Account, what: str = "modem") -> None:
         if not done:
             raise Refusal(RefusalKind.NOT_FOUND, f"There is no {what} named {name!r}.", field="name")
         with contextlib.suppress(ModemgwError):  # the switch works though the store does not

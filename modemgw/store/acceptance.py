@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from operator import attrgetter
 from typing import Any
 
+from modemgw.domain.events import EventKind
 from modemgw.domain.job import COLUMNS, NewMessage
 from modemgw.domain.message import Accepted
 from modemgw.domain.refusal import ClientRefUsed, Refusal, RefusalKind
@@ -187,7 +188,7 @@ class _Rows:
             self._parts.append((message_id, 1, "queued"))
         else:
             self._parts.extend((message_id, seq, "queued") for seq in range(1, m.parts + 1))
-        tx.events.append((now, "message.queued", m.account_id, message_id, None, None, None, None))
+        tx.events.append((now, EventKind.MESSAGE_QUEUED, m.account_id, message_id, None, None, None, None))
         accepted = Accepted(message_id, State.QUEUED, m.encoding, m.parts, True, money(m.cost), m.recipient)
         if m.client_ref is not None:
             self._named[m.account_id, m.client_ref] = (m, accepted)

@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from modemgw.domain.events import EventKind
 from modemgw.domain.line import LineBalance
 from modemgw.store.role import Role, read, write
 from modemgw.store.writer import Transaction
@@ -14,7 +15,9 @@ from modemgw.store.writer import Transaction
 _PREFIX = "balance."
 
 
-def keep(tx: Transaction, key: str, balance: LineBalance, events: Sequence[tuple[str, Mapping[str, object]]]) -> None:
+def keep(
+    tx: Transaction, key: str, balance: LineBalance, events: Sequence[tuple[EventKind, Mapping[str, object]]]
+) -> None:
     """The balance of a line, by its key, and the events of it, all or none of them."""
     said = {"amount": balance.amount, "currency": balance.currency, "at": balance.at, "low": balance.low}
     tx.execute(

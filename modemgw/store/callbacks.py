@@ -26,6 +26,7 @@ from modemgw.domain.callback import (
     shown,
     stream_is_own,
 )
+from modemgw.domain.events import OF_STATE, EventKind
 from modemgw.domain.states import State
 from modemgw.store import queries
 from modemgw.store.role import Role, keep, read, write
@@ -35,12 +36,12 @@ CURSOR, SINCE = "callbacks.cursor", "callbacks.since"
 
 #: Events that may be told. That a message was accepted its client knows; that it waits again is no outcome.
 KINDS = (
-    *(f"message.{state}" for state in State if state is not State.QUEUED),
-    "inbox.received",
-    "inbox.partial",
-    "inbox.completed",
-    "inbox.undecodable",
-    "call.incoming",
+    *(kind for state, kind in OF_STATE.items() if state is not State.QUEUED),
+    EventKind.INBOX_RECEIVED,
+    EventKind.INBOX_PARTIAL,
+    EventKind.INBOX_COMPLETED,
+    EventKind.INBOX_UNDECODABLE,
+    EventKind.CALL_INCOMING,
 )
 
 #: Rows changed by one write operation at the most.
@@ -48,8 +49,9 @@ BATCH = 2_000
 
 _FOLLOW = (
     "SELECT id, at, kind, account_id, message_id, inbox_id FROM events "
-    f"WHERE id > ? AND id <= ? AND kind IN ({', '.join(repr(kind) for kind in KINDS)}) "
-    "AND (account_id IN (SELECT value FROM json_each(?)) OR inbox_id IS NOT NULL OR kind = 'call.incoming') "
+    f"WHERE id > ? AND id <= ? AND kind IN ({', '.join(repr(kind.value) for kind in KINDS)}) AND "
+    "(account_id IN (SELECT value FROM json_each(?)) OR inbox_id IS NOT NULL "
+    f"OR kind = {EventKind.CALL_INCOMING.value!r}) "
     "ORDER BY id LIMIT ?"
 )
 
@@ -268,7 +270,7 @@ def settle(
     )
     if state is not CallbackState.DONE:
         data = {"callback": id, "url": shown(url), "tries": tries, "error": error}
-        tx.event(f"callback.{state}", account=account, message=message, inbox=inbox, data=data)
+        tx.event(EventKind(f"callback.{state}"), account=account, message=message, inbox=inbox, data=data)
 
 
 def release(tx: Transaction, host: str) -> int:

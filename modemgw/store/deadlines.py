@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
+from modemgw.domain.events import EventKind
 from modemgw.store.writer import Transaction
 
 #: The row of `meta` with the offset of the clock (modemgw.clock) and the boot that it is of.
@@ -16,7 +17,7 @@ CLOCK = "clock"
 #: A jump that is told: smaller ones are ordinary corrections.
 TOLD_MS = 60_000
 
-EVENT = "clock.jumped"
+EVENT = EventKind.CLOCK_JUMPED
 
 #: Not what is scheduled and still waits for its time of day: its validity begins then.
 _WAITS = "NOT (due_at IS NOT NULL AND due_at IS send_at)"

@@ -12,6 +12,7 @@ import json
 import sqlite3
 from collections.abc import Collection, Mapping, Sequence
 
+from modemgw.domain.events import EventKind
 from modemgw.domain.message import Hold
 from modemgw.domain.states import Queue, State
 from modemgw.store import callbacks, outbox, parts
@@ -89,9 +90,9 @@ def release(tx: Transaction, ids: Sequence[int] | None, drop: bool, configured: 
     for message_id, account, on_doubt, send_at in rows:
         tx.execute("UPDATE messages SET held = NULL WHERE id = ?", (message_id,))
         data: Mapping[str, object] | None = {"dropped": True} if drop else None
-        tx.event("message.released", account=account, message=message_id, data=data)
+        tx.event(EventKind.MESSAGE_RELEASED, account=account, message=message_id, data=data)
         if drop:
-            tx.event("message.held", account=account, message=message_id)
+            tx.event(EventKind.MESSAGE_HELD, account=account, message=message_id)
             continue
         _requeue(tx, message_id, account, again=on_doubt == "resend", due_at=send_at, configured=configured)
     if ids is None and not drop:

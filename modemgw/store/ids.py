@@ -6,6 +6,7 @@ rows are deleted, and by `leap` when the database is an earlier one than clients
 
 from __future__ import annotations
 
+from modemgw.domain.events import EventKind
 from modemgw.store.writer import Transaction
 
 #: Tables whose ids clients see and that have a floor. Pieces over SMPP share the sequence of messages.
@@ -27,7 +28,7 @@ def next_id(table: str) -> str:
     )
 
 
-def leap(tx: Transaction, missing_s: float, kind: str, data: str) -> None:
+def leap(tx: Transaction, missing_s: float, kind: EventKind, data: str) -> None:
     """Go on with ids that nobody can have seen: `missing_s` seconds of the past are unknown here.
 
     Events go on from one of the given kind, with `data` (JSON), which is the first that clients have not seen.
@@ -41,5 +42,5 @@ def leap(tx: Transaction, missing_s: float, kind: str, data: str) -> None:
             tx.execute("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", (table, far))
     tx.execute(
         "INSERT INTO events (id, at, kind, data) SELECT ? + coalesce(max(id), 0), ?, ?, ? FROM events",
-        (far * EVENTS_FACTOR, tx.now, kind, data),
+        (far * EVENTS_FACTOR, tx.now, str(kind), data),
     )

@@ -11,6 +11,7 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from modemgw.domain.events import EventKind
 from modemgw.domain.inbox import InboxKind
 from modemgw.domain.job import LineRecord
 from modemgw.rules.canary_text import CANARY_LOGIN, token_of
@@ -121,7 +122,7 @@ class _TakeIn:
             "UPDATE pdus SET copies = copies + 1 WHERE id = ? RETURNING copies", (pdu_id,)
         ).fetchone()
         if pdu.report is None:
-            tx.event("inbox.copy", line=self.line_id, inbox=inbox_id, data={"copies": copies})
+            tx.event(EventKind.INBOX_COPY, line=self.line_id, inbox=inbox_id, data={"copies": copies})
 
     def _undecodable(self, tx: Transaction, pdu_id: int, pdu: Incoming) -> None:
         remains = pdu.remains or Remains(Address(""))
@@ -143,7 +144,7 @@ class _TakeIn:
             ),
         ).lastrowid
         tx.execute("UPDATE pdus SET inbox_id = ? WHERE id = ?", (inbox_id, pdu_id))
-        tx.event("inbox.undecodable", line=self.line_id, inbox=inbox_id, data={"reason": pdu.reason})
+        tx.event(EventKind.INBOX_UNDECODABLE, line=self.line_id, inbox=inbox_id, data={"reason": pdu.reason})
 
     def _canary(self, tx: Transaction, pdu_id: int, deliver: SmsDeliver) -> bool:
         """A text that a line sent to prove that it hears is kept raw, and told by an event instead of the inbox."""
@@ -158,7 +159,7 @@ class _TakeIn:
         if row is None:
             return False
         tx.execute("UPDATE pdus SET note = 'canary' WHERE id = ?", (pdu_id,))
-        tx.event("line.canary", message=row[0], line=self.line_id, data={"seconds": (tx.now - row[1]) / 1000})
+        tx.event(EventKind.LINE_CANARY, message=row[0], line=self.line_id, data={"seconds": (tx.now - row[1]) / 1000})
         return True
 
     def _whole(self, tx: Transaction, pdu_id: int, deliver: SmsDeliver) -> None:
@@ -174,7 +175,7 @@ class _TakeIn:
             (),
         )
         tx.execute("UPDATE pdus SET inbox_id = ? WHERE id = ?", (inbox_id, pdu_id))
-        tx.event("inbox.received", line=self.line_id, inbox=inbox_id)
+        tx.event(EventKind.INBOX_RECEIVED, line=self.line_id, inbox=inbox_id)
 
     def _part(self, tx: Transaction, pdu_id: int, deliver: SmsDeliver, concat: Concat) -> None:
         key = (self.line_id, sender_of(deliver), concat.reference, concat.total, concat.is_16bit)
@@ -289,7 +290,7 @@ def show_group(tx: Transaction, group_id: int, *, regrouped: bool = False) -> in
         inbox_id = insert_inbox(
             tx, line_id, recipient, first, whole.text, data, first_at, total, whole.missing, complete
         )
-        tx.event("inbox.received" if complete else "inbox.partial", line=line_id, inbox=inbox_id)
+        tx.event(EventKind.INBOX_RECEIVED if complete else EventKind.INBOX_PARTIAL, line=line_id, inbox=inbox_id)
     else:
         kind, sender = _labels(first, data, complete)
         time = first.scts.time
@@ -308,8 +309,8 @@ def show_group(tx: Transaction, group_id: int, *, regrouped: bool = False) -> in
                 inbox_id,
             ),
         )
-        change = "completed" if complete else "regrouped" if regrouped else "part_added"
-        tx.event(f"inbox.{change}", line=line_id, inbox=inbox_id)
+        incomplete = EventKind.INBOX_REGROUPED if regrouped else EventKind.INBOX_PART_ADDED
+        tx.event(EventKind.INBOX_COMPLETED if complete else incomplete, line=line_id, inbox=inbox_id)
     tx.execute("UPDATE groups SET inbox_id = ?, complete = ? WHERE id = ?", (inbox_id, complete, group_id))
     tx.execute("UPDATE pdus SET inbox_id = ? WHERE group_id = ?", (inbox_id, group_id))
     return int(inbox_id)

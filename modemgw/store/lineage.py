@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from modemgw.domain.events import EventKind
 from modemgw.store import callbacks, holds, ids
 from modemgw.store.errors import StoreError
 from modemgw.store.files import wal_of
@@ -27,7 +28,7 @@ from modemgw.store.writer import Transaction
 LIFE, STARTS, COPIED_AT, RESTORED = "life", "starts", "copied_at", "restored"
 
 #: The event that tells of it.
-EVENT = "database.restored"
+EVENT = EventKind.DATABASE_RESTORED
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import json
 import sqlite3
 from collections.abc import Sequence
 
+from modemgw.domain.events import EventKind
 from modemgw.store.parts import IN_A_LANE
 from modemgw.store.writer import Transaction
 
@@ -64,6 +65,6 @@ def ensure_line(
     return line_id
 
 
-def note(tx: Transaction, /, kind: str, line_id: int | None, **data: object) -> None:
+def note(tx: Transaction, /, kind: EventKind, line_id: int | None, **data: object) -> None:
     """An event of a line: state changes, recoveries, warnings."""
     tx.event(kind, line=line_id, data=data)

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from modemgw.domain.events import OF_OUTCOME, EventKind
 from modemgw.domain.job import LineRecord
 from modemgw.domain.message import Hold
 from modemgw.domain.refusal import Refusal, RefusalKind
@@ -50,7 +51,7 @@ def begin_attempt(
         (message_id, seq, line.id, suffix, now, resend, message_id, seq),
     ).lastrowid
     tx.event(
-        "part.sending",
+        EventKind.PART_SENDING,
         account=row[3],
         message=message_id,
         part=seq,
@@ -117,7 +118,7 @@ def end_attempt(
         )
     data = {"mr": mr, "error": error, "code": error_code, "due_at": due_at}
     tx.event(
-        f"part.{outcome}",
+        OF_OUTCOME[outcome],
         account=account,
         message=message_id,
         part=seq,
@@ -247,12 +248,12 @@ def settle_doubt(tx: Transaction, limit: int = 500) -> list[int]:
         if rule == "resend" and expires_at > tx.now:
             move(tx, message_id, State.UNKNOWN, State.QUEUED)
             tx.execute(f"UPDATE messages SET queue = {Queue.READY} WHERE id = ?", (message_id,))
-            tx.event("message.resend", account=account, message=message_id)
+            tx.event(EventKind.MESSAGE_RESEND, account=account, message=message_id)
             again.append(message_id)
         else:
             stop_rest(tx, message_id)
             tx.execute("UPDATE messages SET held = NULL WHERE id = ? AND held = ?", (message_id, Hold.ACCOUNT))
-            tx.event("message.held", account=account, message=message_id)
+            tx.event(EventKind.MESSAGE_HELD, account=account, message=message_id)
         settle(tx, message_id)
     return again
 
@@ -305,7 +306,7 @@ def _adopt(tx: Transaction, row: tuple[Any, ...], mr: int, line_id: int) -> tupl
     taken = {"mr": mr, "line_id": line_id, "error": None, "error_code": None}
     move(tx, message_id, old, State.SENT, taken, seq=seq, sent_since=tx.now)
     tx.event(
-        "part.resolved",
+        EventKind.PART_RESOLVED,
         account=account,
         message=message_id,
         part=seq,
@@ -440,7 +441,7 @@ def send_elsewhere(tx: Transaction, message_id: int, lane: str) -> bool:
         return False
     for state in states:
         move(tx, message_id, state, State.QUEUED, {"sent_at": None, "done_at": None, "error": None, "st": None})
-    tx.event("message.second_way", account=row[0], message=message_id)
+    tx.event(EventKind.MESSAGE_SECOND_WAY, account=row[0], message=message_id)
     tx.execute(
         "UPDATE messages SET line = ?, queue = ?, due_at = NULL, doubt_at = NULL WHERE id = ?",
         (lane, Queue.READY, message_id),

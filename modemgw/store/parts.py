@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from modemgw.domain.events import OF_STATE
 from modemgw.domain.states import Queue, State, derive, may_become
 from modemgw.store.purse import NEVER_LEFT, charge
 from modemgw.store.writer import Transaction
@@ -159,5 +160,5 @@ def settle(tx: Transaction, message_id: int) -> State:
             (state, queue, tx.now, st, error, code, state is State.UNKNOWN, message_id),
         )
     if old != state:
-        tx.event(f"message.{state}", account=account, message=message_id)
+        tx.event(OF_STATE[state], account=account, message=message_id)
     return state

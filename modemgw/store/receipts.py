@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, replace
 
+from modemgw.domain.events import EventKind
 from modemgw.domain.states import State, may_become
 from modemgw.rules.centre_clock import ENOUGH, CentreClock, first_look
 from modemgw.rules.report_matching import Candidate, Verdict, choose, had_last_word
@@ -85,7 +86,7 @@ def keep(tx: Transaction, line_id: int, pdu_id: int, report: Report) -> int:
     assert receipt_id is not None
     kept = _Kept(receipt_id, line_id, report.tail, report.mr, report.st, report.scts, report.centre, tx.now)
     if not _match(tx, kept):
-        tx.event("receipt.unmatched", line=line_id, data={"mr": report.mr, "st": report.st})
+        tx.event(EventKind.RECEIPT_UNMATCHED, line=line_id, data={"mr": report.mr, "st": report.st})
     return receipt_id
 
 
@@ -133,7 +134,7 @@ def _match(tx: Transaction, report: _Kept) -> bool:
         if verdict.ambiguous:
             account = _account(tx, candidate.message_id)
             tx.event(
-                "receipt.ambiguous",
+                EventKind.RECEIPT_AMBIGUOUS,
                 account=account,
                 message=candidate.message_id,
                 part=candidate.seq,
@@ -235,7 +236,7 @@ def _apply(tx: Transaction, line_id: int, copy: Candidate, mr: int, st: int) -> 
     meaning = status_meaning(st)
     account = _account(tx, copy.message_id)
     tx.event(
-        "receipt.matched",
+        EventKind.RECEIPT_MATCHED,
         account=account,
         message=copy.message_id,
         part=copy.seq,
@@ -253,7 +254,7 @@ def _apply(tx: Transaction, line_id: int, copy: Candidate, mr: int, st: int) -> 
         return
     if old is not State.SENT:
         tx.event(
-            "part.resolved",
+            EventKind.PART_RESOLVED,
             account=account,
             message=copy.message_id,
             part=copy.seq,

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from modemgw.domain.esme import Delivery, Join, KeptPiece, LostPiece, NewDelivery, NewPiece, News, PieceView
+from modemgw.domain.events import EventKind
 from modemgw.domain.job import NewMessage
 from modemgw.domain.refusal import Refusal, RefusalKind
 from modemgw.domain.states import Queue
@@ -109,7 +110,7 @@ def replace(tx: Transaction, account_id: int, message_id: int, message: NewMessa
         "INSERT INTO parts (message_id, seq, state) VALUES ",
         [(message_id, seq, "queued") for seq in range(1, m.parts + 1)],
     )
-    tx.event("message.replaced", account=account_id, message=message_id)
+    tx.event(EventKind.MESSAGE_REPLACED, account=account_id, message=message_id)
 
 
 def _pay(tx: Transaction, charged: int, message_id: int, message: NewMessage) -> None:
@@ -180,15 +181,15 @@ HEAD = (
 
 #: Events that a client may be told of; "held" is a doubt that nobody resolves any more.
 _CHANGES = (
-    "message.sent",
-    "message.delivered",
-    "message.undeliverable",
-    "message.expired",
-    "message.rejected",
-    "message.cancelled",
-    "message.held",
+    EventKind.MESSAGE_SENT,
+    EventKind.MESSAGE_DELIVERED,
+    EventKind.MESSAGE_UNDELIVERABLE,
+    EventKind.MESSAGE_EXPIRED,
+    EventKind.MESSAGE_REJECTED,
+    EventKind.MESSAGE_CANCELLED,
+    EventKind.MESSAGE_HELD,
 )
-_ARRIVALS = ("inbox.received", "inbox.partial", "inbox.completed")
+_ARRIVALS = (EventKind.INBOX_RECEIVED, EventKind.INBOX_PARTIAL, EventKind.INBOX_COMPLETED)
 
 
 def news(con: sqlite3.Connection, cursor: int | None, limit: int) -> News:

@@ -13,6 +13,7 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 
+from modemgw.domain.events import EventKind
 from modemgw.domain.inbox import InboxKind
 from modemgw.domain.job import Job, LineRecord
 from modemgw.domain.states import FINAL, AttemptOutcome, Queue, State, derive, may_become
@@ -186,7 +187,7 @@ def pass_on(tx: Transaction, message_id: int, lane: str | None, reason: str, due
         "UPDATE messages SET line = ?, queue = ?, due_at = ?, error = ?, updated_at = ? WHERE id = ?",
         (lane, Queue.READY if due_at is None else Queue.LATER, due_at, reason, tx.now, message_id),
     )
-    tx.event("message.rerouted", account=row[0], message=message_id, data={"reason": reason})
+    tx.event(EventKind.MESSAGE_REROUTED, account=row[0], message=message_id, data={"reason": reason})
 
 
 def absent(tx: Transaction, try_id: int, lane: str, reason: str) -> bool:
@@ -215,7 +216,9 @@ def absent(tx: Transaction, try_id: int, lane: str, reason: str) -> bool:
             (message_id, seq),
         ).fetchone()
         move(tx, message_id, State.UNKNOWN, State.QUEUED, {"sent_at": out, "error": None}, seq=seq)
-        tx.event("part.resolved", account=account, message=message_id, part=seq, line=line_id, data={"by": "absence"})
+        tx.event(
+            EventKind.PART_RESOLVED, account=account, message=message_id, part=seq, line=line_id, data={"by": "absence"}
+        )
     tx.execute(
         f"UPDATE messages SET queue = {Queue.READY}, due_at = NULL, doubt_at = NULL, line = ? WHERE id = ?",
         (lane, message_id),
@@ -325,7 +328,7 @@ def _apply(tx: Transaction, line_id: int, message_id: int, seq: int, new: State,
         move(tx, message_id, State(old), becomes, {"done_at": done_at, "error": error}, seq=part)
         data = {"state": becomes, "said": fate.text, "code": fate.code}
         tx.event(
-            "receipt.told",
+            EventKind.RECEIPT_TOLD,
             account=account,
             message=message_id,
             part=part,
@@ -359,7 +362,7 @@ def _taken(tx: Transaction, try_id: int, message_id: int, line_id: int, by: str)
     ).fetchall()
     for seq, old in parts:
         move(tx, message_id, State(old), State.SENT, {"error": None}, seq=seq, sent_since=tx.now)
-        tx.event("part.resolved", account=account, message=message_id, part=seq, line=line_id, data={"by": by})
+        tx.event(EventKind.PART_RESOLVED, account=account, message=message_id, part=seq, line=line_id, data={"by": by})
     settle(tx, message_id)
     resume_rest(tx, message_id, promoted=True)
 
@@ -465,7 +468,7 @@ def take_in(tx: Transaction, line: LineRecord, texts: Sequence[UpstreamInbound],
             ),
         ).lastrowid
         tx.execute("INSERT INTO upstream_inbox (line_id, id, inbox_id) VALUES (?, ?, ?)", (line.id, text.id, inbox_id))
-        tx.event("inbox.received", line=line.id, inbox=inbox_id)
+        tx.event(EventKind.INBOX_RECEIVED, line=line.id, inbox=inbox_id)
         new += 1
     if cursor is not None:
         tx.execute("UPDATE upstream_links SET cursor = ? WHERE name = ?", (cursor, line.name))

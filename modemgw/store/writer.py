@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
+from modemgw.domain.events import EventKind
 from modemgw.domain.refusal import StoreUnavailable
 
 T = TypeVar("T")
@@ -59,7 +60,7 @@ class Transaction:
 
     def event(
         self,
-        kind: str,
+        kind: EventKind,
         *,
         account: int | None = None,
         message: int | None = None,
@@ -71,7 +72,7 @@ class Transaction:
         """Add a row to the history; it is written with the rest of the transaction."""
         # ASCII: whatever is in it, it goes into the database
         text = json.dumps(data, separators=(",", ":")) if data else None
-        self.events.append((self.now, kind, account, message, part, line, inbox, text))
+        self.events.append((self.now, str(kind), account, message, part, line, inbox, text))
 
     def insert_many(self, head: str, rows: Sequence[Sequence[Any]]) -> None:
         """Multi-row INSERT: `head` ends in VALUES. One statement for many rows lets go of the

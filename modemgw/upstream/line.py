@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from modemgw.dialects.seam import WireRequest
 from modemgw.dialects.upstream import Told
+from modemgw.domain.events import EventKind
 from modemgw.domain.job import Job, LineRecord
 from modemgw.domain.line import LineState, LineView
 from modemgw.domain.states import AttemptOutcome
@@ -306,7 +307,7 @@ class UpstreamLine:
                 seconds = time.monotonic() - self._down_since
                 self._down_since = None
                 log.warning("%s: up again after %.0f s", name, seconds)
-                self._note("line.up", modem=name, seconds=round(seconds, 1))
+                self._note(EventKind.LINE_UP, modem=name, seconds=round(seconds, 1))
         else:
             if self._pump is not None:
                 self._pump.cancel()
@@ -315,7 +316,7 @@ class UpstreamLine:
             if outage and self._down_since is None:
                 self._down_since = time.monotonic()
                 log.warning("%s: down: %s", name, reason)
-                self._note("line.down", modem=name, reason=reason)
+                self._note(EventKind.LINE_DOWN, modem=name, reason=reason)
         self._ports.changed()
 
     def _spawn(self, work: Coroutine[Any, Any, None], what: str) -> None:
@@ -324,10 +325,10 @@ class UpstreamLine:
         self._in_air.add(task)
         task.add_done_callback(self._in_air.discard)
 
-    def _note(self, kind: str, **data: object) -> None:
+    def _note(self, kind: EventKind, **data: object) -> None:
         self._spawn(self._keep_note(kind, None if self._line is None else self._line.id, data), kind)
 
-    async def _keep_note(self, kind: str, line_id: int | None, data: dict[str, object]) -> None:
+    async def _keep_note(self, kind: EventKind, line_id: int | None, data: dict[str, object]) -> None:
         with contextlib.suppress(ModemgwError):
             await self._ports.store.note(kind, line_id, **data)
 
@@ -539,7 +540,7 @@ class UpstreamLine:
         assert self._budget is not None
         for period in self._budget.paid(self._price(job), cost, now):
             log.warning("%s: 80 %% of the money of this %s is spent", self.settings.name, period)
-            self._note("upstream.money", modem=self.settings.name, period=period)
+            self._note(EventKind.UPSTREAM_MONEY, modem=self.settings.name, period=period)
 
     def _limit(self, job: Job, now: int) -> Rest | None:
         """What the line has to wait for before it may hand this message over; else its price is set aside."""
@@ -619,11 +620,18 @@ class UpstreamLine:
         if answer.amount is None:
             return
         self._balance = (answer.amount, answer.currency or self.settings.currency, self._ports.clock())
+        limit = self.settings.low_balance
         try:
-            low = self.settings.low_balance is not None and units(answer.amount) < self.settings.low_balance
+            low = limit is not None and units(answer.amount) < limit
         except ArithmeticError:
             return
-        if low and not self._low:
+        if low and limit is not None and not self._low:
             log.warning("%s: the balance is low: %s", self.settings.name, answer.amount)
-            self._note("balance.low", modem=self.settings.name, amount=answer.amount)
+            self._note(
+                EventKind.LINE_LOW_BALANCE,
+                modem=self.settings.name,
+                amount=answer.amount,
+                currency=self._balance[1],
+                limit=money(limit),
+            )
         self._low = low

@@ -15,6 +15,7 @@ from modemgw.config.upstream import UpstreamSettings
 from modemgw.dialects.seam import WireRequest, WireResponse
 from modemgw.dialects.upstream import NotGenuine
 from modemgw.dialects.upstreams import codec_of
+from modemgw.domain.events import EventKind
 from modemgw.domain.line import LineView
 from modemgw.errors import ModemgwError
 from modemgw.rules.budget import MoneyLimits
@@ -148,11 +149,11 @@ class Upstreams:
             log.warning("No online gateway can be reached: the internet seems to be down")
         else:
             log.warning("Online gateways can be reached again")
-        task = asyncio.create_task(self._note("internet.down" if self._network.down else "internet.up"))
+        task = asyncio.create_task(self._note(EventKind.INTERNET_DOWN if self._network.down else EventKind.INTERNET_UP))
         self._notes.add(task)
         task.add_done_callback(self._notes.discard)
 
-    async def _note(self, kind: str) -> None:
+    async def _note(self, kind: EventKind) -> None:
         with contextlib.suppress(ModemgwError):
             await self._store.note(kind, None)
 

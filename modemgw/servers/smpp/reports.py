@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from modemgw.dialects.smsc import tables
 from modemgw.domain.esme import LostPiece, NewDelivery, PieceView
+from modemgw.domain.events import EventKind
 from modemgw.domain.message import MessageView
 from modemgw.domain.states import State
 from modemgw.smpp.names import MessageState, Tag
@@ -31,13 +32,13 @@ STATES: Final[dict[State, MessageState]] = {
 
 #: Events that are told, and the state they tell. "held": the doubt is over, and nobody will ever know.
 TOLD: Final[dict[str, MessageState]] = {
-    "message.sent": MessageState.ENROUTE,
-    "message.delivered": MessageState.DELIVERED,
-    "message.undeliverable": MessageState.UNDELIVERABLE,
-    "message.expired": MessageState.EXPIRED,
-    "message.rejected": MessageState.REJECTED,
-    "message.cancelled": MessageState.DELETED,
-    "message.held": MessageState.UNKNOWN,
+    EventKind.MESSAGE_SENT: MessageState.ENROUTE,
+    EventKind.MESSAGE_DELIVERED: MessageState.DELIVERED,
+    EventKind.MESSAGE_UNDELIVERABLE: MessageState.UNDELIVERABLE,
+    EventKind.MESSAGE_EXPIRED: MessageState.EXPIRED,
+    EventKind.MESSAGE_REJECTED: MessageState.REJECTED,
+    EventKind.MESSAGE_CANCELLED: MessageState.DELETED,
+    EventKind.MESSAGE_HELD: MessageState.UNKNOWN,
 }
 
 MISSING_PARTS: Final = 241

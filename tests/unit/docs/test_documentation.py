@@ -33,6 +33,8 @@ from modemgw.config.upstream import UpstreamSettings
 from modemgw.dialects import ALL
 from modemgw.dialects.settings import setting_of
 from modemgw.dialects.smsc import tables
+from modemgw.domain.callback import CallbackState
+from modemgw.domain.events import OF_OUTCOME, OF_STATE, EventKind
 from modemgw.servers.http import make_app
 from modemgw.servers.http.app import OPERATIONS
 from modemgw.servers.http.models import NewMessage
@@ -88,6 +90,14 @@ def test_every_option_of_send_is_documented() -> None:
     for parameter in group.commands["send"].params:
         if isinstance(parameter, click.Option):
             assert parameter.opts[-1] in text
+
+
+def test_every_kind_of_event_is_documented_and_made() -> None:
+    documented = [kind for row in rows(doc("events.md")) for kind in re.findall(r"[a-z]+\.[a-z_]+", row)]
+    assert sorted(documented) == sorted(EventKind)
+    code = "".join(path.read_text(encoding="utf-8") for path in (DOCS.parent / "modemgw").rglob("*.py"))
+    composed = [*OF_STATE.values(), *OF_OUTCOME.values(), *(f"callback.{state}" for state in CallbackState)]
+    assert [kind for kind in EventKind if f"EventKind.{kind.name}" not in code and kind not in composed] == []
 
 
 def test_every_exit_status_is_documented() -> None:

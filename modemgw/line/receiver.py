@@ -32,6 +32,7 @@ from modemgw.modem.dialogue.driver import (
 )
 from modemgw.rules.incoming import RawPdu
 from modemgw.service.receiving import take_in
+from modemgw.sms import is_status_report
 from modemgw.store.repository import Inbox
 
 log = logging.getLogger(__name__)
@@ -242,7 +243,7 @@ class Receiver:
                 report = self._places.pop(place, False)
                 if stored is not None:
                     found.append(stored)
-                if stored is None or (report and not (stored.memory == place[0] and _is_report(stored.hex))):
+                if stored is None or (report and not (stored.memory == place[0] and is_status_report(stored.hex))):
                     # not where it was said to be: look everywhere, once. Reports that are announced for another memory
                     # than theirs share its places with messages, and with each other (EC25 says "SM",0 of each)
                     self._sweep_wanted = True
@@ -325,14 +326,6 @@ class Receiver:
         self.received += taken.messages
         if taken.new:
             self._on_kept()
-
-
-def _is_report(pdu: str) -> bool:
-    """TP-MTI 10 from the SMS centre (TS 23.040 9.2.3.1), behind the SMSC address (TS 27.005 3.1 <pdu>)."""
-    try:
-        return int(pdu[2 + 2 * int(pdu[:2], 16) :][:2], 16) & 0x03 == 0x02
-    except ValueError:
-        return False
 
 
 class _StoreTrouble(ModemgwError):

@@ -10,7 +10,7 @@ from modemgw.sms.errors import TpduDecodeError, TpduEncodeError
 from modemgw.sms.gsm7 import decode_gsm7, encode_gsm7, pack_septets, unpack_septets
 from modemgw.sms.gsm7_tables import LockingShift, SingleShift
 from modemgw.sms.look_alikes import without_look_alikes
-from modemgw.sms.pdu import Direction, Pdu, PduHex, Tpdu, decode_pdu, decode_tpdu, encode_pdu
+from modemgw.sms.pdu import Direction, Pdu, PduHex, Tpdu, decode_pdu, decode_tpdu, encode_pdu, is_status_report
 from modemgw.sms.reassembly import GAP_MARK, Assembled, assemble
 from modemgw.sms.reports import SmsDeliverReport, SmsSubmitReport
 from modemgw.sms.scts import Scts
@@ -95,6 +95,7 @@ __all__ = [
     "encode_gsm7",
     "encode_pdu",
     "encode_sca",
+    "is_status_report",
     "join_ucs2",
     "pack_septets",
     "plan",

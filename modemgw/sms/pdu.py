@@ -14,6 +14,7 @@ from modemgw.sms.errors import TpduDecodeError
 from modemgw.sms.reports import SmsDeliverReport, SmsSubmitReport
 from modemgw.sms.submit import SmsCommand, SmsSubmit
 
+_OCTET = re.compile("[0-9A-Fa-f]{2}")
 _DIGITS = re.compile(r"[0-9A-Fa-f]*")
 
 Tpdu = SmsSubmit | SmsDeliver | SmsStatusReport | SmsDeliverReport | SmsSubmitReport | SmsCommand
@@ -72,6 +73,14 @@ def decode_pdu(hex: str, direction: Direction) -> Pdu:
         raise TpduDecodeError("pdu", 0, "not an even number of hexadecimal digits") from None
     sca, offset = decode_sca(data)
     return Pdu(sca, decode_tpdu(data, direction, offset))
+
+
+def is_status_report(pdu: str) -> bool:
+    """TP-MTI 10 from the SMS centre (TS 23.040 9.2.3.1) in a PDU as a modem shows it. Never raises: what cannot be
+    read is none."""
+    prefix = _OCTET.match(pdu)
+    first = _OCTET.match(pdu, 2 + 2 * int(prefix[0], 16)) if prefix is not None else None
+    return first is not None and int(first[0], 16) & 0x03 == 0x02
 
 
 def remains_of_pdu(text: str) -> Remains | None:

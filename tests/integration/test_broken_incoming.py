@@ -22,6 +22,8 @@ SHOWN = {
     "the last digit is missing": PDU[:-1],
     "a digit too many": PDU + "0",
     "a foreign character": PDU[:20] + "X" + PDU[21:],
+    "a foreign character in front": "g" + PDU[1:],
+    "a foreign character where the TPDU begins": PDU[:17] + "g" + PDU[18:],
     "cut in the middle": PDU[:30],
     "an empty line": " ",
     "no line": "none",

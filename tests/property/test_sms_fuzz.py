@@ -13,7 +13,15 @@ import time
 import tomllib
 from pathlib import Path
 
-from modemgw.sms import Direction, SmsCommand, TpduDecodeError, decode_pdu, encode_pdu
+from modemgw.sms import (
+    Direction,
+    SmsCommand,
+    SmsStatusReport,
+    TpduDecodeError,
+    decode_pdu,
+    encode_pdu,
+    is_status_report,
+)
 
 VECTORS = Path(__file__).parents[1] / "vectors" / "sms" / "pdus.toml"
 CASES = int(os.environ.get("MODEMGW_FUZZ_CASES", "4000"))
@@ -53,11 +61,14 @@ def check(hex_: str, direction: Direction) -> bool:
         pdu = decode_pdu(hex_, direction)
     except TpduDecodeError as exc:
         error = exc
+    told = is_status_report(hex_.strip())
     if error:
         assert error.field
         assert error.reason
         assert 0 <= error.octet <= len(hex_)
         return False
+    if direction is Direction.TO_MS:
+        assert told is isinstance(pdu.tpdu, SmsStatusReport)
     tpdu = pdu.tpdu
     if not isinstance(tpdu, SmsCommand):
         (tpdu.text or "").encode("utf-8")

@@ -21,6 +21,7 @@ from modemgw.modem.dialogue.driver import (
 from modemgw.modem.dialogue.report_path import DIRECT, STORED, ReportPath, Silence
 from modemgw.modem.dialogue.urc_port import UrcPort
 from modemgw.modem.quirks.learned import Learned
+from modemgw.sms import is_status_report
 
 PLACES_MOST = 500  # announced places that are remembered
 DUE_S = 600.0  # most reports come within so long
@@ -88,12 +89,12 @@ class Arrivals:
         """What was at the announced place of a report, or where else it lies."""
         if found is None:
             self._path.missing()
-        elif _is_report(found.hex):
+        elif is_status_report(found.hex):
             self._path.came(STORED)
 
     def listed(self, memory: str, found: Sequence[StoredPdu]) -> None:
         """A memory was looked through."""
-        for _ in (pdu for pdu in found if _is_report(pdu.hex)):
+        for _ in (pdu for pdu in found if is_status_report(pdu.hex)):
             self._path.found()
         before = self._listed.get(memory)
         if before is not None:
@@ -104,7 +105,7 @@ class Arrivals:
 
     def _was_due(self, pdu: StoredPdu) -> bool:
         """It should have been announced, and was not."""
-        return self._tells[_is_report(pdu.hex)] and (pdu.memory, pdu.index) not in self._announced
+        return self._tells[is_status_report(pdu.hex)] and (pdu.memory, pdu.index) not in self._announced
 
     def measured(self, fills: Sequence[StorageFill]) -> None:
         """How full the memories are: what will lie in an empty one has arrived since."""
@@ -143,12 +144,6 @@ def _tpdu(pdu: str) -> str:
         return pdu[2 + 2 * int(pdu[:2], 16) :]
     except ValueError:
         return ""
-
-
-def _is_report(pdu: str) -> bool:
-    """TP-MTI 10 from the SMS centre (TS 23.040 9.2.3.1)."""
-    tpdu = _tpdu(pdu)
-    return len(tpdu) >= 2 and int(tpdu[:2], 16) & 0x03 == 0x02
 
 
 def _reported_recipient(pdu: str) -> str | None:

@@ -13,8 +13,9 @@ from modemgw.at.sending import SendRejected, TpduHex
 from modemgw.at.timing import Timing
 from modemgw.modem.dialogue import acknowledge
 from modemgw.modem.dialogue.acknowledge import AcknowledgementFailed
+from modemgw.modem.dialogue.arrivals import Arrivals
 from modemgw.modem.dialogue.boot import BootWatch
-from modemgw.modem.dialogue.driver import DriverSettings, StoredPdu
+from modemgw.modem.dialogue.driver import DriverSettings, StorageFill, StoredPdu
 from modemgw.modem.dialogue.mr_wrap import MrWrap
 from modemgw.modem.dialogue.report_path import (
     OWED_LONG_S,
@@ -604,3 +605,14 @@ def test_a_port_is_deaf_once_nothing_is_left_to_try() -> None:
     port.heard()
     port.unannounced(1)
     assert not port.deaf(), "announcements do come"
+
+
+NO_PDUS = ["", "0", "g7" + REPORT[2:], "00g6" + REPORT[4:], "00 6", "00+6", "07", "ПДУ", "+CMGR: 0,,31"]
+
+
+@pytest.mark.parametrize("pdu", NO_PDUS)
+def test_what_is_no_pdu_is_no_report_and_stops_nobody(pdu: str) -> None:
+    arrivals = Arrivals(Learned())
+    arrivals.measured([StorageFill("SM", 0, 30)])
+    arrivals.listed("SM", [StoredPdu("SM", 1, 0, pdu)])
+    arrivals.report_read(StoredPdu("SM", 1, 0, pdu))

@@ -1,14 +1,12 @@
-"""Sections of the dialects, `[smsc]` and `[account.smsc]`, held against the tables the dialects declare.
+"""Sections of the dialects, `[smsc]` and `[account.smsc]`, checked against the tables that the dialects declare.
 
-Owns taking them out of the document and making models of tables. What is complained of, config.py words.
+Owns taking them out of the document and making models of tables. config/__init__.py words the complaints.
 """
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from types import ModuleType
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, create_model
@@ -20,18 +18,8 @@ Tables = Mapping[str, tuple[Table, Table]]
 
 
 def tables_of(dialects: Iterable[Dialect]) -> Tables:
-    """`SETTINGS` and `ACCOUNT_SETTINGS` of the module that has a dialect as its `DIALECT`, by its name."""
-    # a dialect that there is was made by a module that is loaded
-    modules = [module for name, module in list(sys.modules.items()) if name.startswith("modemgw.dialects.")]
-    found: dict[str, tuple[Table, Table]] = {}
-    for dialect in dialects:
-        own = [module for module in modules if getattr(module, "DIALECT", None) is dialect]
-        found[dialect.name] = (_table(own, "SETTINGS"), _table(own, "ACCOUNT_SETTINGS"))
-    return found
-
-
-def _table(modules: Iterable[ModuleType], name: str) -> Table:
-    return next((getattr(module, name) for module in modules if hasattr(module, name)), {})
+    """The settings of each dialect, and those of an account, by its name."""
+    return {dialect.name: (dialect.settings, dialect.account_settings) for dialect in dialects}
 
 
 @dataclass(slots=True)

@@ -11,12 +11,11 @@ from typing import Any
 
 from modemgw.dialects.forms import FormError, parse_form, unescape
 from modemgw.dialects.phones import international
-from modemgw.dialects.seam import Authenticate, Dialect, Route, Submit, WireRequest, WireResponse
+from modemgw.dialects.seam import Authenticate, Dialect, Route, Steps, Submit, WireRequest, WireResponse
 from modemgw.domain.account import Account
 from modemgw.domain.message import Accepted, Submission
 from modemgw.domain.refusal import Refusal, RefusalKind
 from modemgw.domain.requests import Command
-from modemgw.domain.states import State
 
 PARAMETERS, LOGIN, FLAG, ADDRESS, BALANCE, FORBIDDEN = range(6)
 
@@ -51,9 +50,6 @@ ERRORS: Mapping[RefusalKind, int] = {
     RefusalKind.UNAVAILABLE: FORBIDDEN,
 }
 
-#: The provider's client never asks for a status: no state has a word here.
-STATES: Mapping[State, None] = dict.fromkeys(State)
-
 #: "Flag of the destination"; only `s` was ever seen.
 _FLAG = re.compile(rb"[A-Za-z0-9]{1,16}")
 _UTF8 = frozenset({b"utf8", b"utf-8"})
@@ -66,7 +62,7 @@ class _Failed(Exception):
         self.code = code
 
 
-def sender(request: WireRequest) -> Generator[Command, Any, WireResponse]:
+def sender(request: WireRequest) -> Steps:
     """Send one text to one number, or to several with commas between them: all of them or none and an error."""
     try:
         message_id = yield from _send(request)
@@ -118,9 +114,7 @@ def _text(raw: bytes, char: bytes, name: str) -> str:
 
 
 def _answer(text: str, reason: str = "") -> WireResponse:
-    # headers are ASCII lines; the sentence is for people who look
-    shown = "".join(c if " " <= c <= "~" else "?" for c in reason)
-    return WireResponse(text.encode(), headers={"X-Modemgw-Reason": shown} if shown else {})
+    return WireResponse(text.encode(), reason=reason)
 
 
-DIALECT = Dialect(name="gatesms", title="gatesms.ru", routes=(Route(("*",), "/sender.php", sender),))
+DIALECT = Dialect(name="gatesms", title="gatesms.ru", routes=(Route(("*",), "/sender.php", sender),), refusals=ERRORS)

@@ -11,12 +11,15 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from modemgw.dialects.settings import Table
 from modemgw.domain.account import Account
 from modemgw.domain.call import CallView
 from modemgw.domain.callback import CallbackRequest
 from modemgw.domain.inbox import InboxView
 from modemgw.domain.message import MessageView, Submission
+from modemgw.domain.refusal import RefusalKind
 from modemgw.domain.requests import Command
+from modemgw.domain.states import State
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,14 @@ class WireResponse:
     status: int = 200
     content_type: str = "text/plain; charset=utf-8"
     headers: Mapping[str, str] = field(default_factory=dict)
+    reason: str = ""  # of a refusal, a sentence for people: goes into the log and the header X-Modemgw-Reason
+
+
+#: What a handler returns: it yields commands, is sent their results, and ends with the answer.
+Steps = Generator[Command, Any, WireResponse]
+
+#: The same of what has no answer.
+ReplySteps = Generator[Command, Any, None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,11 +283,11 @@ CallbackRenderer = Callable[[Occurrence, Account], Sequence[CallbackRequest]]
 CallbackSigner = Callable[[CallbackRequest, Account, int, int], Mapping[str, str]]
 
 #: What a client's answer asks for (a text to be sent back, …): commands as in a handler.
-ReplyHandler = Callable[[CallbackReply], Generator[Command, Any, None]]
+ReplyHandler = Callable[[CallbackReply], ReplySteps]
 
 
 #: What a handler is: `response = yield from …`, `result = yield Command(...)`.
-Handler = Callable[[WireRequest], Generator[Command, Any, WireResponse]]
+Handler = Callable[[WireRequest], Steps]
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,10 +303,19 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """A provider's API. Its routes are served at their own paths and again under `/<name>/`."""
+    """A provider's API. Its routes are served at their own paths and again under `/<name>/`.
+
+    `refusals` is what it says for each kind of refusal, all of them; `states` its word for each state of a message,
+    None where it never tells one. `settings` are the keys of the section `[<name>]` of the configuration,
+    `account_settings` those of `[account.<name>]`.
+    """
 
     name: str
     title: str
     routes: tuple[Route, ...]
+    refusals: Mapping[RefusalKind, object] = field(default_factory=dict)
+    states: Mapping[State, object] | None = None
+    settings: Table = field(default_factory=dict)
+    account_settings: Table = field(default_factory=dict)
     callbacks: CallbackRenderer | None = None
     on_reply: ReplyHandler | None = None

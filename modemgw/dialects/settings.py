@@ -1,6 +1,7 @@
-"""What a dialect lets the configuration set: one `Setting` a key, in its module's `SETTINGS` and `ACCOUNT_SETTINGS`.
+"""What a dialect lets the configuration set: one `Setting` a key, in its `settings` and `account_settings`.
 
-Tables only; config.py holds sections against them. No section is `{}` to GetSettings: use `with_defaults` then.
+Tables only; config/dialects.py holds sections against them. GetSettings gives `{}` where there is no section: use
+`with_defaults` then.
 """
 
 from __future__ import annotations

@@ -8,6 +8,11 @@ from dataclasses import dataclass, field
 from modemgw.domain.message import OnDoubt
 
 
+def iso_currency(code: str) -> str:
+    """The code of ISO 4217 for one that may be the older RUR, which Russian providers still write."""
+    return "RUB" if code == "RUR" else code
+
+
 @dataclass(frozen=True, slots=True)
 class Account:
     """An API user. `id` is the store's key; secrets are compared in constant time and never shown."""

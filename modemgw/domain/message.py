@@ -11,6 +11,15 @@ from modemgw.domain.states import AttemptOutcome, State
 #: (63 weeks, TS 23.040 9.2.3.12.1).
 MIN_VALIDITY_S, MAX_VALIDITY_S = 1, 63 * 7 * 86_400
 
+#: TP-PID of a type-0 message: the phone shows nothing of it and only acknowledges it (TS 23.040 9.2.3.9).
+TYPE_0 = 0x40
+
+
+def row_id(text: str) -> int | None:
+    """An id of ours as a client writes it: digits, and no more than a row of the database can have. None for all
+    other texts."""
+    return int(text) if len(text) <= 18 and text.isascii() and text.isdigit() else None
+
 
 class OnDoubt(StrEnum):
     """What to do with a part that may or may not have been sent, when the doubt window has passed."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from modemgw.domain.inbox import InboxKind, MmsView
+from modemgw.domain.message import TYPE_0
 from modemgw.rules.report_matching import tail
 from modemgw.sms import (
     Alphabet,
@@ -21,9 +22,6 @@ from modemgw.sms import (
 from modemgw.sms.deliver import Remains
 from modemgw.sms.mms import WAP_PUSH_PORT, MmsNotification, read_mms_notification
 from modemgw.sms.pdu import remains_of_pdu
-
-#: TP-PID of a short message type 0, which a phone confirms and does not show (TS 23.040 9.2.3.9).
-TYPE_0 = 0x40
 
 #: The end of the year 9999 in Unix ms: no time beyond it can be written.
 LAST_MS = 253_402_300_799_000
@@ -155,7 +153,6 @@ def offset_s(time: datetime | None) -> int | None:
 
 
 __all__ = [
-    "TYPE_0",
     "Incoming",
     "RawPdu",
     "kind_of",

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from modemgw.domain.account import Account
+from modemgw.domain.account import Account, iso_currency
 from modemgw.domain.events import EventKind
 from modemgw.domain.line import LineBalance, LineState, ModemView
 from modemgw.domain.refusal import Refusal, RefusalKind
@@ -107,7 +107,7 @@ class Balances:
         known = [balance for view in self._modems() if (balance := self.of(view)) is not None]
         if not known:
             return None
-        own = _iso(account.currency)
+        own = iso_currency(account.currency)
         mine = [balance for balance in known if balance.currency is None or balance.currency == own]
         if not mine:
             first = known[0].currency
@@ -252,10 +252,6 @@ def key_of(view: ModemView) -> str:
         if value:
             return f"{kind}:{value}"
     return f"name:{view.name}"
-
-
-def _iso(currency: str) -> str:
-    return "RUB" if currency == "RUR" else currency
 
 
 def _untold(code: str, answer: UssdAnswer, own: bool) -> str:

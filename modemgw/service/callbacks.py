@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 from typing import Any
 
-from modemgw.dialects.seam import CallbackRenderer, CallbackReply, CallbackSigner, ReplyHandler, Submit
+from modemgw.dialects.seam import CallbackRenderer, CallbackReply, CallbackSigner, ReplyHandler, ReplySteps, Submit
 from modemgw.domain.account import Account
 from modemgw.domain.callback import CallbackState, CallbackView, DueCallback, lies_below
 from modemgw.domain.refusal import Refusal, RefusalKind
-from modemgw.domain.requests import Command
 from modemgw.errors import ModemgwError
 from modemgw.service.callback_feed import CallbackFeed
 from modemgw.service.callback_ports import Answered, Caller, NoAnswer
@@ -26,10 +25,8 @@ from modemgw.store.callbacks import CallbackQueue
 
 log = logging.getLogger(__name__)
 
-Steps = Generator[Command, Any, None]
-
 #: Runs the commands of a dialect's handler to its end, see service/commands.py.
-Drive = Callable[[Steps], Awaitable[None]]
+Drive = Callable[[ReplySteps], Awaitable[None]]
 
 #: Looks again after this long at the latest while something waits: bounds what a clock that was set can do.
 LONGEST_SLEEP_MS = 30_000
@@ -338,7 +335,7 @@ class Callbacks:
             log.error("%s", what, exc_info=error)
 
 
-def _once(steps: Steps, callback_id: int) -> Steps:
+def _once(steps: ReplySteps, callback_id: int) -> ReplySteps:
     """The same commands, but their submissions are recognised when they are made again, and must not be put off."""
     submitted = 0
     try:

@@ -1,6 +1,6 @@
 """BSG.world: REST under /rest and /v1.0, and what its newer SDK calls under /api; docs/dialects/bsg.md."""
 
-from modemgw.dialects.bsg import callbacks
+from modemgw.dialects.bsg import callbacks, tables
 from modemgw.dialects.bsg.rest import rest
 from modemgw.dialects.bsg.settings import ACCOUNT_SETTINGS
 from modemgw.dialects.bsg.v2 import v2
@@ -18,6 +18,9 @@ DIALECT = Dialect(
         *(Route(("*",), path, v2) for path in ("/api/auth/*", "/api/accounts/*", "/api/campaigns/*")),
     ),
     callbacks=callbacks.render,
+    refusals=tables.ERRORS,
+    states=tables.STATES,
+    account_settings=ACCOUNT_SETTINGS,
 )
 
 __all__ = ["ACCOUNT_SETTINGS", "DIALECT"]

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from typing import Any
-
 from modemgw.dialects.bsg import account, sending, status, tables
 from modemgw.dialects.bsg.wire import Answer, ApiError, Caller, answer, described, document_of, enter
 from modemgw.dialects.forms import parse_urlencoded
-from modemgw.dialects.seam import WireRequest, WireResponse
+from modemgw.dialects.seam import Steps, WireRequest
 from modemgw.domain.refusal import Refusal
-from modemgw.domain.requests import Command
 
 _READ = frozenset({"GET", "POST"})
 _WRITE = frozenset({"PUT", "POST"})
 
 
-def rest(request: WireRequest) -> Generator[Command, Any, WireResponse]:
+def rest(request: WireRequest) -> Steps:
     """One call. Every error is HTTP 200 with its code."""
     service = ""
     try:

@@ -25,7 +25,7 @@ from modemgw.dialects.bsg.wire import Answer, ApiError, Caller, amount, describe
 from modemgw.dialects.json_body import whole
 from modemgw.dialects.phones import line_named
 from modemgw.dialects.seam import GetRecord, ListModems, PutRecord, Quote, Submit
-from modemgw.domain.message import Accepted, Submission
+from modemgw.domain.message import TYPE_0, Accepted, Submission
 from modemgw.domain.refusal import Refusal, RefusalKind
 from modemgw.domain.requests import Command, Quoted, Record
 from modemgw.domain.states import State
@@ -33,9 +33,6 @@ from modemgw.domain.states import State
 TASKS, TESTS = "bsg.task", "bsg.test"
 KEEP_TASK_S, KEEP_TEST_S = 90 * 86_400, 86_400
 MAX_VIBER_S = 86_400
-
-#: TP-PID of a short message type 0 (TS 23.040 9.2.3.9).
-TYPE_0 = 0x40
 
 
 def create(caller: Caller, document: Any) -> Answer:

@@ -10,7 +10,7 @@ from modemgw.dialects.bsg import tables
 from modemgw.dialects.bsg.sending import TASKS, TESTS
 from modemgw.dialects.bsg.wire import Answer, ApiError, Caller, amount, clock, described
 from modemgw.dialects.seam import FindMessage, GetRecord, ListRecords
-from modemgw.domain.message import MessageView
+from modemgw.domain.message import MessageView, row_id
 from modemgw.domain.requests import Command, MessageQuery, Record
 from modemgw.domain.states import FINAL, State
 
@@ -57,12 +57,8 @@ def _made_up(record: Record, currency: str) -> Found:
     }
 
 
-def _number(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else None
-
-
 def _by_id(caller: Caller, text: str) -> Generator[Command, Any, Found | None]:
-    number = _number(text)
+    number = row_id(text)
     if number is None:
         return None
     currency = caller.account.currency
@@ -123,7 +119,7 @@ def by_ids(caller: Caller, document: Any) -> Answer:
 
 def by_task(caller: Caller, text: str) -> Answer:
     """sms/task/{id}: how many of it are in each state."""
-    if _number(text) is None:
+    if row_id(text) is None:
         raise ApiError(tables.BAD_TASK)
     record: Record | None = yield GetRecord(caller.account, TASKS, text)
     if record is None or record.data["test"] != caller.test:

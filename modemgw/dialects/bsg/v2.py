@@ -10,7 +10,15 @@ from modemgw.dialects.bsg.orders import read_order
 from modemgw.dialects.bsg.sending import TASKS, deliver, with_task
 from modemgw.dialects.bsg.status import task_messages
 from modemgw.dialects.bsg.wire import TEST, ApiError, Caller, amount, answer, clock, document_of, enter
-from modemgw.dialects.seam import FindSession, GetBalance, GetRecord, MakeSecret, PutRecord, WireRequest, WireResponse
+from modemgw.dialects.seam import (
+    FindSession,
+    GetBalance,
+    GetRecord,
+    MakeSecret,
+    PutRecord,
+    Steps,
+    WireRequest,
+)
 from modemgw.domain.refusal import Refusal, RefusalKind
 from modemgw.domain.requests import Balance, Command, Record
 
@@ -33,7 +41,7 @@ STATUSES: Mapping[RefusalKind, int] = {
 Data = Generator[Command, Any, Mapping[str, Any]]
 
 
-def v2(request: WireRequest) -> Generator[Command, Any, WireResponse]:
+def v2(request: WireRequest) -> Steps:
     """One call; errors are `{"code", "message"}`, those of fields `{"message", "errors"}` with HTTP 422."""
     try:
         found = yield from _call(request)

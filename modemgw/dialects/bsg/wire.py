@@ -77,9 +77,7 @@ def described(code: int) -> dict[str, Any]:
 
 def answer(body: Any, status: int = 200, reason: str = "") -> WireResponse:
     """JSON. HTTP 200 also for errors: SDKs raise on anything else before they look."""
-    shown = "".join(c if " " <= c <= "~" else "?" for c in reason)
-    headers = {"X-Modemgw-Reason": shown} if shown else {}
-    return WireResponse(write_json(body), status, "application/json; charset=utf-8", headers)
+    return WireResponse(write_json(body), status, "application/json; charset=utf-8", reason=reason)
 
 
 def clock(at: int | None) -> str | None:

@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Mapping
 
-from modemgw.dialects.devino import callbacks, reading
+from modemgw.dialects.devino import callbacks, reading, tables
 from modemgw.dialects.devino.entrance import session_id
 from modemgw.dialects.devino.older import balance_script, state_script
 from modemgw.dialects.devino.send import send, send_by_time_zone
 from modemgw.dialects.devino.settings import ACCOUNT_SETTINGS, SETTINGS
 from modemgw.dialects.devino.soap import soap
-from modemgw.dialects.devino.wire import Params, Steps, endpoint
-from modemgw.dialects.seam import Dialect, Route, WireRequest
+from modemgw.dialects.devino.wire import Params, endpoint
+from modemgw.dialects.seam import Dialect, Route, Steps, WireRequest
 
 _METHODS = ("GET", "POST")
 
@@ -51,6 +51,10 @@ DIALECT = Dialect(
         Route(_METHODS, "/1c_i.php", state_script, any_case=True),
         Route(_METHODS, "/WebService.asmx", soap, any_case=True),
     ),
+    refusals=tables.ERRORS,
+    states=tables.STATES,
+    settings=SETTINGS,
+    account_settings=ACCOUNT_SETTINGS,
 )
 
 __all__ = ["ACCOUNT_SETTINGS", "CALLS", "DIALECT", "SETTINGS"]

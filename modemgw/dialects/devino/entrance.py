@@ -10,8 +10,8 @@ from typing import Any
 
 from modemgw.dialects.devino import tables
 from modemgw.dialects.devino.settings import ACTIVE
-from modemgw.dialects.devino.wire import ApiError, Params, Steps, answer
-from modemgw.dialects.seam import Authenticate, FindSession, ListAccounts, MakeSecret, PutRecord, WireRequest
+from modemgw.dialects.devino.wire import ApiError, Params, answer
+from modemgw.dialects.seam import Authenticate, FindSession, ListAccounts, MakeSecret, PutRecord, Steps, WireRequest
 from modemgw.domain.account import Account
 from modemgw.domain.refusal import Refusal, RefusalKind
 from modemgw.domain.requests import Command

@@ -7,7 +7,7 @@ from typing import Any
 
 from modemgw.dialects.seam import FindMessage
 from modemgw.domain.account import Account
-from modemgw.domain.message import Accepted, MessageView, PartView
+from modemgw.domain.message import Accepted, MessageView, PartView, row_id
 from modemgw.domain.requests import Command
 
 #: A message has at most 255 parts (TS 23.040 9.2.3.24.1).
@@ -23,10 +23,10 @@ def find_part(
     account: Account, part_id: str
 ) -> Generator[Command, Any, tuple[MessageView, MessageView | PartView] | None]:
     """The message and its part with that id; the message itself where its parts are not known."""
-    part_id = part_id.strip().strip('"')
-    if not (part_id.isascii() and part_id.isdigit() and len(part_id) <= 18):
+    number = row_id(part_id.strip().strip('"'))
+    if number is None:
         return None
-    message_id, seq = divmod(int(part_id), _STEP)
+    message_id, seq = divmod(number, _STEP)
     view: MessageView | None = yield FindMessage(account, id=message_id)
     if view is None or view.extra.get("deleted") or not 1 <= seq <= view.part_count:
         return None

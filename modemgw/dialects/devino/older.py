@@ -11,8 +11,7 @@ from modemgw.dialects.devino.ids import find_part
 from modemgw.dialects.devino.settings import ACTIVE, NOT_ACTIVATED
 from modemgw.dialects.devino.tables import Operation, Status
 from modemgw.dialects.devino.times import iso
-from modemgw.dialects.devino.wire import Steps
-from modemgw.dialects.seam import Authenticate, GetBalance, Handler, WireRequest, WireResponse
+from modemgw.dialects.seam import Authenticate, GetBalance, Handler, Steps, WireRequest, WireResponse
 from modemgw.domain.account import Account
 from modemgw.domain.line import ModemView
 from modemgw.domain.refusal import Refusal

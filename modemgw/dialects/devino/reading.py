@@ -11,8 +11,8 @@ from modemgw.dialects.devino import tables
 from modemgw.dialects.devino.entrance import enter
 from modemgw.dialects.devino.ids import find_part
 from modemgw.dialects.devino.times import DAY_MS, NEVER, asp_date, read_time
-from modemgw.dialects.devino.wire import ApiError, Params, Steps, answer
-from modemgw.dialects.seam import GetBalance, WireRequest
+from modemgw.dialects.devino.wire import ApiError, Params, answer
+from modemgw.dialects.seam import GetBalance, Steps, WireRequest
 from modemgw.domain.inbox import InboxView
 from modemgw.domain.message import MessageView, PartView
 from modemgw.domain.refusal import Refusal, RefusalKind

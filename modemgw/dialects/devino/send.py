@@ -15,9 +15,9 @@ from modemgw.dialects.devino.entrance import enter
 from modemgw.dialects.devino.ids import ids_of
 from modemgw.dialects.devino.settings import SETTINGS
 from modemgw.dialects.devino.times import read_time
-from modemgw.dialects.devino.wire import ApiError, Params, Steps, answer
+from modemgw.dialects.devino.wire import ApiError, Params, answer
 from modemgw.dialects.phones import international, line_named
-from modemgw.dialects.seam import GetSettings, ListModems, LookupNumber, Submit, WireRequest
+from modemgw.dialects.seam import GetSettings, ListModems, LookupNumber, Steps, Submit, WireRequest
 from modemgw.dialects.settings import with_defaults
 from modemgw.domain.account import Account
 from modemgw.domain.line import ModemView

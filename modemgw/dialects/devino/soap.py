@@ -15,10 +15,10 @@ from modemgw.dialects.devino.older import OperationError, lines_problem, log_in,
 from modemgw.dialects.devino.send import sender_line, validity_s
 from modemgw.dialects.devino.tables import Operation
 from modemgw.dialects.devino.times import iso
-from modemgw.dialects.devino.wire import ApiError, Steps
+from modemgw.dialects.devino.wire import ApiError
 from modemgw.dialects.markup import escape, parse_xml
 from modemgw.dialects.phones import international
-from modemgw.dialects.seam import GetBalance, ListModems, Submit, WireRequest, WireResponse
+from modemgw.dialects.seam import GetBalance, ListModems, Steps, Submit, WireRequest, WireResponse
 from modemgw.domain.account import Account
 from modemgw.domain.line import ModemView
 from modemgw.domain.message import Submission

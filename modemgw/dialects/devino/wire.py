@@ -7,18 +7,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 from modemgw.dialects.devino import tables
 from modemgw.dialects.forms import FormError, parse_multipart, unescape
 from modemgw.dialects.json_body import JsonError, read_json, write_json
-from modemgw.dialects.seam import Handler, WireRequest, WireResponse
+from modemgw.dialects.seam import Handler, Steps, WireRequest, WireResponse
 from modemgw.domain.refusal import Refusal
-from modemgw.domain.requests import Command
-
-Steps: TypeAlias = Generator[Command, Any, WireResponse]
 
 #: Pairs of a request; a bulk has a pair for each number.
 MAX_PAIRS = 10_000

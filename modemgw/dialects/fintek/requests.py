@@ -27,6 +27,7 @@ from modemgw.dialects.seam import (
     MakeSecret,
     PutRecord,
     Quote,
+    Steps,
     Submit,
     Throttle,
     UseAccount,
@@ -58,7 +59,7 @@ _WARN_EVERY_S = 3600.0
 Answer = Generator[Command, Any, object]
 
 
-def api(request: WireRequest) -> Generator[Command, Any, WireResponse]:
+def api(request: WireRequest) -> Steps:
     """One request: the operation is the key of the document, whatever the method."""
     operation = ""
     try:
@@ -297,9 +298,7 @@ def _error(operation: str, refusal: Refusal) -> object:
 
 
 def _json(answer: object, status: int = 200, reason: str = "") -> WireResponse:
-    shown = " ".join(reason.encode("ascii", "replace").decode().split())[:500]
-    headers = {"X-Modemgw-Reason": shown} if shown else {}
-    return WireResponse(write_json(answer), status, "application/json; charset=utf-8", headers)
+    return WireResponse(write_json(answer), status, "application/json; charset=utf-8", reason=reason)
 
 
 def _bad(field: str, sentence: str) -> Rejected:

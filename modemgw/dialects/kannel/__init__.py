@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from typing import Any
-
 from modemgw.dialects.kannel import callbacks, tables
 from modemgw.dialects.kannel.fields import Fields, Rejected, of_headers, of_query, of_xml
 from modemgw.dialects.kannel.send import NAME, send
-from modemgw.dialects.seam import Authenticate, Dialect, Route, WireRequest, WireResponse
+from modemgw.dialects.seam import Authenticate, Dialect, Route, Steps, WireRequest, WireResponse
 from modemgw.domain.account import Account
 from modemgw.domain.refusal import Refusal
-from modemgw.domain.requests import Command
 
 _HEADERS = {"Server": "Kannel/1.4.5", "Pragma": "no-cache", "Cache-Control": "no-cache"}
 
@@ -20,10 +16,7 @@ _POSTED = ("text/plain", "application/octet-stream", "text/xml")
 
 def _answer(answer: tuple[int, str], reason: str = "") -> WireResponse:
     status, body = answer
-    headers = dict(_HEADERS)
-    if reason:
-        headers["X-Modemgw-Reason"] = " ".join(reason.encode("ascii", "replace").decode().split())[:500]
-    return WireResponse(body.encode(), status, "text/html", headers)
+    return WireResponse(body.encode(), status, "text/html", _HEADERS, reason)
 
 
 def _fields(request: WireRequest) -> Fields:
@@ -37,7 +30,7 @@ def _fields(request: WireRequest) -> Fields:
     return of_xml(request.body) if kind == "text/xml" else of_headers(request.headers, request.body)
 
 
-def sendsms(request: WireRequest) -> Generator[Command, Any, WireResponse]:
+def sendsms(request: WireRequest) -> Steps:
     """One request, one answer in Kannel's words."""
     if request.method not in {"GET", "POST"}:
         return _answer((400, ""))
@@ -54,7 +47,7 @@ def sendsms(request: WireRequest) -> Generator[Command, Any, WireResponse]:
         return _answer(tables.ERRORS[refusal.kind], str(refusal))
 
 
-def unknown(request: WireRequest) -> Generator[Command, Any, WireResponse]:
+def unknown(request: WireRequest) -> Steps:
     """Whatever else is asked for."""
     return _answer(tables.UNKNOWN_REQUEST)
     yield
@@ -69,6 +62,8 @@ DIALECT = Dialect(
         Route(("*",), "/cgi-bin/sendsms", sendsms),
         Route(("*",), "/cgi-bin/*", unknown),
     ),
+    refusals=tables.ERRORS,
+    states=tables.REPORTS,
 )
 
 __all__ = ["DIALECT"]

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Mapping
 
-from modemgw.dialects.seam import Dialect, Route, WireRequest
-from modemgw.dialects.smsc import callbacks, others
+from modemgw.dialects.seam import Dialect, Route, Steps, WireRequest
+from modemgw.dialects.smsc import callbacks, others, tables
 from modemgw.dialects.smsc.balance import balance
 from modemgw.dialects.smsc.contacts import phones
 from modemgw.dialects.smsc.get import get
@@ -15,7 +15,7 @@ from modemgw.dialects.smsc.settings import ACCOUNT_SETTINGS, SETTINGS
 from modemgw.dialects.smsc.soap import soap
 from modemgw.dialects.smsc.status import status
 from modemgw.dialects.smsc.templates import templates
-from modemgw.dialects.smsc.wire import Params, Steps, endpoint
+from modemgw.dialects.smsc.wire import Params, endpoint
 
 _METHODS = ("GET", "POST")
 
@@ -54,6 +54,10 @@ DIALECT = Dialect(
         Route(_METHODS, "/rest/send", endpoint(send, rest=True)),
         Route(_METHODS, "/sys/*", endpoint(others.unknown)),
     ),
+    refusals=tables.ERRORS,
+    states=tables.STATUSES,
+    settings=SETTINGS,
+    account_settings=ACCOUNT_SETTINGS,
 )
 
 __all__ = ["ACCOUNT_SETTINGS", "COMMANDS", "DIALECT", "SETTINGS", "send_handler"]

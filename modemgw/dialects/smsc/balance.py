@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from modemgw.dialects.seam import GetBalance, WireRequest
+from modemgw.dialects.seam import GetBalance, Steps, WireRequest
 from modemgw.dialects.smsc.entrance import enter
-from modemgw.dialects.smsc.wire import CSV, JSON, XML, Params, Steps, answer_json, answer_text, answer_xml
+from modemgw.dialects.smsc.wire import CSV, JSON, XML, Params, answer_json, answer_text, answer_xml
 from modemgw.domain.requests import Balance
 
 

@@ -22,7 +22,7 @@ from modemgw.dialects.smsc.times import moscow_time
 from modemgw.domain.account import Account
 from modemgw.domain.callback import CallbackRequest
 from modemgw.domain.inbox import InboxView
-from modemgw.domain.message import MessageView
+from modemgw.domain.message import MessageView, row_id
 
 _FORM, _XML, _JSON = 0, 2, 3
 
@@ -130,8 +130,8 @@ def _inbound(view: InboxView, url: str, options: Options) -> Sequence[CallbackRe
 
 def _number(message_id: str) -> int | str:
     """A number where the client's id reads as one."""
-    fits = message_id.isascii() and message_id.isdigit() and len(message_id) <= 18
-    return int(message_id) if fits and str(int(message_id)) == message_id else message_id
+    number = row_id(message_id)
+    return number if str(number) == message_id and number is not None else message_id
 
 
 def _request(

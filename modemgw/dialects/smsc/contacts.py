@@ -7,12 +7,12 @@ from collections.abc import Generator, Mapping, Sequence
 from typing import Any
 
 from modemgw.dialects.phones import international
-from modemgw.dialects.seam import DeleteRecord, GetRecord, PutRecord
+from modemgw.dialects.seam import DeleteRecord, GetRecord, PutRecord, Steps
 from modemgw.dialects.smsc import tables
 from modemgw.dialects.smsc.entrance import Caller, operations
 from modemgw.dialects.smsc.get import no_records
 from modemgw.dialects.smsc.recipients import BLACKLIST, CONTACTS, GROUPS, all_records, digits
-from modemgw.dialects.smsc.wire import ApiError, Params, Steps, answer_done, answer_id, answer_list
+from modemgw.dialects.smsc.wire import ApiError, Params, answer_done, answer_id, answer_list
 from modemgw.domain.requests import Command, Record
 
 #: Parameter and field of what is kept of a person beside the number.

@@ -8,10 +8,10 @@ from collections.abc import Callable, Collection, Generator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from modemgw.dialects.seam import GetSettings, Hold, Throttle, WireRequest
+from modemgw.dialects.seam import GetSettings, Hold, Steps, Throttle, WireRequest
 from modemgw.dialects.smsc import tables
 from modemgw.dialects.smsc.settings import Options
-from modemgw.dialects.smsc.wire import ApiError, Params, Steps, authenticate
+from modemgw.dialects.smsc.wire import ApiError, Params, authenticate
 from modemgw.domain.account import Account
 from modemgw.domain.requests import Command
 

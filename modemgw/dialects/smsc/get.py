@@ -6,16 +6,16 @@ import zlib
 from collections.abc import Sequence
 from typing import Any
 
-from modemgw.dialects.seam import LookupNumber
+from modemgw.dialects.seam import LookupNumber, Steps
 from modemgw.dialects.smsc import tables
 from modemgw.dialects.smsc.details import details, place
 from modemgw.dialects.smsc.entrance import Caller, operations
 from modemgw.dialects.smsc.kinds import kind_of
 from modemgw.dialects.smsc.recipients import digits
 from modemgw.dialects.smsc.times import MOSCOW_S, day_start, moscow_day, moscow_time
-from modemgw.dialects.smsc.wire import JSON, XML, ApiError, Params, Steps, answer_item, answer_list
+from modemgw.dialects.smsc.wire import JSON, XML, ApiError, Params, answer_item, answer_list
 from modemgw.domain.inbox import InboxKind, InboxView
-from modemgw.domain.message import MessageView
+from modemgw.domain.message import MessageView, row_id
 from modemgw.domain.requests import DayFigures, InboxQuery, MessageQuery, NumberFacts, StatisticsQuery
 from modemgw.domain.states import State
 
@@ -123,7 +123,7 @@ def _message(view: MessageView, facts: NumberFacts | None) -> dict[str, Any]:
         "mccmnc": "",
         **place(facts),
         "type": int(kind_of(view)),
-        "id": int(ref) if ref.isascii() and ref.isdigit() and len(ref) <= 18 else ref,
+        "id": ref if (number := row_id(ref)) is None else number,
         "int_id": view.id,
         "sms_cnt": view.part_count,
         "format": 0,

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from modemgw.dialects.phones import international
-from modemgw.dialects.seam import LookupNumber
+from modemgw.dialects.seam import LookupNumber, Steps
 from modemgw.dialects.smsc import tables
 from modemgw.dialects.smsc.entrance import Caller, operations
 from modemgw.dialects.smsc.get import no_records
-from modemgw.dialects.smsc.wire import ApiError, Params, Steps, answer_item, answer_list
+from modemgw.dialects.smsc.wire import ApiError, Params, answer_item, answer_list
 from modemgw.domain.requests import NumberFacts
 
 MAX_NUMBERS = 100

@@ -12,7 +12,16 @@ from datetime import UTC, datetime
 from typing import Any
 
 from modemgw.dialects.forms import Form
-from modemgw.dialects.seam import CancelMessage, DeleteRecord, FindMessage, GetRecord, MarkMessage, PutRecord, Submit
+from modemgw.dialects.seam import (
+    CancelMessage,
+    DeleteRecord,
+    FindMessage,
+    GetRecord,
+    MarkMessage,
+    PutRecord,
+    Steps,
+    Submit,
+)
 from modemgw.dialects.smsc import tables
 from modemgw.dialects.smsc.answer import Entry
 from modemgw.dialects.smsc.entrance import Caller, digest, operations
@@ -21,7 +30,7 @@ from modemgw.dialects.smsc.recipients import all_records
 from modemgw.dialects.smsc.send import own_id_of, prepare
 from modemgw.dialects.smsc.templates import template_of
 from modemgw.dialects.smsc.times import day_start, moscow_time
-from modemgw.dialects.smsc.wire import ApiError, Params, Steps, answer_done, answer_id, answer_item, answer_list
+from modemgw.dialects.smsc.wire import ApiError, Params, answer_done, answer_id, answer_item, answer_list
 from modemgw.domain.account import Account
 from modemgw.domain.message import Accepted, MessageView, Submission
 from modemgw.domain.refusal import Refusal, RefusalKind

@@ -15,13 +15,10 @@ from modemgw.dialects.smsc.settings import HLR_REFUSE, SENDER_PREFIX, Options
 from modemgw.dialects.smsc.wire import Params
 from modemgw.dialects.translit import translit
 from modemgw.domain.account import Account
-from modemgw.domain.message import MessageView, Submission
+from modemgw.domain.message import TYPE_0, MessageView, Submission
 from modemgw.domain.refusal import Refusal, RefusalKind
 from modemgw.sms import MAX_PARTS, TpduEncodeError, plan
 from modemgw.sms.grapheme import clusters
-
-#: TP-PID of a short message type 0: received and acknowledged, shown to nobody (TS 23.040 9.2.3.9).
-TYPE_0 = 0x40
 
 #: Kinds of message that no SIM can send.
 CANNOT = ("mms", "mail", "soc", "viber", "whatsapp", "call", "tg", "bot")

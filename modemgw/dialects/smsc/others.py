@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from modemgw.dialects.seam import ListModems, WireRequest
+from modemgw.dialects.seam import ListModems, Steps, WireRequest
 from modemgw.dialects.smsc import tables
 from modemgw.dialects.smsc.entrance import Caller, enter, operations
 from modemgw.dialects.smsc.get import no_records
-from modemgw.dialects.smsc.wire import ApiError, Params, Steps, answer_list
+from modemgw.dialects.smsc.wire import ApiError, Params, answer_list
 from modemgw.domain.line import ModemView
 
 #: A command as the dialect serves it.

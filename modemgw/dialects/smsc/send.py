@@ -8,14 +8,14 @@ from dataclasses import replace
 from typing import Any
 
 from modemgw.dialects.phones import international, line_named
-from modemgw.dialects.seam import GetBalance, ListModems, Quote, Submit, WireRequest
+from modemgw.dialects.seam import GetBalance, ListModems, Quote, Steps, Submit, WireRequest
 from modemgw.dialects.smsc import tables
 from modemgw.dialects.smsc.answer import Entry, Outcome
 from modemgw.dialects.smsc.entrance import Caller, digest, enter
 from modemgw.dialects.smsc.kinds import refuse_what_no_sim_can, sender_of, with_text
 from modemgw.dialects.smsc.recipients import REFUSED, blacklisted, expand_groups, pairs, refused_key
 from modemgw.dialects.smsc.times import send_at, spread, validity_s
-from modemgw.dialects.smsc.wire import ApiError, Params, Steps, of_refusal
+from modemgw.dialects.smsc.wire import ApiError, Params, of_refusal
 from modemgw.domain.account import Account
 from modemgw.domain.line import ModemView
 from modemgw.domain.message import Accepted, Submission

@@ -6,13 +6,13 @@ from collections.abc import Generator, Sequence
 from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
-from modemgw.dialects.seam import DeleteRecord, GetRecord, ListModems, PutRecord
+from modemgw.dialects.seam import DeleteRecord, GetRecord, ListModems, PutRecord, Steps
 from modemgw.dialects.smsc import tables
 from modemgw.dialects.smsc.entrance import Caller, operations
 from modemgw.dialects.smsc.get import no_records
 from modemgw.dialects.smsc.kinds import sender_of
 from modemgw.dialects.smsc.recipients import all_records
-from modemgw.dialects.smsc.wire import XML, ApiError, Params, Steps, answer_done, answer_id, answer_list, answer_markup
+from modemgw.dialects.smsc.wire import XML, ApiError, Params, answer_done, answer_id, answer_list, answer_markup
 from modemgw.domain.line import ModemView
 from modemgw.domain.requests import Command, Record
 

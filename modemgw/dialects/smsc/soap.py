@@ -12,14 +12,14 @@ from xml.sax.saxutils import escape, quoteattr
 
 from modemgw.dialects.forms import Form, parse_urlencoded
 from modemgw.dialects.markup import parse_xml
-from modemgw.dialects.seam import GetBalance, LookupNumber, WireRequest, WireResponse
+from modemgw.dialects.seam import GetBalance, LookupNumber, Steps, WireRequest, WireResponse
 from modemgw.dialects.smsc import tables
 from modemgw.dialects.smsc.details import details, place
 from modemgw.dialects.smsc.entrance import Caller, enter
 from modemgw.dialects.smsc.send import deliver
 from modemgw.dialects.smsc.status import find
 from modemgw.dialects.smsc.times import moscow_time
-from modemgw.dialects.smsc.wire import ApiError, Params, Steps, of_refusal, printable
+from modemgw.dialects.smsc.wire import ApiError, Params, of_refusal, printable
 from modemgw.domain.refusal import Refusal
 from modemgw.domain.requests import Balance, Command, NumberFacts
 

@@ -6,7 +6,7 @@ from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from modemgw.dialects.seam import CancelMessage, FindMessage, LookupNumber, MarkMessage, WireRequest
+from modemgw.dialects.seam import CancelMessage, FindMessage, LookupNumber, MarkMessage, Steps, WireRequest
 from modemgw.dialects.smsc import tables
 from modemgw.dialects.smsc.details import details, place
 from modemgw.dialects.smsc.entrance import Caller, enter
@@ -19,14 +19,13 @@ from modemgw.dialects.smsc.wire import (
     XML,
     ApiError,
     Params,
-    Steps,
     answer_done,
     answer_json,
     answer_text,
     answer_xml,
 )
 from modemgw.domain.account import Account
-from modemgw.domain.message import MessageView
+from modemgw.domain.message import MessageView, row_id
 from modemgw.domain.refusal import Refusal
 from modemgw.domain.requests import Command, MessageQuery, NumberFacts
 from modemgw.domain.states import State
@@ -95,16 +94,16 @@ def find(account: Account, phone: str, message_id: str) -> Generator[Command, An
     if not to:
         return None
     view: MessageView | None = yield FindMessage(account, ref=message_id, to=to)
-    if view is None and message_id.isascii() and message_id.isdigit() and len(message_id) <= 18:
-        view = yield FindMessage(account, id=int(message_id), to=to)
+    if view is None and (number := row_id(message_id)) is not None:
+        view = yield FindMessage(account, id=number, to=to)
     return None if view is None or view.extra.get("deleted") else view
 
 
 def _with_refusals(account: Account, message_id: str) -> Generator[Command, Any, list[MessageView]]:
     """Messages of a request beside which numbers were refused; the newest first."""
     views: list[MessageView] = [*(yield MessageQuery(account, refs=(message_id,), limit=MAX_PAGE, dialect="smsc"))]
-    if message_id.isascii() and message_id.isdigit() and len(message_id) <= 18:
-        view: MessageView | None = yield FindMessage(account, id=int(message_id))
+    if (number := row_id(message_id)) is not None:
+        view: MessageView | None = yield FindMessage(account, id=number)
         views += [view] if view is not None else []
     return [view for view in reversed(views) if REFUSED in view.extra]
 
@@ -168,8 +167,8 @@ def _delete(found: Sequence[Found], caller: Caller) -> Generator[Command, Any, N
 
 def _shown_id(message_id: str) -> int | str:
     """A number as the live service has it, where the client's id reads as one."""
-    is_number = message_id.isascii() and message_id.isdigit() and len(message_id) <= 18
-    return int(message_id) if is_number and str(int(message_id)) == message_id else message_id
+    number = row_id(message_id)
+    return number if str(number) == message_id and number is not None else message_id
 
 
 def _state(view: MessageView) -> dict[str, Any]:

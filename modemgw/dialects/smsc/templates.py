@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import Any
 
-from modemgw.dialects.seam import DeleteRecord, GetRecord, PutRecord
+from modemgw.dialects.seam import DeleteRecord, GetRecord, PutRecord, Steps
 from modemgw.dialects.smsc import tables
 from modemgw.dialects.smsc.entrance import Caller, operations
 from modemgw.dialects.smsc.get import no_records
 from modemgw.dialects.smsc.recipients import all_records
-from modemgw.dialects.smsc.wire import ApiError, Params, Steps, answer_done, answer_id, answer_list
+from modemgw.dialects.smsc.wire import ApiError, Params, answer_done, answer_id, answer_list
 from modemgw.domain.requests import Command, Record
 
 TEMPLATES = "smsc.template"

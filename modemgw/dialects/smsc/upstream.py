@@ -30,6 +30,7 @@ from modemgw.dialects.upstream import (
     unknown_keys,
     wanted,
 )
+from modemgw.domain.account import iso_currency
 from modemgw.domain.states import State
 from modemgw.domain.upstream import (
     AccountTrouble,
@@ -194,7 +195,7 @@ class SmscCodec(PlainCodec):
         if amount is None:
             return BalanceAnswer(TryOutcome.UNKNOWN, reason="Its answer has no balance.")
         currency = str(body.get("currency") or "RUB")
-        return BalanceAnswer(TryOutcome.ACCEPTED, amount, "RUB" if currency == "RUR" else currency)
+        return BalanceAnswer(TryOutcome.ACCEPTED, amount, iso_currency(currency))
 
     def inbox(self, account: UpstreamAccount, after: str, now: int) -> WireCall | None:
         """get.php: incoming messages after an id, of the last hour where there is none yet."""

@@ -7,20 +7,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Generator, ItemsView, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+from dataclasses import dataclass, replace
+from typing import Any
 from xml.sax.saxutils import escape
 
 from modemgw.dialects.forms import Form, FormError, parse_form, parse_urlencoded
-from modemgw.dialects.seam import Authenticate, Handler, WireRequest, WireResponse
+from modemgw.dialects.seam import Authenticate, Handler, Steps, WireRequest, WireResponse
 from modemgw.dialects.smsc import tables
 from modemgw.domain.account import Account
 from modemgw.domain.refusal import Refusal, RefusalKind
 from modemgw.domain.requests import Command
 
 TEXT, CSV, XML, JSON = range(4)
-
-Steps: TypeAlias = Generator[Command, Any, WireResponse]
 
 _CHARSETS = {
     "windows-1251": "windows-1251",
@@ -161,10 +159,7 @@ def error_answer(params: Params, error: ApiError) -> WireResponse:
     else:
         tail = f", ID - {message_id}" if message_id is not None else ""
         answer = answer_text(params, f"ERROR = {code} ({description}){tail}")
-    if error.reason is None:
-        return answer
-    reason = "".join(char if " " <= char <= "~" else "?" for char in " ".join(error.reason.split()))[:500]
-    return WireResponse(answer.body, content_type=answer.content_type, headers={"X-Modemgw-Reason": reason})
+    return replace(answer, reason=error.reason or "")
 
 
 def answer_done(params: Params) -> WireResponse:

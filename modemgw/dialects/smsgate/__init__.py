@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from modemgw.dialects.seam import Dialect, Route
-from modemgw.dialects.smsgate import callbacks, core
+from modemgw.dialects.smsgate import callbacks, core, tables
 from modemgw.dialects.smsgate.documents import PAGES, endpoint, unknown
 from modemgw.dialects.smsgate.plain import sendsms, sendsmsjson
 from modemgw.dialects.smsgate.settings import ACCOUNT_SETTINGS, SETTINGS
@@ -22,6 +22,10 @@ DIALECT = Dialect(
         Route(_METHODS, "/sendsms.php", sendsms),
         Route(_METHODS, "/sendsmsjson.php", sendsmsjson),
     ),
+    refusals=tables.ERRORS,
+    states=tables.STATES,
+    settings=SETTINGS,
+    account_settings=ACCOUNT_SETTINGS,
 )
 
 __all__ = ["ACCOUNT_SETTINGS", "DIALECT", "SETTINGS"]

@@ -17,7 +17,7 @@ from modemgw.dialects.translit import translit
 from modemgw.domain.account import Account
 from modemgw.domain.inbox import InboxKind, InboxView
 from modemgw.domain.line import ModemView
-from modemgw.domain.message import Accepted, MessageView, Submission
+from modemgw.domain.message import Accepted, MessageView, Submission, row_id
 from modemgw.domain.refusal import Refusal, RefusalKind
 from modemgw.domain.requests import Balance, Command, InboxQuery, Record
 
@@ -171,9 +171,8 @@ def states(account: Account, ids: Sequence[str]) -> Generator[Command, Any, list
     """Of those that there are."""
     rows = []
     for id in ids[:MAX_STATES]:
-        value = id.strip()
-        if value.isascii() and value.isdigit() and len(value) <= 18:
-            view: MessageView | None = yield FindMessage(account, id=int(value))
+        if (number := row_id(id.strip())) is not None:
+            view: MessageView | None = yield FindMessage(account, id=number)
             if view is not None:
                 rows.append(row_of(view, account))
     return rows

@@ -14,6 +14,7 @@ from modemgw.dialects.seam import (
     GetRecord,
     LookupNumber,
     PutRecord,
+    Steps,
     WireRequest,
     WireResponse,
 )
@@ -21,12 +22,11 @@ from modemgw.dialects.smsgate import core, tables
 from modemgw.dialects.smsgate.core import Outcome, StateRow, Wanted, Wrong
 from modemgw.domain.account import Account
 from modemgw.domain.callback import may_call
-from modemgw.domain.message import MessageView
+from modemgw.domain.message import MessageView, row_id
 from modemgw.domain.refusal import Refusal, RefusalKind
 from modemgw.domain.requests import Command, MessageQuery, NumberFacts
 from modemgw.domain.states import State
 
-Steps: TypeAlias = Generator[Command, Any, WireResponse]
 Inner: TypeAlias = Generator[Command, Any, str]
 Page: TypeAlias = Callable[[Element, Account, int], Inner]
 
@@ -200,8 +200,8 @@ def delete_scheduled(root: Element, account: Account, now: int) -> Inner:
     rows = []
     for element in root.findall("delete_schedule/schedule")[: core.MAX_STATES]:
         id, word = element.get("id_sms", "").strip(), "not_found"
-        if id.isascii() and id.isdigit() and len(id) <= 18:
-            view: MessageView | None = yield FindMessage(account, id=int(id))
+        if (number := row_id(id)) is not None:
+            view: MessageView | None = yield FindMessage(account, id=number)
             if view is not None and view.state is State.QUEUED:
                 try:
                     yield CancelMessage(account, view.id)

@@ -9,7 +9,7 @@ from typing import Any
 
 from modemgw.dialects.forms import FormError, parse_form
 from modemgw.dialects.json_body import JsonError, read_json
-from modemgw.dialects.seam import Authenticate, GetSettings, Throttle, WireRequest, WireResponse
+from modemgw.dialects.seam import Authenticate, GetSettings, Steps, Throttle, WireRequest, WireResponse
 from modemgw.dialects.settings import with_defaults
 from modemgw.dialects.smsgate import core, tables
 from modemgw.dialects.smsgate.core import Wanted, Wrong
@@ -17,8 +17,6 @@ from modemgw.dialects.smsgate.settings import SETTINGS
 from modemgw.domain.account import Account
 from modemgw.domain.refusal import Refusal, RefusalKind
 from modemgw.domain.requests import Command
-
-Steps = Generator[Command, Any, WireResponse]
 
 
 def _text(text: str) -> WireResponse:

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from modemgw.dialects.forms import FormError, parse_form
-from modemgw.dialects.seam import Dialect, GetBalance, Route, WireRequest, WireResponse
+from modemgw.dialects.seam import Dialect, GetBalance, Route, Steps, WireRequest
 from modemgw.dialects.twilio import callbacks, messages, tables
 from modemgw.dialects.twilio.wire import API, ApiError, Caller, answer, authenticate, date, error_answer
+from modemgw.domain.account import iso_currency
 from modemgw.domain.refusal import Refusal
-from modemgw.domain.requests import Balance, Command
+from modemgw.domain.requests import Balance
 
 _PATH = re.compile(rf"/{API}/Accounts/([^/]+?)(?:/([^/]+?)(?:/([^/]+?)(/[^/]+?)?)?)?(?:\.json)?/?")
-
-Steps = Generator[Command, Any, WireResponse]
 
 
 def serve(request: WireRequest) -> Steps:
@@ -88,8 +87,7 @@ def _account(caller: Caller) -> Mapping[str, Any]:
 
 def _balance(caller: Caller) -> Steps:
     balance: Balance = yield GetBalance(caller.account)
-    currency = {"RUR": "RUB"}.get(balance.currency, balance.currency)
-    return answer({"account_sid": caller.sid, "balance": balance.amount, "currency": currency})
+    return answer({"account_sid": caller.sid, "balance": balance.amount, "currency": iso_currency(balance.currency)})
 
 
 DIALECT = Dialect(
@@ -98,6 +96,8 @@ DIALECT = Dialect(
     callbacks=callbacks.render,
     on_reply=callbacks.on_reply,
     routes=(Route(("*",), f"/{API}/*", serve),),
+    refusals=tables.REFUSALS,
+    states=tables.STATUSES,
 )
 
 __all__ = ["DIALECT"]

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from modemgw.dialects.phones import international, line_named
-from modemgw.dialects.seam import CancelMessage, FindMessage, ListModems, MarkMessage, Submit, WireResponse
+from modemgw.dialects.seam import CancelMessage, FindMessage, ListModems, MarkMessage, Steps, Submit, WireResponse
 from modemgw.dialects.twilio import tables
 from modemgw.dialects.twilio.wire import ApiError, Caller, answer, id_of, incoming, outgoing, sender_of
 from modemgw.domain.inbox import InboxView
@@ -33,7 +33,6 @@ MAX_LOOKED_AT = 20_000
 _CHANNEL = re.compile(r"(whatsapp|messenger|rcs|viber|chat):", re.IGNORECASE)
 
 Fields = Mapping[str, str]
-Steps = Generator[Command, Any, WireResponse]
 
 
 def create(caller: Caller, fields: Fields) -> Steps:

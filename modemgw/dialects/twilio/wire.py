@@ -14,7 +14,7 @@ from typing import Any
 
 from modemgw.dialects.seam import Authenticate, ListAccounts, WireRequest, WireResponse
 from modemgw.dialects.twilio import tables
-from modemgw.domain.account import Account
+from modemgw.domain.account import Account, iso_currency
 from modemgw.domain.inbox import InboxView
 from modemgw.domain.message import MessageView
 from modemgw.domain.requests import Command
@@ -122,9 +122,7 @@ def error_answer(code: int, message: str | None = None, *, path: str = "", reaso
     headers = dict(made.headers)
     if status == 401:
         headers["WWW-Authenticate"] = 'Basic realm="Twilio API"'
-    if reason is not None:
-        headers["X-Modemgw-Reason"] = " ".join(reason.encode("ascii", "replace").decode().split())[:500]
-    return WireResponse(made.body, status, made.content_type, headers)
+    return WireResponse(made.body, status, made.content_type, headers, reason or "")
 
 
 def _message(caller: Caller, sid: str, **fields: Any) -> dict[str, Any]:
@@ -135,7 +133,7 @@ def _message(caller: Caller, sid: str, **fields: Any) -> dict[str, Any]:
         **fields,
         "messaging_service_sid": fields.get("messaging_service_sid"),
         "num_media": "0",
-        "price_unit": {"RUR": "RUB"}.get(caller.account.currency, caller.account.currency),
+        "price_unit": iso_currency(caller.account.currency),
         "sid": sid,
         "subresource_uris": {"media": caller.uri(f"Messages/{sid}/Media.json")},
         "uri": uri,

@@ -168,13 +168,13 @@ class DialectShell:
         except Exception:
             log.exception("%s %s failed", place.owner, request.method)
             return of_status(500)
-        if (reason := answer.headers.get(REASON)) is not None:
-            log.info("%s refused a request: %s", place.owner, reason)
+        if answer.reason:
+            log.info("%s refused a request: %s", place.owner, _line(answer.reason))
         response = _response(answer, answer.status)
         for heard in refusals:
             if heard.retry_after_s is not None:  # "not now", for those whose words do not say it
                 response.headers.setdefault(hdrs.RETRY_AFTER, str(heard.retry_after_s))
-                response.headers.setdefault(REASON, str(heard).encode("ascii", "replace").decode("ascii"))
+                response.headers.setdefault(REASON, _line(str(heard)))
         return response
 
     async def refuse(self, request: web.Request, refusal: Refusal, status: int) -> web.Response:
@@ -187,7 +187,7 @@ class DialectShell:
             response = of_status(status, str(refusal))
         else:
             response = _response(answer, status)
-        response.headers[REASON] = str(refusal).encode("ascii", "replace").decode("ascii")
+        response.headers[REASON] = _line(str(refusal))
         return response
 
     def wording(self, request: web.Request) -> Wording | None:
@@ -229,9 +229,15 @@ class _RefusingRunner(CommandRunner):
 
 
 def _response(answer: WireResponse, status: int) -> web.Response:
-    return web.Response(
-        body=answer.body, status=status, headers={**answer.headers, "Content-Type": answer.content_type}
-    )
+    headers = {**answer.headers, "Content-Type": answer.content_type}
+    if answer.reason:
+        headers[REASON] = _line(answer.reason)
+    return web.Response(body=answer.body, status=status, headers=headers)
+
+
+def _line(sentence: str) -> str:
+    """What of a sentence a header can hold: one line of ASCII, the rest as question marks."""
+    return "".join(char if " " <= char <= "~" else "?" for char in " ".join(sentence.split()))[:500]
 
 
 class DialectResource(web.AbstractResource):

@@ -12,7 +12,7 @@ from collections.abc import AsyncGenerator
 
 from aiohttp import web
 
-from modemgw.domain.message import EventView
+from modemgw.domain.message import EventView, row_id
 from modemgw.domain.requests import EventQuery
 from modemgw.servers.http import models, views
 from modemgw.servers.http.access import Keyring
@@ -66,9 +66,9 @@ class EventsApi:
         after = query.after if "after" in request.query else None
         last = request.headers.get("Last-Event-ID", "").strip()
         if last:
-            if not (last.isascii() and last.isdigit() and len(last) <= 18):
+            after = row_id(last)
+            if after is None:
                 raise RequestProblem(400, "Last-Event-ID must be the id of an event.", kind="bad_parameter")
-            after = int(last)
         response = web.StreamResponse(
             headers={
                 "Content-Type": "text/event-stream; charset=utf-8",

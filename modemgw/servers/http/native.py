@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 
 from modemgw.config import HttpSettings
 from modemgw.domain.account import Account
+from modemgw.domain.message import row_id
 from modemgw.domain.refusal import Refusal, RefusalKind
 from modemgw.domain.requests import EventQuery, InboxQuery, MessageQuery
 from modemgw.servers.http import models, views
@@ -240,9 +241,10 @@ def parse_query(request: web.Request, model: type[Q]) -> Q:
 def path_id(request: web.Request, what: str) -> int:
     """The id in the path. Raises Refusal(NOT_FOUND) for what can be no id."""
     text = request.match_info["id"]
-    if not (text.isascii() and text.isdigit() and len(text) <= 18):
+    number = row_id(text)
+    if number is None:
         raise Refusal(RefusalKind.NOT_FOUND, f"There is no {what} {text[:40]}.")
-    return int(text)
+    return number
 
 
 def require_json(request: web.Request) -> None:

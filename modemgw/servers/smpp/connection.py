@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from modemgw.domain.account import Account
 from modemgw.domain.esme import NewPiece
-from modemgw.domain.message import Accepted, MessageView, Submission
+from modemgw.domain.message import Accepted, MessageView, Submission, row_id
 from modemgw.domain.refusal import Refusal, RefusalKind
 from modemgw.domain.states import State
 from modemgw.errors import ModemgwError
@@ -280,9 +280,10 @@ class Connection(asyncio.Protocol):
         assert account is not None
         request = asked.request
         with _answering(self, asked, _FAILED[Command(asked.command)]) as answer:
-            if not request.message_id.isascii() or not request.message_id.isdigit() or len(request.message_id) > 18:
-                raise PduRefused(Status.ESME_RINVMSGID, f"{request.message_id!r} is no message_id")
-            found = await self._server.service.find(account, int(request.message_id))
+            message_id = row_id(request.message_id)
+            if message_id is None:
+                raise PduRefused(Status.ESME_RINVMSGID, f"{request.message_id!r} is not a message_id of ours")
+            found = await self._server.service.find(account, message_id)
             if isinstance(request, Query):
                 state, error, final_at = query_result(found)
                 answer.body = cstring(request.message_id) + cstring(self._server.date(final_at), 17)

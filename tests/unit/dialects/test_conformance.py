@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from modemgw.dialects import ALL
+from modemgw.dialects import ALL, Dialect
+from modemgw.domain.refusal import Refusal, RefusalKind
 from modemgw.domain.states import State
 from tests.unit.dialects.adapters import Adapter, all_adapters
 
@@ -29,12 +31,63 @@ def _each(adapters: Sequence[Adapter]) -> pytest.MarkDecorator:
 
 EVERY = _each(ADAPTERS)
 
+ROOT = Path(__file__).parents[3]
 NUMBER = "79161234567"
 TEXT = "Привет, мир: 50% & more"
 
 
 async def _serve(serve_dialect: Serve, adapter: Adapter) -> DialectRig:
     return await serve_dialect(adapter.dialect, config=adapter.config, account=adapter.account)
+
+
+# -- what a dialect must have: a sentence for each step that is missing
+
+
+@pytest.mark.parametrize("dialect", ALL, ids=[dialect.name for dialect in ALL])
+def test_a_dialect_is_whole(dialect: Dialect) -> None:
+    name = dialect.name
+    missing = []
+    if absent := set(RefusalKind) - set(dialect.refusals):
+        missing.append(f"`refusals` of its Dialect says nothing for {', '.join(sorted(absent))}")
+    if dialect.states is not None and (unsaid := set(State) - set(dialect.states)):
+        missing.append(f"`states` of its Dialect has no word for {', '.join(sorted(unsaid))}")
+    if not any(adapter.dialect is dialect for adapter in ADAPTERS):
+        missing.append(f"no module in tests/unit/dialects/adapters/ has an ADAPTER for {name}")
+    if not list((ROOT / "tests" / "vectors" / name).glob("*.*")):
+        missing.append(f"tests/vectors/{name}/ has no vectors: requests as they come and answers to the octet")
+    if not (ROOT / "docs" / "dialects" / f"{name}.md").is_file():
+        missing.append(f"docs/dialects/{name}.md is missing")
+    speaks = (ROOT / "README.md").read_text(encoding="utf-8").partition("## Speaks today")[2].partition("\n## ")[0]
+    if dialect.title not in speaks:
+        missing.append(f"README.md does not name {dialect.title} below `Speaks today`")
+    assert not missing, f"The dialect {name} is not whole:\n- " + "\n- ".join(missing)
+
+
+@pytest.mark.parametrize("adapter", ADAPTERS, ids=[adapter.dialect.name for adapter in ADAPTERS])
+def test_an_adapter_is_whole(adapter: Adapter) -> None:
+    for name in ("dialect", "bulks", "unavailable", "no_money", "bad_number"):
+        assert name in vars(type(adapter)), f"The adapter of {adapter.dialect.name} does not say its `{name}`"
+    assert adapter.dialect in ALL, f"{adapter.dialect.name} is not among ALL of modemgw/dialects/__init__.py"
+    if adapter.dialect.states is not None:
+        assert adapter.words is not None, f"The adapter of {adapter.dialect.name} does not say its `words` of states"
+        assert set(adapter.words) == set(State)
+
+
+@EVERY
+@pytest.mark.parametrize("kind", RefusalKind)
+async def test_every_refusal_has_its_word(
+    serve_dialect: Serve, adapter: Adapter, kind: RefusalKind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig = await _serve(serve_dialect, adapter)
+
+    async def refuse(*args: object, **options: object) -> None:
+        raise Refusal(kind, "No, because of \u201cthis\u201d\r\nX-Other: header")
+
+    for name in ("submit", "submit_many"):
+        monkeypatch.setattr(rig.core, name, refuse)
+    sent = await adapter.send(rig, NUMBER, TEXT)
+    assert (sent.id, sent.error is None) == ("", False)
+    assert await rig.messages() == []
 
 
 @EVERY
@@ -110,13 +163,6 @@ async def test_a_wrong_password_is_refused(serve_dialect: Serve, adapter: Adapte
 #: With LONG 24 numbers take more than the money of the account, and more than the room on the disk.
 MANY = [f"7916{n:07d}" for n in range(24)]
 LONG = "Съешь ещё этих мягких французских булок, да выпей же чаю. " * 5
-
-
-def test_every_dialect_has_its_row() -> None:
-    assert sorted(adapter.dialect.name for adapter in ADAPTERS) == sorted(dialect.name for dialect in ALL)
-    for adapter in ADAPTERS:
-        for name in ("bulks", "unavailable", "no_money", "bad_number"):
-            assert name in vars(type(adapter)), f"{adapter.dialect.name} does not say its {name}"
 
 
 @pytest.mark.parametrize(("adapter", "way"), BULKS)

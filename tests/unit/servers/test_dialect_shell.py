@@ -38,6 +38,7 @@ from modemgw.dialects.seam import (
     WireRequest,
     WireResponse,
 )
+from modemgw.dialects.settings import Setting
 from modemgw.domain.message import Accepted, Submission
 from modemgw.domain.refusal import Refusal, RefusalKind
 from modemgw.domain.requests import Balance, Command, InboxQuery, MessageQuery, Quoted
@@ -409,25 +410,19 @@ def table(request: WireRequest) -> Steps:
     return WireResponse(json.dumps([dict(section), dict(account.options)]).encode())
 
 
-async def test_settings_of_a_dialect(serve_dialect: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    import sys
-    from types import ModuleType
-
-    from modemgw.dialects.settings import Setting
-
-    module = ModuleType("modemgw.dialects.fintek_of_a_test")
-    own = Dialect("fintek", "Fintek", (Route(("GET",), "/settings", table),))
-    vars(module).update(
-        DIALECT=own,
-        SETTINGS={
+async def test_settings_of_a_dialect(serve_dialect: Serve) -> None:
+    own = Dialect(
+        "fintek",
+        "Fintek",
+        (Route(("GET",), "/settings", table),),
+        settings={
             "account": Setting(str, "", "Whose messages they are."),
             "allow": (list[str], ["127.0.0.1/32"], "From where."),
             "routes": Setting(dict[str, list[str]], {}, "Groups of lines."),
             "schema": Setting(int, 1, "A name that pydantic has as well.", least=1),
         },
-        ACCOUNT_SETTINGS={"voice": Setting(bool, False, "…"), "mode": Setting(str, "a", "…", ("a", "b"))},
+        account_settings={"voice": Setting(bool, False, "…"), "mode": Setting(str, "a", "…", ("a", "b"))},
     )
-    monkeypatch.setitem(sys.modules, module.__name__, module)
     rig = await serve_dialect(
         own,
         config='[fintek]\naccount = "shop"\n[fintek.routes]\nds = ["a", "b"]\n',

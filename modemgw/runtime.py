@@ -17,7 +17,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from modemgw import signals
+from modemgw import alerting, signals
 from modemgw.clock import ServiceClock, boot_id
 from modemgw.config import (
     AccountSettings,
@@ -60,6 +60,7 @@ from modemgw.servers.http.caller import HttpCaller
 from modemgw.servers.smpp import SmppServer
 from modemgw.servers.smtp import SmtpServer, start_smtp
 from modemgw.service.accounts import Accounts
+from modemgw.service.alerts import Alerts, Observed, Sink
 from modemgw.service.balances import Balances, BalanceSettings
 from modemgw.service.callbacks import CallbackLimits, Callbacks
 from modemgw.service.commands import CommandRunner
@@ -75,6 +76,7 @@ from modemgw.service.sending import SendingSettings
 from modemgw.service.timers import Timers
 from modemgw.service.ussd import UssdDesk
 from modemgw.service.ways import Ways, sim_ways
+from modemgw.store.alerts import AlertStore
 from modemgw.store.balances import LineBalances
 from modemgw.store.callbacks import CallbackQueue
 from modemgw.store.database import Store
@@ -82,6 +84,7 @@ from modemgw.store.deadlines import TOLD_MS
 from modemgw.store.repository import Repository
 from modemgw.store.smpp import SmppQueue
 from modemgw.store.upstream import UpstreamStore
+from modemgw.upstream.client import OnceClient
 from modemgw.upstream.line import LinePorts
 from modemgw.upstream.online import Upstreams
 
@@ -113,6 +116,7 @@ class Runtime:
         self._callbacks: Callbacks | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._core: Gateway | None = None
+        self._alert_client: OnceClient | None = None
         self._telling: asyncio.Future[None] | None = None  # kept, or it may be collected before it is done
 
     @property
@@ -273,6 +277,9 @@ class Runtime:
             self._tasks.append(asyncio.create_task(self._look_for_failures(store, second_way), name="second way"))
         if any(account.accept_within_s is not None for account in known):
             self._tasks.append(asyncio.create_task(ways.run(), name="pace"))
+        if config.alerts:
+            alerts = self._make_alerts(store, repository, self._core, known[0], balances, online)
+            self._tasks.append(asyncio.create_task(alerts.run(), name="alerts"))
         self._http = await start_http(make_app(self._core, config.http), config.http.listen)
         if config.smpp is not None:
             service = SmppService(self._core, SmppQueue(store), dispatcher, piece_wait_ms=config.smpp.pieces_s * 1000)
@@ -334,6 +341,8 @@ class Runtime:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._alert_client is not None:
+            await self._alert_client.close()
         if self._store is not None:
             await self._store.close()
         self._tracer.close()
@@ -347,6 +356,35 @@ class Runtime:
     ) -> Driver:
         self._tracer.attach(settings.name, transport)
         return make_driver(transport, settings, on_event, on_lost)
+
+    def _make_alerts(
+        self,
+        store: Store,
+        repository: Repository,
+        core: Gateway,
+        account: Account,
+        balances: Balances,
+        online: Upstreams,
+    ) -> Alerts:
+        self._alert_client = OnceClient()
+
+        def sms(to: str, line: str | None) -> Sink:
+            return alerting.sms_sink(core, account, to, line)
+
+        async def events() -> Mapping[str, int]:
+            return (await core.figures()).events
+
+        observed = Observed(
+            lines=core.lines,
+            low_balances=lambda: [*balances.low(), *online.low_balances()],
+            internet_down=lambda: online.internet_down,
+            lanes=repository.lanes,
+            events=events,
+            callbacks=core.callbacks.counts,
+            database=self.config.store_path,
+        )
+        rules = [alerting.rule_of(settings, self._alert_client, sms) for settings in self.config.alerts]
+        return Alerts(rules, observed, AlertStore(store), self._clock)
 
     async def _answer_mail(self, raw: bytes, remote: str, now: int) -> MailReply:
         return await CommandRunner(self.gateway).drive(answer_mail(raw, send_handler, remote, now))

@@ -8,7 +8,21 @@ import sys
 import click
 
 from modemgw import __version__
-from modemgw.cli import access, callbacks, db, doctor, lines, messages, profiles, serve, standin, trace, udev, ussd
+from modemgw.cli import (
+    access,
+    alerts,
+    callbacks,
+    db,
+    doctor,
+    lines,
+    messages,
+    profiles,
+    serve,
+    standin,
+    trace,
+    udev,
+    ussd,
+)
 from modemgw.cli.exits import Exit, fail
 
 
@@ -25,6 +39,7 @@ for _command in (
     *serve.COMMANDS,
     *messages.COMMANDS,
     *lines.COMMANDS,
+    *alerts.COMMANDS,
     *access.COMMANDS,
     *callbacks.COMMANDS,
     *db.COMMANDS,

@@ -26,6 +26,7 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails, PydanticCustomError
 
+from modemgw.config.alerts import AlertSettings
 from modemgw.config.dialects import model_of, tables_of, take_out
 from modemgw.config.lines import KeyLines
 from modemgw.config.modem import ModemSettings as ModemSettings
@@ -303,6 +304,7 @@ class Config(Section):
     upstreams: list[UpstreamSettings] = Field(default=[], alias="upstream")
     routes: list[RouteSettings] = Field(default=[], alias="route")
     routing: RoutingSettings = RoutingSettings()
+    alerts: list[AlertSettings] = Field(default=[], alias="alert")
     sending: SendingSettings = SendingSettings()
     receiving: ReceivingSettings = ReceivingSettings()
     callbacks: CallbackSettings = CallbackSettings()
@@ -510,7 +512,12 @@ def _account_altogether(table: Mapping[str, Any]) -> str | None:
     return None
 
 
-_UNIQUE = {"modem": ("name", "port", "imei"), "account": ("login", "api_key"), "upstream": ("name",)}
+_UNIQUE = {
+    "modem": ("name", "port", "imei"),
+    "account": ("login", "api_key"),
+    "upstream": ("name",),
+    "alert": ("name",),
+}
 _ALTOGETHER: dict[str, Callable[[Mapping[str, Any]], str | None]] = {
     "modem": _modem_altogether,
     "account": _account_altogether,

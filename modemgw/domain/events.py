@@ -89,6 +89,11 @@ class EventKind(StrEnum):
     CALLBACK_DROPPED = "callback.dropped"
     CALLBACK_IGNORED = "callback.ignored"
 
+    # of an alert: a person was told of a trouble
+    ALERT_BEGIN = "alert.begin"
+    ALERT_STILL = "alert.still"
+    ALERT_OVER = "alert.over"
+
     # of the machine
     CLOCK_JUMPED = "clock.jumped"
     INTERNET_DOWN = "internet.down"

@@ -95,6 +95,11 @@ class Balances:
         """What is known of the SIM in a modem."""
         return self._known.get(key_of(view))
 
+    def low(self) -> list[tuple[str, str]]:
+        """(line, amount) of SIMs that have less than their limit left."""
+        known = [(view.name, self.of(view)) for view in self._modems()]
+        return [(name, f"{one.amount} {one.currency or ''}".strip()) for name, one in known if one and one.low]
+
     def shown(self, view: ModemView) -> ModemView:
         """The modem with the balance of its SIM."""
         known = self.of(view)

@@ -433,6 +433,21 @@ def m_ways(db: Database) -> None:
     _run(db, _WAYS)
 
 
+_ALERTS = """
+CREATE TABLE alerts (                  -- troubles that were told and are not over
+    rule TEXT NOT NULL, key TEXT NOT NULL, text TEXT NOT NULL,
+    since INTEGER NOT NULL, told_at INTEGER NOT NULL,
+    PRIMARY KEY (rule, key)
+) STRICT, WITHOUT ROWID;
+"""
+
+
+@migrations()
+def m_alerts(db: Database) -> None:
+    """What was told by alerts: once, also over a restart."""
+    _run(db, _ALERTS)
+
+
 def check(db: Database) -> None:
     """Raises StoreError for a database of a later modemgw, StoreCorrupt for one of another program."""
     applied = {migration.name for migration in migrations.applied(db)}

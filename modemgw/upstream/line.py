@@ -158,6 +158,11 @@ class UpstreamLine:
         )
 
     @property
+    def low_balance(self) -> str | None:
+        """What is left, where that is less than the limit."""
+        return self._balance[0] if self._low and self._balance is not None else None
+
+    @property
     def _reports(self) -> str:
         traits = self._link.traits
         if traits.pushes and self.settings.callback_url is not None:
@@ -634,4 +639,6 @@ class UpstreamLine:
                 currency=self._balance[1],
                 limit=money(limit),
             )
+        elif self._low and not low:
+            self._note(EventKind.LINE_BALANCE_RELIEVED, modem=self.settings.name, amount=answer.amount)
         self._low = low

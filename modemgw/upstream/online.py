@@ -89,6 +89,15 @@ class Upstreams:
         """What a part costs, in units, where the configuration says so."""
         return {s.name: units(s.price) for s in self._settings if s.price is not None}
 
+    def low_balances(self) -> list[tuple[str, str]]:
+        """(line, amount) of gateways where less than the limit is left."""
+        return [(name, amount) for name, line in self._lines.items() if (amount := line.low_balance) is not None]
+
+    @property
+    def internet_down(self) -> bool:
+        """No gateway can be reached, of two hosts at least."""
+        return self._network.down
+
     def pause(self, name: str, by: str) -> bool:
         """False if there is none of that name."""
         line = self._lines.get(name)

@@ -36,6 +36,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "cancel": ("1",),
     "outbox": (),
     "inbox": (),
+    "alert test": (),
     "lines": (),
     "modems": (),
     "route try": ("+79990000001", "x"),

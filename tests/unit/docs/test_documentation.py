@@ -25,6 +25,7 @@ from modemgw.config import (
     StoreSettings,
     parse,
 )
+from modemgw.config.alerts import AlertSettings
 from modemgw.config.dialects import tables_of
 from modemgw.config.profiles import ProfilesSettings
 from modemgw.config.routing import RouteSettings, RoutingSettings
@@ -116,6 +117,7 @@ def test_every_exit_status_is_documented() -> None:
         ("`[[upstream]]`", UpstreamSettings),
         ("`[[route]]`", RouteSettings),
         ("`[routing]`", RoutingSettings),
+        ("`[[alert]]`", AlertSettings),
         ("`[profiles]`", ProfilesSettings),
         ("`[sending]`", SendingSettings),
         ("`[receiving]`", ReceivingSettings),

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import modemsim.commands  # noqa: F401  puts them into the registry
 from modemsim.dumb import DumbPort
 from modemsim.errors import SimError
 from modemsim.faults import FaultBox

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from modemsim.commands import lookup
 from modemsim.errors import AtError, CmeError, CmsError, UnknownCommandError, error_of
 from modemsim.line import Command
+from modemsim.registry import lookup
 from modemsim.traits import ICCID_COMMANDS
 
 if TYPE_CHECKING:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from modemsim import tpdu as octets
 from modemsim.errors import CmsError
 from modemsim.storage import REC_UNREAD, Stored
+from modemsim.textmode import cds_text, cmt_text
 from modemsim.timeline import Timer
 
 if TYPE_CHECKING:
@@ -68,8 +69,6 @@ class Receiver:
         if direct:
             text = f"+CMT: ,{len(tpdu)}\r\n{self._pdu(tpdu)}"
             if modem.session.cmgf:
-                from modemsim.commands.textmode import cmt_text
-
                 text = cmt_text(modem, tpdu)
             if modem.faults and modem.faults.take("stored_too"):
                 self._store(modem.session.cpms[2], tpdu)
@@ -102,8 +101,6 @@ class Receiver:
         if ds == 1:
             text = f"+CDS: {len(tpdu)}\r\n{self._pdu(tpdu)}"
             if modem.session.cmgf:
-                from modemsim.commands.textmode import cds_text
-
                 text = cds_text(tpdu)
             self._route(text, done)
             return

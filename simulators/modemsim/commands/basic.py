@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from modemsim.commands import command, names
 from modemsim.commands.card import COUNTERS
 from modemsim.errors import AtError, CmeError
 from modemsim.line import Command
 from modemsim.port import AtPort, PortSettings
+from modemsim.registry import command, names
 
 
 def _digit(cmd: Command, top: int) -> int:

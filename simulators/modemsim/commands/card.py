@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from modemsim.commands import command
 from modemsim.errors import AtError, CmeError, UnknownCommandError
 from modemsim.line import Command
 from modemsim.port import AtPort
+from modemsim.registry import command
 
 EF_ICCID = 0x2FE2
 

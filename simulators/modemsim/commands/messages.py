@@ -5,11 +5,12 @@ CMGF, CSMS, CPMS, CNMI, CSCA, CMGR, CMGL, CMGD, CNMA (TS 27.005 3).
 
 from __future__ import annotations
 
-from modemsim.commands import command
 from modemsim.errors import CmsError
 from modemsim.line import Command
 from modemsim.port import AtPort, Payload, Sleep, Work
+from modemsim.registry import command
 from modemsim.storage import ALL, REC_READ, REC_UNREAD, STATUS_TEXT, Storage, Stored
+from modemsim.textmode import cmgl_lines, cmgr_lines
 
 
 @command("+CMGF")
@@ -166,8 +167,6 @@ def read_message(port: AtPort, cmd: Command) -> list[str] | None:
     if status == REC_UNREAD:
         message.status = REC_READ
     if modem.session.cmgf:
-        from modemsim.commands.textmode import cmgr_lines
-
         return cmgr_lines(modem, message, status)
     return message.lines(f"+CMGR: {status},,{_length(message)}")
 
@@ -205,8 +204,6 @@ def _list(port: AtPort, cmd: Command) -> list[str] | None:
         if status == REC_UNREAD:
             message.status = REC_READ
         if text_mode:
-            from modemsim.commands.textmode import cmgl_lines
-
             lines += cmgl_lines(modem, index, message, status)
         else:
             lines += message.lines(f"+CMGL: {index},{status},,{_length(message)}")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from modemsim.commands import command
 from modemsim.errors import CmeError, error_of
 from modemsim.line import Command
 from modemsim.port import AtPort, Sleep, Work
 from modemsim.radio import REGISTERED
+from modemsim.registry import command
 from modemsim.ussd import answer, result
 
 

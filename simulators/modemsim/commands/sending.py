@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from modemsim.commands import command
 from modemsim.errors import AtError, CmeError, CmsError, OkInsteadError
 from modemsim.faults import Fault
 from modemsim.line import Command
 from modemsim.port import AtPort, Call, Payload, Sleep, UnansweredError, Work
+from modemsim.registry import command
 from modemsim.storage import STO_SENT, STO_UNSENT, Stored
+from modemsim.textmode import submit_of
 from modemsim.tpdu import TpduError, parse_submit
 
 LINK_S = 5.0  # how long the network keeps the link after a send (27.005 3.5.6: 1 to 5 s)
@@ -121,8 +122,6 @@ def _tpdu(port: AtPort, cmd: Command, payload: bytes, length: int) -> tuple[byte
     """The TPDU and service centre of a payload; raises `CmsError`."""
     form = port.modem.personality.form
     if port.modem.session.cmgf:
-        from modemsim.commands.textmode import submit_of
-
         return submit_of(port.modem, cmd.args()[0], payload), b"\x00"
     hexa = payload.translate(None, b"\r\n ")
     if len(hexa) % 2 or not _HEX.match(hexa):

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from modemsim.commands import command
 from modemsim.line import Command
 from modemsim.port import AtPort
+from modemsim.registry import command
 
 RATES = (0, 300, 1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200, 230400, 460800, 921600)  # 0: found by itself
 

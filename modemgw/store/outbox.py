@@ -157,8 +157,9 @@ def _centre_has_it(tx: Transaction, attempt_id: int, message_id: int, seq: int) 
     """Of an earlier copy of the part a report has said that the centre is still trying to deliver it, or the modem,
     while this one was in the air, that the network took it."""
     rows = tx.execute(
-        "SELECT st FROM attempts WHERE message_id = ? AND seq = ? AND id <> ? AND (st IS NOT NULL OR outcome = 'sent')",
-        (message_id, seq, attempt_id),
+        "SELECT st FROM attempts WHERE message_id = ? AND seq = ? AND id <> ? AND (st IS NOT NULL OR outcome = 'sent' "
+        "AND ended_at >= (SELECT started_at FROM attempts WHERE id = ?))",
+        (message_id, seq, attempt_id, attempt_id),
     ).fetchall()
     return any(not had_last_word(st) for (st,) in rows)
 
@@ -300,7 +301,10 @@ def _adopt(tx: Transaction, row: tuple[Any, ...], mr: int, line_id: int) -> tupl
     old = State(state)
     if old is not State.SENDING and not may_become(old, State.SENT):
         return None
-    tx.execute("UPDATE attempts SET outcome = 'sent', mr = ?, unreferenced = 0 WHERE id = ?", (mr, attempt))
+    tx.execute(
+        "UPDATE attempts SET outcome = 'sent', mr = ?, unreferenced = 0, ended_at = ? WHERE id = ?",
+        (mr, tx.now, attempt),
+    )
     if old is State.SENDING:
         return message_id, seq  # another copy is in the air: its end sees that one was taken
     taken = {"mr": mr, "line_id": line_id, "error": None, "error_code": None}

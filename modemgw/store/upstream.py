@@ -349,9 +349,9 @@ def _taken(tx: Transaction, try_id: int, message_id: int, line_id: int, by: str)
     tx.execute("UPDATE upstream_tries SET state = 'taken' WHERE id = ?", (try_id,))
     _end_attempts(tx, message_id, line_id, Ended(AttemptOutcome.SENT))
     tx.execute(
-        "UPDATE attempts SET outcome = 'sent', unreferenced = 0 "
+        "UPDATE attempts SET outcome = 'sent', unreferenced = 0, ended_at = ? "
         "WHERE message_id = ? AND line_id = ? AND outcome = 'unknown'",
-        (message_id, line_id),
+        (tx.now, message_id, line_id),
     )
     (account,) = tx.execute("SELECT account_id FROM messages WHERE id = ?", (message_id,)).fetchone()
     # also one that was to be sent again after the doubt, and has not been yet

@@ -8,7 +8,7 @@ import pytest
 
 from modemgw.domain.refusal import Refusal, RefusalKind
 from modemgw.domain.states import State
-from modemgw.store import outbox, queries
+from modemgw.store import outbox, parts, queries
 from modemgw.store.acceptance import Accept
 from tests.unit.store.desk import DAY, HOUR, MINUTE, START, Desk, new
 from tests.unit.store.pdus import report
@@ -454,6 +454,18 @@ def test_a_late_answer_while_the_second_copy_is_in_the_air(desk: Desk) -> None:
         assert (desk.state(message), desk.queue(message)) == ("sent", 0)
         desk.take([report(44, done=message)])
         assert desk.state(message) == "delivered"
+
+
+def test_a_copy_that_failed_before_says_nothing_of_the_next(desk: Desk) -> None:
+    """Another way failed by its gateway's word, which no status report says; then the SIM is refused."""
+    message = desk.accept()
+    desk.send(message, mr=1)
+    desk.now += MINUTE
+    desk.do(lambda tx: parts.move(tx, message, State.SENT, State.UNDELIVERABLE))
+    assert desk.do(outbox.send_elsewhere, message, "")
+    desk.now += MINUTE
+    desk.send(message, 1, "rejected", "b", error="No.")
+    assert desk.state(message) == "rejected"
 
 
 def test_an_answer_is_owed_until_a_later_message_has_its_own(desk: Desk) -> None:

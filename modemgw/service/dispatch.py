@@ -118,6 +118,7 @@ class Dispatcher:
         self._waiters: dict[str, list[asyncio.Future[None]]] = {}
         self._serving: dict[str, set[str]] = {}  # the lanes that each line has a window for: who is woken by what
         self._idle: Counter[str] = Counter()  # lines that wait for a message, and how many each can take
+        self._yielded: dict[str, set[str]] = {}  # by who should rather take: those that look again when it is done
         self._taken: set[int] = set()  # with a line now: not to be given to another
         self._again: dict[int, tuple[int, str]] = {}  # became ready while taken
         self._failed: dict[int, set[str]] = {}  # lines that could not send a message, while it waits for another one
@@ -189,6 +190,8 @@ class Dispatcher:
                     return job
         finally:
             self._idle[line] -= 1
+            for other in self._yielded.pop(line, ()):
+                self._rouse(other)
 
     async def _taking(self, line: str, window: _Window, entry: _Entry) -> Job | None:
         """Take an entry out of its window; None if the store says that there is nothing in it for this line."""
@@ -252,6 +255,7 @@ class Dispatcher:
                     rather = self._lanes.yields(line, claim, None, self._idle, _NOBODY)
                     common = (rather,)
                 if rather is not None:
+                    self._yielded.setdefault(rather, set()).add(line)
                     self._rouse(rather)
                     if claim.sticky or claim.wait_ms or self._failed:
                         continue

@@ -359,6 +359,30 @@ async def test_a_deaf_line_is_told_and_mended(tmp_path: Path, adjust: Callable[.
         await rig.ready()
 
 
+async def test_readiness_to_send_and_of_one_line(tmp_path: Path) -> None:
+    async with running(tmp_path, modems=2) as rig:
+
+        async def ready(query: str) -> tuple[int, str | None]:
+            status, body = await rig.call("GET", "/health/ready" + query)
+            return status, body["reason"] if "reason" in body else body["detail"]
+
+        for query in ("", "?send=1", "?send=true", "?line=m0", "?send=1&line=m1", "?t=1700000000"):
+            assert await ready(query) == (200, None), query
+        await rig.call("POST", "/v1/modems/m0/pause")
+        await state(rig, "paused")
+        assert await ready("?line=m0") == (503, "No line is ready to send: m0 is paused.")
+        assert (await ready("?send=1&line=m0"))[0] == 503
+        assert await ready("?send=1") == (200, None)  # by the other
+        assert await ready("?line=m1") == (200, None)
+        await rig.call("POST", "/v1/modems/m1/pause")
+        status, reason = await ready("?send=1")
+        assert (status, reason) == (503, "No line is ready to send: m0 is paused, m1 is paused.")
+        assert await ready("") == (200, None)  # it accepts, all the same
+        assert await ready("?send=0") == (200, None)
+        assert await ready("?line=m7") == (404, "There is no line m7.")
+        assert (await rig.call("GET", "/health/ready?send=perhaps"))[0] == 400
+
+
 async def test_pause_and_resume_by_hand(tmp_path: Path) -> None:
     async with running(tmp_path) as rig:
         status, view = await rig.call("POST", "/v1/modems/m0/pause")

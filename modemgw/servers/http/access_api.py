@@ -7,12 +7,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field
 
-from modemgw.servers.http import models
-from modemgw.servers.http.access import Keyring
-from modemgw.servers.http.native import Operation, as_json, parse_query
+from modemgw.servers.http.models import NoQuery
+from modemgw.servers.http.operations import Answer, Call, Operation
 from modemgw.service.core import Gateway
 
 
@@ -56,9 +54,8 @@ class ClearedBody(BaseModel):
 class AccessApi:
     """Handlers of /v1/access."""
 
-    def __init__(self, gateway: Gateway, keyring: Keyring) -> None:
+    def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
-        self._keyring = keyring
 
     def operations(self) -> list[Operation]:
         """The table."""
@@ -78,20 +75,16 @@ class AccessApi:
             ),
         ]
 
-    async def suspects(self, request: web.Request) -> web.Response:
+    async def suspects(self, call: Call[NoQuery, None]) -> Answer:
         """GET."""
-        await self._keyring.account(request)
-        parse_query(request, models.NoQuery)
         found = self._gateway.desk.access.suspects()
         items = [
             {"kind": who.kind, "name": who.name, "failures": who.failures, "left_s": round(who.left_s, 1)}
             for who in found
         ]
-        return as_json({"items": items, "next": None})
+        return {"items": items, "next": None}
 
-    async def clear_access(self, request: web.Request) -> web.Response:
+    async def clear_access(self, call: Call[ClearQuery, None]) -> Answer:
         """DELETE."""
-        await self._keyring.account(request)
-        query = parse_query(request, ClearQuery)
-        count = self._gateway.desk.access.clear(address=query.address, login=query.login)
-        return as_json({"cleared": count})
+        count = self._gateway.desk.access.clear(address=call.query.address, login=call.query.login)
+        return {"cleared": count}

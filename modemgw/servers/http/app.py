@@ -23,18 +23,20 @@ from modemgw.servers.http.callbacks_api import CallbacksApi
 from modemgw.servers.http.connection import Connection, in_turn
 from modemgw.servers.http.dialects import DialectShell
 from modemgw.servers.http.doorstep import Doorstep
-from modemgw.servers.http.events import EventsApi
+from modemgw.servers.http.events_api import EventsApi
 from modemgw.servers.http.examine_api import ExamineApi
-from modemgw.servers.http.health import HealthApi
+from modemgw.servers.http.health_api import HealthApi
 from modemgw.servers.http.holds_api import HoldsApi
 from modemgw.servers.http.lines_api import LinesApi
+from modemgw.servers.http.messages_api import MessagesApi
 from modemgw.servers.http.modems_api import ModemsApi
-from modemgw.servers.http.native import NativeApi, Operation
 from modemgw.servers.http.openapi import DocsApi
+from modemgw.servers.http.operations import Operation, serve
 from modemgw.servers.http.peer import Peers
 from modemgw.servers.http.problems import SERVER_NAME, as_problems, of_status
 from modemgw.servers.http.trace_api import TraceApi
 from modemgw.servers.http.unfinished import UnfinishedRequests
+from modemgw.servers.http.ussd_api import UssdApi
 from modemgw.servers.listen import listen, url_of
 from modemgw.servers.tls import certificate, listeners
 from modemgw.service.commands import CommandRunner
@@ -59,33 +61,37 @@ def make_app(
         middlewares=[in_turn, as_problems, doorstep.middleware(shell.wording)], client_max_size=settings.max_body_bytes
     )
     keyring = Keyring(gateway, Peers(settings.trusted_proxies))
-    events = EventsApi(gateway, keyring)
-    lines = LinesApi(gateway, settings, keyring)
+    events = EventsApi(gateway)
+    lines = LinesApi(gateway, settings)
+    health = HealthApi(gateway)
     operations = [
-        *NativeApi(gateway, settings, keyring).operations(),
+        *MessagesApi(gateway).operations(),
         *events.operations(),
-        *CallbacksApi(gateway, settings, keyring).operations(),
-        *HoldsApi(gateway, settings, keyring).operations(),
-        *TraceApi(gateway, keyring).operations(),
-        *ExamineApi(gateway, keyring).operations(),
-        *ModemsApi(gateway, settings, keyring).operations(),
-        *AccessApi(gateway, keyring).operations(),
+        *CallbacksApi(gateway).operations(),
+        *HoldsApi(gateway).operations(),
+        *ModemsApi(gateway).operations(),
+        *TraceApi(gateway).operations(),
+        *ExamineApi(gateway).operations(),
+        *UssdApi(gateway).operations(),
+        *AccessApi(gateway).operations(),
         *lines.operations(),
-        *HealthApi(gateway).operations(),
+        *health.operations(),
     ]
     docs = DocsApi(operations, dialects)
     operations += docs.operations()
     for operation in operations:
+        handler = serve(operation, keyring, settings.read_timeout_s)
         if operation.method == "GET":
-            app.router.add_get(operation.path, operation.handler)  # HEAD as well
+            app.router.add_get(operation.path, handler)  # HEAD as well
         else:
-            app.router.add_route(operation.method, operation.path, operation.handler)
+            app.router.add_route(operation.method, operation.path, handler)
     app.router.add_route("*", "/upstream/{token}", lines.called)
     shell.reserve({operation.path: f"modemgw itself ({operation.path})" for operation in operations})
     for dialect in dialects:
         shell.register(dialect)
     shell.mount(app.router)
     app.on_shutdown.append(events.close)
+    app.on_shutdown.append(health.close)
     app.on_response_prepare.append(_sign)
     app[OPERATIONS] = operations
     app[SETTINGS] = settings

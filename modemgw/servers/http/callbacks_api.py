@@ -7,16 +7,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from aiohttp import web
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from modemgw.config import HttpSettings
 from modemgw.domain.callback import CallbackState, CallbackView
 from modemgw.servers.http import models
-from modemgw.servers.http.access import Keyring, read_body
-from modemgw.servers.http.native import Operation, as_json, page, parse_query, require_json
-from modemgw.servers.http.problems import RequestProblem, of_validation
+from modemgw.servers.http.models import NoQuery
+from modemgw.servers.http.operations import Answer, Call, Operation, page
 from modemgw.servers.http.views import rfc3339
 from modemgw.service.core import Gateway
 
@@ -86,10 +83,8 @@ class ReplayBody(BaseModel):
 class CallbacksApi:
     """Handlers of /v1/callbacks."""
 
-    def __init__(self, gateway: Gateway, settings: HttpSettings, keyring: Keyring) -> None:
+    def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
-        self._keyring = keyring
-        self._read_timeout_s = settings.read_timeout_s
 
     def operations(self) -> list[Operation]:
         """The table."""
@@ -113,26 +108,17 @@ class CallbacksApi:
             ),
         ]
 
-    async def callbacks(self, request: web.Request) -> web.Response:
+    async def callbacks(self, call: Call[CallbacksQuery, None]) -> Answer:
         """GET /v1/callbacks."""
-        account = await self._keyring.account(request)
-        query = parse_query(request, CallbacksQuery)
+        account, query = call.account, call.query
         found = await self._gateway.callbacks.list(account, state=query.state, after=query.after, limit=query.limit + 1)
         return page(found, query.limit, body_of)
 
-    async def replay_callbacks(self, request: web.Request) -> web.Response:
+    async def replay_callbacks(self, call: Call[NoQuery, ReplayRequest]) -> Answer:
         """POST /v1/callbacks/replay."""
-        account = await self._keyring.account(request)
-        require_json(request)
-        body = await read_body(request, self._read_timeout_s)
-        if not body:
-            raise RequestProblem(400, "The body is empty; send a JSON object.", kind="not_json")
-        try:
-            asked = ReplayRequest.model_validate_json(body)
-        except ValidationError as error:
-            raise of_validation(error, status=422, what="body") from None
-        count = await self._gateway.callbacks.replay(account, id=asked.id, failed=asked.failed, since=asked.since)
-        return as_json({"replayed": count}, 202)
+        asked, callbacks = call.body, self._gateway.callbacks
+        count = await callbacks.replay(call.account, id=asked.id, failed=asked.failed, since=asked.since)
+        return {"replayed": count}
 
 
 def body_of(view: CallbackView) -> dict[str, Any]:

@@ -90,9 +90,9 @@ class Connection(RequestHandler):
         self._left = 0
         self._payload: Any = None
 
-    def trust(self, account: Account) -> None:
-        """A request that came this way had right credentials."""
-        self._guest.trust(account.login)
+    def trust(self, account: Account | None = None) -> None:
+        """A request that came this way had right credentials: an account's, or those of an online gateway."""
+        self._guest.trust(None if account is None else account.login)
 
     def abort(self) -> None:
         """Close without a word."""

@@ -5,12 +5,10 @@ Owns this route and its body. The questions are modem/questions.py's.
 
 from __future__ import annotations
 
-from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field
 
-from modemgw.servers.http import models
-from modemgw.servers.http.access import Keyring
-from modemgw.servers.http.native import Operation, as_json, parse_query
+from modemgw.servers.http.models import NoQuery
+from modemgw.servers.http.operations import Answer, Call, Operation
 from modemgw.service.core import Gateway
 
 
@@ -36,9 +34,8 @@ class ExaminationBody(BaseModel):
 class ExamineApi:
     """The handler of /v1/modems/{name}/examine."""
 
-    def __init__(self, gateway: Gateway, keyring: Keyring) -> None:
+    def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
-        self._keyring = keyring
 
     def operations(self) -> list[Operation]:
         """The table."""
@@ -53,13 +50,10 @@ class ExamineApi:
             )
         ]
 
-    async def examine(self, request: web.Request) -> web.Response:
+    async def examine(self, call: Call[NoQuery, None]) -> Answer:
         """POST."""
-        account = await self._keyring.account(request)
-        parse_query(request, models.NoQuery)
-        name = request.match_info["name"]
         answers = [
             {"question": question, "lines": list(lines), "error": error}
-            for question, lines, error in await self._gateway.examine_modem(account, name)
+            for question, lines, error in await self._gateway.examine_modem(call.account, call.name)
         ]
-        return as_json({"modem": name, "answers": answers})
+        return {"modem": call.name, "answers": answers}

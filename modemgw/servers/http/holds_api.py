@@ -5,19 +5,11 @@ Owns these routes and their bodies. What is held and why is store/holds.py.
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from pydantic import BaseModel, ConfigDict, Field
 
-from aiohttp import web
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-
-from modemgw.config import HttpSettings
-from modemgw.servers.http import models
-from modemgw.servers.http.access import Keyring, read_body
-from modemgw.servers.http.native import Operation, as_json, parse_query, require_json
-from modemgw.servers.http.problems import of_validation
+from modemgw.servers.http.models import NoQuery
+from modemgw.servers.http.operations import Answer, Call, Operation
 from modemgw.service.core import Gateway
-
-B = TypeVar("B", bound=BaseModel)
 
 
 class Release(BaseModel):
@@ -59,10 +51,8 @@ class Cancelled(BaseModel):
 class HoldsApi:
     """Handlers."""
 
-    def __init__(self, gateway: Gateway, settings: HttpSettings, keyring: Keyring) -> None:
+    def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
-        self._keyring = keyring
-        self._read_timeout_s = settings.read_timeout_s
 
     def operations(self) -> list[Operation]:
         """The table."""
@@ -76,6 +66,7 @@ class HoldsApi:
                 {200: Released},
                 problems,
                 body=Release,
+                may_be_empty=True,
             ),
             Operation(
                 "POST",
@@ -85,26 +76,14 @@ class HoldsApi:
                 {200: Cancelled},
                 (*problems, 403, 404),
                 body=CancelMany,
+                may_be_empty=True,
             ),
         ]
 
-    async def release(self, request: web.Request) -> web.Response:
+    async def release(self, call: Call[NoQuery, Release]) -> Answer:
         """POST /v1/held/release."""
-        account = await self._keyring.account(request)
-        body = await self._body(request, Release)
-        return as_json({"released": await self._gateway.release(account, body.ids, body.drop)})
+        return {"released": await self._gateway.release(call.account, call.body.ids, call.body.drop)}
 
-    async def cancel(self, request: web.Request) -> web.Response:
+    async def cancel(self, call: Call[NoQuery, CancelMany]) -> Answer:
         """POST /v1/messages/cancel."""
-        account = await self._keyring.account(request)
-        body = await self._body(request, CancelMany)
-        return as_json({"cancelled": await self._gateway.cancel_many(account, body.account, body.line)})
-
-    async def _body(self, request: web.Request, model: type[B]) -> B:
-        parse_query(request, models.NoQuery)
-        require_json(request)
-        raw: Any = await read_body(request, self._read_timeout_s)
-        try:
-            return model.model_validate_json(raw or b"{}")
-        except ValidationError as error:
-            raise of_validation(error, status=422, what="body") from None
+        return {"cancelled": await self._gateway.cancel_many(call.account, call.body.account, call.body.line)}

@@ -9,17 +9,18 @@ import time
 from typing import Any
 
 from aiohttp import web
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from modemgw.config import HttpSettings
 from modemgw.dialects.seam import WireRequest
 from modemgw.domain.line import LineState, LineView
 from modemgw.domain.refusal import Refusal, RefusalKind
 from modemgw.servers.http import models, views
-from modemgw.servers.http.access import Keyring, read_body
-from modemgw.servers.http.native import Operation, as_json, parse_query, require_json
+from modemgw.servers.http.access import read_body
+from modemgw.servers.http.connection import Connection
+from modemgw.servers.http.models import NoQuery
+from modemgw.servers.http.operations import Answer, Call, Operation
 from modemgw.servers.http.peer import Peers
-from modemgw.servers.http.problems import RequestProblem, of_validation
 from modemgw.service.core import Gateway
 from modemgw.service.ways import RouteTrial
 
@@ -85,9 +86,8 @@ class TrialBody(BaseModel):
 class LinesApi:
     """Handlers of the lines of both kinds."""
 
-    def __init__(self, gateway: Gateway, settings: HttpSettings, keyring: Keyring) -> None:
+    def __init__(self, gateway: Gateway, settings: HttpSettings) -> None:
         self._gateway = gateway
-        self._keyring = keyring
         self._read_timeout_s = settings.read_timeout_s
         self._peers = Peers(settings.trusted_proxies)
 
@@ -122,37 +122,21 @@ class LinesApi:
             ),
         ]
 
-    async def lines(self, request: web.Request) -> web.Response:
+    async def lines(self, call: Call[NoQuery, None]) -> Answer:
         """GET /v1/lines."""
-        await self._keyring.account(request)
-        parse_query(request, models.NoQuery)
-        return as_json({"items": [line_body(view) for view in self._gateway.lines()], "next": None})
+        return {"items": [line_body(view) for view in self._gateway.lines()], "next": None}
 
-    async def pause(self, request: web.Request) -> web.Response:
+    async def pause(self, call: Call[NoQuery, None]) -> Answer:
         """POST /v1/lines/{name}/pause."""
-        account = await self._keyring.account(request)
-        parse_query(request, models.NoQuery)
-        return as_json(line_body(await self._gateway.pause_line(account, request.match_info["name"])))
+        return line_body(await self._gateway.pause_line(call.account, call.name))
 
-    async def resume(self, request: web.Request) -> web.Response:
+    async def resume(self, call: Call[NoQuery, None]) -> Answer:
         """POST /v1/lines/{name}/resume."""
-        account = await self._keyring.account(request)
-        parse_query(request, models.NoQuery)
-        return as_json(line_body(await self._gateway.resume_line(account, request.match_info["name"])))
+        return line_body(await self._gateway.resume_line(call.account, call.name))
 
-    async def try_route(self, request: web.Request) -> web.Response:
+    async def try_route(self, call: Call[NoQuery, models.NewMessage]) -> Answer:
         """POST /v1/routes/try."""
-        account = await self._keyring.account(request)
-        parse_query(request, models.NoQuery)
-        require_json(request)
-        body = await read_body(request, self._read_timeout_s)
-        if not body:
-            raise RequestProblem(400, "The body is empty; send a JSON object.", kind="not_json")
-        try:
-            message = models.NewMessage.model_validate_json(body)
-        except ValidationError as error:
-            raise of_validation(error, status=422, what="body") from None
-        return as_json(trial_body(self._gateway.try_route(account, message.submission())))
+        return trial_body(self._gateway.try_route(call.account, call.body.submission()))
 
     async def called(self, request: web.Request) -> web.Response:
         """ANY /upstream/{token}: what a gateway tells us. What is wrong with a call is not said to a stranger."""
@@ -170,6 +154,8 @@ class LinesApi:
         answer = await self._gateway.told(request.match_info["token"], wire)
         if answer is None:
             raise Refusal(RefusalKind.NOT_FOUND, "There is nothing here.")
+        if isinstance(request.protocol, Connection):
+            request.protocol.trust()
         return web.Response(
             body=answer.body, status=answer.status, headers={**answer.headers, "Content-Type": answer.content_type}
         )

@@ -125,6 +125,19 @@ class NoQuery(_Query):
     """Nothing."""
 
 
+class AnyQuery(BaseModel):
+    """Whatever a monitor or a browser puts there; nothing of it is looked at."""
+
+    model_config = ConfigDict(extra="ignore")
+
+
+class ReadyQuery(AnyQuery):
+    """What is to be ready."""
+
+    send: bool = Field(default=False, description="A line too: what is accepted now could go out now.")
+    line: str | None = Field(default=None, max_length=64, description="This line.")
+
+
 Time = Annotated[str, Field(description="RFC 3339, UTC, milliseconds.", examples=["2030-01-31T06:00:00.000Z"])]
 
 
@@ -373,9 +386,10 @@ class LineHealth(_Body):
 
 
 class ReadyBody(_Body):
-    """Readiness: the API serves and the store is writable."""
+    """Readiness: the API serves, the store is writable, and what the query asks for is ready."""
 
     ready: bool
+    reason: str | None = Field(description="Why it is not ready, in words.")
     store: str = Field(description="ok, or why it cannot be written or read.")
     lines: list[LineHealth]
     queued: int | None = Field(description="Messages that wait; null while the store cannot be read.")

@@ -1,154 +1,53 @@
-"""/v1/modems/{name}/ussd and /balance: what is asked of the operator through a modem.
+"""/v1/modems: what the modems are doing, and a person's hand on them.
 
-Owns these routes and their bodies. Who may ask, and the dialogue, are service's and modem's.
+Owns these routes; tracing and examining have modules of their own, and so has what is asked of the operator.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
-
-from aiohttp import web
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-from pydantic_core import PydanticCustomError
-
-from modemgw.config import HttpSettings
-from modemgw.domain.ussd import UssdAnswer, UssdFailed, UssdNoAnswer, UssdState
-from modemgw.servers.http import models, views
-from modemgw.servers.http.access import Keyring, read_body
-from modemgw.servers.http.native import Operation, as_json, parse_query, require_json
-from modemgw.servers.http.problems import RequestProblem, of_validation
+from modemgw.servers.http import models as a
+from modemgw.servers.http import views
+from modemgw.servers.http.models import NoQuery
+from modemgw.servers.http.operations import Answer, Call, Operation
 from modemgw.service.core import Gateway
-from modemgw.service.ussd import LONGEST_ANSWER, LONGEST_S, TIMEOUT_S
-
-
-class UssdRequest(BaseModel):
-    """A USSD code, or the answer to an open menu: give one of them."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    code: str | None = Field(
-        default=None, min_length=1, max_length=LONGEST_ANSWER, description="What is dialled.", examples=["*100#"]
-    )
-    answer: str | None = Field(
-        default=None, min_length=1, max_length=LONGEST_ANSWER, description="To the menu that is open.", examples=["1"]
-    )
-    timeout_s: float = Field(
-        default=TIMEOUT_S, ge=1, le=LONGEST_S, description="How long the network's answer is waited for."
-    )
-
-    @model_validator(mode="after")
-    def _one(self) -> UssdRequest:
-        if (self.code is None) == (self.answer is None):
-            raise PydanticCustomError("ussd", "give `code` or `answer`, and not both")
-        return self
-
-
-class UssdBody(BaseModel):
-    """What the network said."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    modem: str
-    status: UssdState = Field(description="done; open: the network waits for an answer; terminated; not_supported; …")
-    text: str | None
-    open: bool = Field(description="A menu: POST an answer, or DELETE to leave it. It is left after 120 s.")
-    coding: str | None = Field(description="How the modem wrote it: plain, packed, ucs2, …")
-    readable: bool = Field(description="It looks like a text that a person is shown.")
-    dcs: int | None = Field(description="The data coding scheme that the modem gave.")
-    raw: str | None = Field(description="As the modem wrote it.")
 
 
 class ModemsApi:
-    """Handlers of what is asked of an operator."""
+    """Handlers of /v1/modems."""
 
-    def __init__(self, gateway: Gateway, settings: HttpSettings, keyring: Keyring) -> None:
+    def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
-        self._keyring = keyring
-        self._read_timeout_s = settings.read_timeout_s
 
     def operations(self) -> list[Operation]:
         """The table."""
-        ussd = "/v1/modems/{name}/ussd"
         return [
+            Operation("GET", "/v1/modems", self.modems, "All modems and what they are doing.", {200: a.ModemList}),
             Operation(
                 "POST",
-                ussd,
-                self.ask_ussd,
-                "Send a USSD code, or answer an open menu; answered when the network has answered.",
-                {200: UssdBody},
-                (400, 403, 404, 408, 409, 413, 415, 422, 424, 504),
-                body=UssdRequest,
-            ),
-            Operation(
-                "DELETE", ussd, self.cancel_ussd, "End the open USSD dialogue.", {200: UssdBody}, (403, 404, 409)
+                "/v1/modems/{name}/pause",
+                self.pause_modem,
+                "Send nothing more through a modem until it is resumed; receiving goes on.",
+                {200: a.ModemBody},
+                (404,),
             ),
             Operation(
                 "POST",
-                "/v1/modems/{name}/balance",
-                self.refresh_balance,
-                "Ask the operator what the SIM has left.",
-                {200: models.ModemBody},
-                (404, 409, 424, 503, 504),
+                "/v1/modems/{name}/resume",
+                self.resume_modem,
+                "End a pause, a quarantine, or the wait for a person to see to the SIM.",
+                {200: a.ModemBody},
+                (404,),
             ),
         ]
 
-    async def ask_ussd(self, request: web.Request) -> web.Response:
-        """POST …/ussd."""
-        account = await self._keyring.account(request)
-        parse_query(request, models.NoQuery)
-        require_json(request)
-        body = await read_body(request, self._read_timeout_s)
-        if not body:
-            raise RequestProblem(400, "The body is empty; send a JSON object.", kind="not_json")
-        try:
-            asked = UssdRequest.model_validate_json(body)
-        except ValidationError as error:
-            raise of_validation(error, status=422, what="body") from None
-        name, desk = request.match_info["name"], self._gateway.ussd
-        with _told():
-            if asked.code is not None:
-                answer = await desk.ask(account, name, asked.code, asked.timeout_s)
-            else:
-                answer = await desk.answer(account, name, asked.answer or "", asked.timeout_s)
-        return as_json(body_of(answer))
+    async def modems(self, call: Call[NoQuery, None]) -> Answer:
+        """GET /v1/modems."""
+        return {"items": [views.modem(modem) for modem in self._gateway.modems()], "next": None}
 
-    async def cancel_ussd(self, request: web.Request) -> web.Response:
-        """DELETE …/ussd."""
-        account = await self._keyring.account(request)
-        parse_query(request, models.NoQuery)
-        return as_json(body_of(await self._gateway.ussd.cancel(account, request.match_info["name"])))
+    async def pause_modem(self, call: Call[NoQuery, None]) -> Answer:
+        """POST /v1/modems/{name}/pause."""
+        return views.modem(await self._gateway.pause_modem(call.account, call.name))
 
-    async def refresh_balance(self, request: web.Request) -> web.Response:
-        """POST …/balance."""
-        account = await self._keyring.account(request)
-        parse_query(request, models.NoQuery)
-        with _told():
-            view = await self._gateway.refresh_balance(account, request.match_info["name"])
-        return as_json(views.modem(view))
-
-
-@contextmanager
-def _told() -> Iterator[None]:
-    """What the network does not say, as problems."""
-    try:
-        yield
-    except UssdNoAnswer as error:
-        raise RequestProblem(504, str(error)) from error
-    except UssdFailed as error:
-        raise RequestProblem(424, str(error)) from error
-
-
-def body_of(answer: UssdAnswer) -> dict[str, Any]:
-    """UssdBody."""
-    return {
-        "modem": answer.line,
-        "status": answer.state.value,
-        "text": answer.text,
-        "open": answer.open,
-        "coding": answer.coding,
-        "readable": answer.readable,
-        "dcs": answer.dcs,
-        "raw": answer.raw,
-    }
+    async def resume_modem(self, call: Call[NoQuery, None]) -> Answer:
+        """POST /v1/modems/{name}/resume."""
+        return views.modem(await self._gateway.resume_modem(call.account, call.name))

@@ -15,7 +15,7 @@ from pydantic.json_schema import models_json_schema
 from modemgw import __version__
 from modemgw.dialects.seam import Dialect
 from modemgw.servers.http import models
-from modemgw.servers.http.native import Operation
+from modemgw.servers.http.operations import Answer, Call, Operation
 from modemgw.servers.http.problems import CONTENT_TYPE, HTTP_ERRORS, REFUSALS
 
 _REF = "#/components/schemas/{model}"
@@ -161,15 +161,31 @@ class DocsApi:
     def operations(self) -> list[Operation]:
         """The table."""
         return [
-            Operation("GET", "/openapi.json", self.openapi, "This description.", {200: "application/json"}, auth=False),
-            Operation("GET", "/docs", self.docs, "This description as a page.", {200: "text/html"}, auth=False),
+            Operation(
+                "GET",
+                "/openapi.json",
+                self.openapi,
+                "This description.",
+                {200: "application/json"},
+                query=models.AnyQuery,
+                auth=False,
+            ),
+            Operation(
+                "GET",
+                "/docs",
+                self.docs,
+                "This description as a page.",
+                {200: "text/html"},
+                query=models.AnyQuery,
+                auth=False,
+            ),
         ]
 
-    async def openapi(self, _request: web.Request) -> web.Response:
+    async def openapi(self, _call: Call[models.AnyQuery, None]) -> Answer:
         """GET /openapi.json."""
         return web.Response(body=self._json, content_type="application/json")
 
-    async def docs(self, _request: web.Request) -> web.Response:
+    async def docs(self, _call: Call[models.AnyQuery, None]) -> Answer:
         """GET /docs."""
         return web.Response(
             body=self._page,

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field
 
 from modemgw.domain.trace import TraceView
 from modemgw.servers.http import models
-from modemgw.servers.http.access import Keyring
-from modemgw.servers.http.native import Operation, as_json, parse_query
+from modemgw.servers.http.models import NoQuery
+from modemgw.servers.http.operations import Answer, Call, Operation
 from modemgw.servers.http.views import rfc3339
 from modemgw.service.core import Gateway
 
@@ -34,9 +33,8 @@ class TraceBody(BaseModel):
 class TraceApi:
     """Handlers of /v1/modems/{name}/trace."""
 
-    def __init__(self, gateway: Gateway, keyring: Keyring) -> None:
+    def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
-        self._keyring = keyring
 
     def operations(self) -> list[Operation]:
         """The table."""
@@ -49,22 +47,20 @@ class TraceApi:
             Operation("DELETE", path, self.end, "End the trace; its file stays.", {200: TraceBody}, (404,)),
         ]
 
-    async def show(self, request: web.Request) -> web.Response:
+    async def show(self, call: Call[NoQuery, None]) -> Answer:
         """GET."""
-        return await self._answer(request, None)
+        return await self._answer(call, None)
 
-    async def begin(self, request: web.Request) -> web.Response:
+    async def begin(self, call: Call[NoQuery, None]) -> Answer:
         """POST."""
-        return await self._answer(request, True)
+        return await self._answer(call, True)
 
-    async def end(self, request: web.Request) -> web.Response:
+    async def end(self, call: Call[NoQuery, None]) -> Answer:
         """DELETE."""
-        return await self._answer(request, False)
+        return await self._answer(call, False)
 
-    async def _answer(self, request: web.Request, on: bool | None) -> web.Response:
-        account = await self._keyring.account(request)
-        parse_query(request, models.NoQuery)
-        return as_json(body_of(await self._gateway.trace_modem(account, request.match_info["name"], on)))
+    async def _answer(self, call: Call[NoQuery, None], on: bool | None) -> Answer:
+        return body_of(await self._gateway.trace_modem(call.account, call.name, on))
 
 
 def body_of(view: TraceView) -> dict[str, Any]:

@@ -203,7 +203,13 @@ def modem(view: ModemView) -> dict[str, Any]:
     }
 
 
-def health(view: Health) -> dict[str, Any]:
-    """ReadyBody."""
-    lines = [{"name": name, "state": state} for name, state in view.lines]
-    return {"ready": view.ready, "store": view.store, "lines": lines, "queued": view.queued, "held": dict(view.held)}
+def health(view: Health, reason: str | None) -> dict[str, Any]:
+    """ReadyBody. `reason`: why it is not ready."""
+    return {
+        "ready": reason is None,
+        "reason": reason,
+        "store": view.store,
+        "lines": [{"name": name, "state": state} for name, state in view.lines],
+        "queued": view.queued,
+        "held": dict(view.held),
+    }

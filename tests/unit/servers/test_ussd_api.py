@@ -12,7 +12,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from modemgw.domain.ussd import UssdState
 from modemgw.rules.operators import operators
 from modemgw.servers.http import make_app
-from modemgw.servers.http.modems_api import UssdBody, UssdRequest
+from modemgw.servers.http.ussd_api import UssdBody, UssdRequest
 from modemgw.service.core import Gateway
 
 SHOP = {"Authorization": "Bearer key-of-shop"}

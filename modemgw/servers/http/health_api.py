@@ -12,10 +12,10 @@ from aiohttp import web
 from modemgw import __version__
 from modemgw.domain.health import Figures, Health
 from modemgw.domain.line import LineState, ModemView
-from modemgw.domain.refusal import StoreUnavailable
+from modemgw.domain.refusal import Refusal, RefusalKind, StoreUnavailable
 from modemgw.installation import how_to_add
 from modemgw.servers.http import models, views
-from modemgw.servers.http.native import Operation, as_json
+from modemgw.servers.http.operations import Answer, Call, Operation, as_json
 from modemgw.servers.http.problems import RequestProblem
 from modemgw.service.core import Gateway
 
@@ -30,23 +30,41 @@ FRESH, LONGEST_FRESH_S = 10, 1.0
 
 
 class _Shared(Generic[T]):
-    """What is looked up once for all who ask at the same time, or shortly after."""
+    """What is looked up once for all who ask at the same time, or shortly after where it is worth `keeping`."""
 
-    def __init__(self, look: Callable[[], Awaitable[T]]) -> None:
+    def __init__(self, look: Callable[[], Awaitable[T]], keeping: Callable[[T], bool] = lambda _: True) -> None:
         self._look = look
-        self._lock = asyncio.Lock()
+        self._keeping = keeping
+        self._looking: asyncio.Task[T] | None = None
         self._found: T | None = None
         self._until = 0.0
 
     async def get(self) -> T:
         """What there is. Raises what looking raises."""
-        async with self._lock:
-            begun = time.monotonic()
-            if self._found is None or begun >= self._until:
-                self._found = await self._look()
-                now = time.monotonic()
-                self._until = now + min(LONGEST_FRESH_S, FRESH * (now - begun))
+        if self._found is not None and time.monotonic() < self._until:
             return self._found
+        if self._looking is None:
+            self._looking = asyncio.create_task(self._search(), name="health")
+            self._looking.add_done_callback(self._looked)
+        return await asyncio.shield(self._looking)  # who gives up does so for himself alone
+
+    async def _search(self) -> T:
+        begun = time.monotonic()
+        found = await self._look()
+        now = time.monotonic()
+        self._found = found if self._keeping(found) else None
+        self._until = now + min(LONGEST_FRESH_S, FRESH * (now - begun))
+        return found
+
+    def close(self) -> None:
+        """Look no longer."""
+        if self._looking is not None:
+            self._looking.cancel()
+
+    def _looked(self, task: asyncio.Task[T]) -> None:
+        self._looking = None
+        if not task.cancelled():
+            task.exception()  # told to those who asked; perhaps nobody waits any more
 
 
 class HealthApi:
@@ -54,7 +72,7 @@ class HealthApi:
 
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
-        self._health = _Shared(gateway.health)
+        self._health = _Shared(gateway.health, lambda health: health.ready)
         self._figures = _Shared(gateway.figures)
 
     def operations(self) -> list[Operation]:
@@ -66,14 +84,18 @@ class HealthApi:
                 self.live,
                 "200 while the process answers.",
                 {200: models.LiveBody},
+                query=models.AnyQuery,
                 auth=False,
             ),
             Operation(
                 "GET",
                 "/health/ready",
                 self.ready,
-                "200 once the API serves and the store is writable, 503 otherwise; tells each line's state.",
+                "200 once the API serves and the store is writable, 503 otherwise; with `send` only while some line is "
+                "ready to send, with `line` only while that one is. Tells each line's state.",
                 {200: models.ReadyBody, 503: models.ReadyBody},
+                (404,),
+                models.ReadyQuery,
                 auth=False,
             ),
             Operation(
@@ -83,20 +105,44 @@ class HealthApi:
                 "Prometheus metrics; needs the extra modemgw[metrics].",
                 {200: "text/plain"},
                 (501,),
+                models.AnyQuery,
                 auth=False,
             ),
         ]
 
-    async def live(self, _request: web.Request) -> web.Response:
+    async def close(self, _app: web.Application) -> None:
+        """Answer nobody any more."""
+        self._health.close()
+        self._figures.close()
+
+    async def live(self, _call: Call[models.AnyQuery, None]) -> Answer:
         """GET /health/live."""
-        return as_json({"status": "live"})
+        return {"status": "live"}
 
-    async def ready(self, _request: web.Request) -> web.Response:
-        """GET /health/ready."""
+    async def ready(self, call: Call[models.ReadyQuery, None]) -> Answer:
+        """GET /health/ready. Raises Refusal(NOT_FOUND) for a line that there is not."""
         health = await self._health.get()
-        return as_json(views.health(health), 200 if health.ready else 503)
+        reason = None
+        if not health.ready:
+            reason = "The service is stopping." if health.store == "ok" else health.store
+        reason = reason or self._lines_problem(call.query)
+        return as_json(views.health(health, reason), 200 if reason is None else 503)
 
-    async def metrics(self, _request: web.Request) -> web.Response:
+    def _lines_problem(self, query: models.ReadyQuery) -> str | None:
+        """Why the lines are not as the query wants them, as a sentence. Their states alone: anybody may ask."""
+        lines = self._gateway.lines()
+        if query.line is not None:
+            lines = [line for line in lines if line.name == query.line]
+            if not lines:
+                raise Refusal(RefusalKind.NOT_FOUND, f"There is no line {query.line}.")
+        elif not query.send:
+            return None
+        if any(line.state is LineState.READY for line in lines):
+            return None
+        states = ", ".join(f"{line.name} is {line.state}" for line in lines)
+        return f"No line is ready to send: {states or 'there is none'}."
+
+    async def metrics(self, _call: Call[models.AnyQuery, None]) -> Answer:
         """GET /metrics."""
         try:
             from prometheus_client import CollectorRegistry, exposition

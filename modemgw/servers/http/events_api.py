@@ -15,8 +15,7 @@ from aiohttp import web
 from modemgw.domain.message import EventView, row_id
 from modemgw.domain.requests import EventQuery
 from modemgw.servers.http import models, views
-from modemgw.servers.http.access import Keyring
-from modemgw.servers.http.native import Operation, page, parse_query
+from modemgw.servers.http.operations import Answer, Call, Operation, page
 from modemgw.servers.http.problems import RequestProblem
 from modemgw.service.core import Gateway
 
@@ -32,9 +31,8 @@ MAX_STREAMS = 100
 class EventsApi:
     """The history of an account, paged or streamed."""
 
-    def __init__(self, gateway: Gateway, keyring: Keyring, *, heartbeat_s: float = HEARTBEAT_S) -> None:
+    def __init__(self, gateway: Gateway, *, heartbeat_s: float = HEARTBEAT_S) -> None:
         self._gateway = gateway
-        self._keyring = keyring
         self._heartbeat_s = heartbeat_s
         self._streams: set[asyncio.Task[None]] = set()
 
@@ -54,10 +52,9 @@ class EventsApi:
             )
         ]
 
-    async def events(self, request: web.Request) -> web.StreamResponse:
+    async def events(self, call: Call[models.ListQuery, None]) -> Answer:
         """GET /v1/events."""
-        account = await self._keyring.account(request)
-        query = parse_query(request, models.ListQuery)
+        account, request, query = call.account, call.request, call.query
         if "text/event-stream" not in request.headers.get("Accept", ""):
             found = await self._gateway.events(EventQuery(account, query.limit + 1, query.after))
             return page(found, query.limit, views.event)

@@ -1,13 +1,15 @@
-"""Certificates for standing in for a provider whose host a client has built in: a local CA and what it signs.
+"""Standing in for providers whose hosts a client has built in: their names, a local CA and what it signs.
 
-Owns making the files; all but the CA's certificate are 0600. Installs nothing and touches no system setting;
-needs the extra `standin`.
+Owns which names, and making the files; all but the CA's certificate are 0600. Installs nothing and touches no system
+setting; certificates need the extra `standin`.
 """
 
 from __future__ import annotations
 
 import datetime
 import os
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,44 +21,6 @@ if TYPE_CHECKING:
     from cryptography import x509
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 
-#: Hosts of the providers that clients have built in.
-PROVIDERS: dict[str, tuple[str, ...]] = {
-    "smsc.ru": (
-        "smsc.ru",
-        "www.smsc.ru",
-        "www2.smsc.ru",
-        "www3.smsc.ru",
-        "www4.smsc.ru",
-        "www5.smsc.ru",
-        "m.smsc.ru",
-        "smpp.smsc.ru",
-        "smpp2.smsc.ru",
-        "send.smsc.ru",
-        "smsc.kz",
-        "www.smsc.kz",
-        "www2.smsc.kz",
-        "smsc.ua",
-        "www.smsc.ua",
-        "www2.smsc.ua",
-        "smsc.tj",
-        "www.smsc.tj",
-        "smscentre.com",
-        "www.smscentre.com",
-        "www2.smscentre.com",
-    ),
-    "devino": (
-        "integrationapi.net",
-        "www.integrationapi.net",
-        "ws.devinosms.com",
-        "gw1.devinosms.com",
-        "webservice.devinosms.com",
-        "ws.devinotele.com",
-        "xmlapi.devinotele.com",
-    ),
-    "bsg.world": ("app.bsg.hk", "app.bsg.world", "api.bsg.hk", "api.bsg.world", "one-api.bsg.world"),
-    "gatesms.ru": ("gatesms.ru", "www.gatesms.ru", "www2.gatesms.ru"),
-}
-
 #: Browsers and libraries refuse longer ones.
 LEAF_DAYS, CA_DAYS = 397, 3_650
 
@@ -65,9 +29,12 @@ class StandInError(ModemgwError):
     """The certificates cannot be made or read."""
 
 
+_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
+
+
 @dataclass(frozen=True, slots=True)
 class Certificates:
-    """Where the files are. `made` tells that the CA is new and must be trusted anew."""
+    """Where the files are. `made` tells that the CA is new and must be trusted by the client."""
 
     ca: Path
     chain: Path
@@ -76,16 +43,50 @@ class Certificates:
     made: bool
 
 
+def providers() -> dict[str, tuple[str, ...]]:
+    """What may be asked for, each with the provider's names: a dialect, by its name and by its title."""
+    from modemgw.dialects import ALL
+
+    found: dict[str, tuple[str, ...]] = {}
+    for dialect in ALL:
+        if dialect.hosts:
+            found[dialect.title.lower() if "." in dialect.title else dialect.name] = dialect.hosts
+    return found
+
+
 def hosts_of(provider: str) -> tuple[str, ...]:
-    """The names a provider is known by; any other host name stands for itself."""
+    """The names a provider is known by; any other host name stands for itself. Raises StandInError."""
     key = provider.strip().lower()
-    for name, hosts in PROVIDERS.items():
-        if key == name or key in hosts:
+    known = providers()
+    for name, hosts in known.items():
+        if key in {name, name.partition(".")[0], *hosts}:
             return hosts
-    if "." not in key or not all(c.isalnum() or c in "-." for c in key):
-        known = ", ".join(PROVIDERS)
-        raise StandInError(f"{provider!r} is neither a host name nor a provider; providers are {known}.")
+    if not is_host(key):
+        raise StandInError(f"{provider!r} is neither a host name nor a provider; providers are {', '.join(known)}.")
     return (key,)
+
+
+def choose_hosts(names: Sequence[str], only: Sequence[str]) -> tuple[str, ...]:
+    """The hosts of all the providers in `names`; with `only`, no others than those, which must be among them where a
+    provider is given. Raises StandInError."""
+    hosts = tuple(dict.fromkeys(host for name in names for host in hosts_of(name)))
+    if not only:
+        if not hosts:
+            raise StandInError(f"Which provider? One or more of {', '.join(providers())}, or host names.")
+        return hosts
+    wanted = tuple(dict.fromkeys(name.strip().lower() for name in only))
+    for name in wanted:
+        if not is_host(name):
+            raise StandInError(f"--only {name}: not a host name.")
+        if hosts and name not in hosts:
+            raise StandInError(f"--only {name}: not a name of {', '.join(names)}; those are {', '.join(hosts)}.")
+    return wanted
+
+
+def is_host(name: str) -> bool:
+    """True for what may be a host name with a dot in it."""
+    labels = name.split(".")
+    return len(name) <= 253 and len(labels) > 1 and all(_LABEL.fullmatch(label) for label in labels)
 
 
 def make_certificates(directory: Path, hosts: tuple[str, ...]) -> Certificates:

@@ -117,4 +117,14 @@ def _answer(text: str, reason: str = "") -> WireResponse:
     return WireResponse(text.encode(), reason=reason)
 
 
-DIALECT = Dialect(name="gatesms", title="gatesms.ru", routes=(Route(("*",), "/sender.php", sender),), refusals=ERRORS)
+DIALECT = Dialect(
+    name="gatesms",
+    title="gatesms.ru",
+    routes=(Route(("*",), "/sender.php", sender),),
+    hosts=(
+        "gatesms.ru",
+        "www.gatesms.ru",
+        "www2.gatesms.ru",
+    ),
+    refusals=ERRORS,
+)

@@ -305,6 +305,8 @@ class Route:
 class Dialect:
     """A provider's API. Its routes are served at their own paths and again under `/<name>/`.
 
+    `hosts` are the provider's own names that clients have built in, the main one first: `modemgw stand-in` serves
+    under them.
     `refusals` is what it says for each kind of refusal, all of them; `states` its word for each state of a message,
     None where it never tells one. `settings` are the keys of the section `[<name>]` of the configuration,
     `account_settings` those of `[account.<name>]`.
@@ -313,6 +315,7 @@ class Dialect:
     name: str
     title: str
     routes: tuple[Route, ...]
+    hosts: tuple[str, ...] = ()
     refusals: Mapping[RefusalKind, object] = field(default_factory=dict)
     states: Mapping[State, object] | None = None
     settings: Table = field(default_factory=dict)

@@ -1,7 +1,5 @@
-"""A TLS door before the HTTP server: what comes in encrypted goes on in the clear, and back. Knows no HTTP.
-
-Beside it, if asked for, a door without TLS: old libraries of the same providers say http://.
-"""
+"""Doors before the HTTP server: one with TLS, whose traffic goes on in the clear, and one without, for libraries that
+say http://. Either may be left out. Knows no HTTP."""
 
 from __future__ import annotations
 
@@ -23,7 +21,7 @@ LIMITS = FrontLimits(total=250, per_address=100)
 
 
 class TlsFront:
-    """A running front; `plain_port` is that of the door without TLS, 0 where there is none."""
+    """A running front; `port` is that of the door with TLS, `plain_port` of the one without, 0 where there is none."""
 
     def __init__(self, front: Front, port: int, plain_port: int) -> None:
         self._front = front
@@ -51,18 +49,23 @@ class _Stream(asyncio.StreamReaderProtocol):
 
 
 async def start_tls_front(
-    address: str, chain: Path, key: Path, host: str, port: int, *, plain: str | None = None
+    host: str, port: int, *, tls: tuple[str, Path, Path] | None = None, plain: str | None = None
 ) -> TlsFront:
-    """Serve TLS on `address`, and without TLS on `plain`; forward to `host:port`. Raises ListenError."""
+    """Forward to `host:port` what comes in with TLS (`tls`: address, certificates, key) and without, at the address
+    `plain`. Raises ListenError."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     # clients that have a provider's host built in are old as often as not
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_cert_chain(chain, key)
-    sock = listen(address)
+    sock = None
+    if tls is not None:
+        address, chain, key = tls
+        context.load_cert_chain(chain, key)
+        sock = listen(address)
     try:
         plain_sock = listen(plain) if plain is not None else None
     except BaseException:
-        sock.close()
+        if sock is not None:
+            sock.close()
         raise
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -84,10 +87,11 @@ async def start_tls_front(
             await _end(writer)
 
     front = Front("TLS", LIMITS, lambda guest: _Stream(guest, serve), handshake_s=CONNECT_S)
-    front.serve(sock, lambda: context)
+    if sock is not None:
+        front.serve(sock, lambda: context)
     if plain_sock is not None:
         front.serve(plain_sock)
-    return TlsFront(front, sock.getsockname()[1], plain_sock.getsockname()[1] if plain_sock is not None else 0)
+    return TlsFront(front, *(each.getsockname()[1] if each is not None else 0 for each in (sock, plain_sock)))
 
 
 async def _pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

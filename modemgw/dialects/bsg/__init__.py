@@ -18,6 +18,13 @@ DIALECT = Dialect(
         *(Route(("*",), path, v2) for path in ("/api/auth/*", "/api/accounts/*", "/api/campaigns/*")),
     ),
     callbacks=callbacks.render,
+    hosts=(
+        "app.bsg.hk",
+        "app.bsg.world",
+        "api.bsg.hk",
+        "api.bsg.world",
+        "one-api.bsg.world",
+    ),
     refusals=tables.ERRORS,
     states=tables.STATES,
     account_settings=ACCOUNT_SETTINGS,

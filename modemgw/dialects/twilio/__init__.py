@@ -96,6 +96,7 @@ DIALECT = Dialect(
     callbacks=callbacks.render,
     on_reply=callbacks.on_reply,
     routes=(Route(("*",), f"/{API}/*", serve),),
+    hosts=("api.twilio.com",),
     refusals=tables.REFUSALS,
     states=tables.STATUSES,
 )

@@ -38,7 +38,7 @@ from modemgw.domain.states import State
 from modemgw.modem.tracing.trace import Tracer
 from modemgw.rules.incoming import RawPdu, understand
 from modemgw.rules.report_matching import tail
-from modemgw.rules.routing import default_route
+from modemgw.rules.routing import Route, default_route
 from modemgw.servers.http import make_app, start_http
 from modemgw.servers.http.caller import HttpCaller
 from modemgw.service.accounts import Accounts
@@ -310,7 +310,8 @@ async def gateway_rig(
         max_records=settings.store.max_records,
         monotonic=lambda: now() / 1000,
     )
-    rig.core = make_gateway(store, dispatcher, rig.timers, accounts, now, desk, rig.lines)
+    routes = [route.route(number, settings.routing) for number, route in enumerate(settings.routes, 1)]
+    rig.core = make_gateway(store, dispatcher, rig.timers, accounts, now, desk, rig.lines, routes)
     telling = asyncio.ensure_future(_tell_followers(store, rig.core))
     try:
         yield rig
@@ -330,6 +331,7 @@ def make_gateway(
     clock: Clock,
     desk: Desk,
     lines: PlayedLines,
+    routes: Sequence[Route] = (),
 ) -> Gateway:
     """The use cases as `runtime` wires them, on lines that are played; callbacks are queued and not sent."""
     tracer = Tracer(store.path.with_name("traces"))
@@ -337,7 +339,7 @@ def make_gateway(
     callbacks = Callbacks(queue, accounts.all, {}, HttpCaller(), clock, lambda: 0.5, lambda: "5ec2e7")
     balances = Balances(lines, LineBalances(store), clock, lines.views, {})
     repository, online = Repository(store), Upstreams([], UpstreamStore(store))
-    routing = Routing([], default_route([]), lambda: sim_ways(lines.views()), clock)
+    routing = Routing(routes, default_route([]), lambda: sim_ways(lines.views()), clock)
     ways = Ways(routing, lines.views, online, repository.queued_count)
     all_lines = Lines(lines.views, lines, tracer, lines, UssdDesk(lines), balances, ways)
     return Gateway(repository, dispatcher, timers, accounts, clock, desk, callbacks, all_lines)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -207,3 +208,39 @@ async def test_of_many_the_one_that_is_no_number_is_told_or_refuses_all(
         assert (told.error, stored) == (adapter.bad_number, [])
     else:
         assert (list(told.refused), stored) == (["12ab"], [f"+{MANY[0]}", f"+{MANY[1]}"])
+
+
+DENIED = """
+[[route]]
+match = { prefix = "7999" }
+deny = "Not to these."
+[[route]]
+ways = ["sim:*"]
+"""
+
+
+@pytest.mark.parametrize(("adapter", "way"), BULKS)
+async def test_of_many_the_one_that_a_route_denies_is_told_or_refuses_all(
+    serve_dialect: Serve, adapter: Adapter, way: str
+) -> None:
+    rig = await serve_dialect(adapter.dialect, config=adapter.config + DENIED, account=adapter.account)
+    told = await adapter.bulk(rig, way, [MANY[0], "79991112233", MANY[1]], TEXT)
+    stored = [message.to for message in await rig.messages()]
+    if told.error is not None:
+        assert stored == []
+    else:
+        assert (list(told.refused), stored) == (["79991112233"], [f"+{MANY[0]}", f"+{MANY[1]}"])
+
+
+@pytest.mark.parametrize(("adapter", "way"), BULKS)
+async def test_of_requests_that_come_at_once_each_is_paid_for_whole_or_refused(
+    serve_dialect: Serve, adapter: Adapter, way: str
+) -> None:
+    account = 'balance_mode = "countdown"\n' + adapter.account
+    rig = await serve_dialect(adapter.dialect, config=adapter.config, account=account)
+    many = [[f"7916{n:03d}{at:04d}" for at in range(30)] for n in range(5)]  # 42.00 each; 100.50 are there
+    told = await asyncio.gather(*(adapter.bulk(rig, way, numbers, "hello") for numbers in many))
+    assert sorted(one.error is None for one in told) == [False, False, False, True, True]
+    assert {one.error for one in told} == {None, adapter.no_money}
+    paid = [number for numbers, one in zip(many, told, strict=True) if one.error is None for number in numbers]
+    assert sorted(message.to for message in await rig.messages()) == sorted(f"+{number}" for number in paid)

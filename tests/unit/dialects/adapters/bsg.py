@@ -57,11 +57,9 @@ class Bsg(Adapter):
         if status == 200:
             return Bulk()
         codes = {503: self.unavailable, tables.BAD_MSISDN: self.bad_number}
-        return Bulk(error=codes[answer["code"]] if answer["code"] in codes else self.no_money_of(answer))
-
-    def no_money_of(self, answer: Any) -> int:
-        assert (answer["code"], "left" in answer["message"]) == (422, True)
-        return self.no_money
+        if (answer["code"], "left" in answer["message"]) == (422, True):
+            return Bulk(error=self.no_money)
+        return Bulk(error=codes.get(answer["code"], answer["code"]))
 
     async def status(self, rig: DialectRig, sent: Sent, to: str) -> str:
         return str((await self.ask(rig, f"sms/{sent.id}"))["status"])

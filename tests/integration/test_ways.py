@@ -65,6 +65,10 @@ async def test_a_sim_that_goes_and_comes_back(tmp_path: Path) -> None:
             assert done["parts"][0]["attempts"][0]["line"] == "shop-gw"
             assert [one.text for one in provider.taken] == ["by the gateway"]
             assert "line.down" in await kinds(rig, "m0")
+            async with rig.http.get(rig.runtime.url + "/metrics") as answer:
+                metrics = await answer.text()
+            assert 'modemgw_line_ready{kind="sim",line="m0"} 0.0' in metrics
+            assert 'modemgw_line_ready{kind="http",line="shop-gw"} 1.0' in metrics
             rig.sim.replug(0)
             await rig.ready()
             third = await rig.submit("+79990000013", "by the SIM again")

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Any, Generic, TypeVar
 
 from aiohttp import web
 
 from modemgw import __version__
 from modemgw.domain.health import Figures, Health
-from modemgw.domain.line import LineState, ModemView
+from modemgw.domain.line import LineState, LineView, ModemView
 from modemgw.domain.refusal import Refusal, RefusalKind, StoreUnavailable
 from modemgw.installation import how_to_add
 from modemgw.servers.http import models, views
@@ -155,7 +155,7 @@ class HealthApi:
                 figures = await self._figures.get()
         except TimeoutError:
             raise StoreUnavailable(f"The database has not been read for {FIGURES_S:g} s.") from None
-        registry.register(_Snapshot(health, figures, self._gateway.modems()))
+        registry.register(_Snapshot(health, figures, self._gateway.modems(), self._gateway.lines()))
         return web.Response(
             body=exposition.generate_latest(registry),
             headers={"Content-Type": exposition.CONTENT_TYPE_LATEST},
@@ -165,7 +165,10 @@ class HealthApi:
 class _Snapshot:
     """What the gateway says right now, as a Prometheus collector."""
 
-    def __init__(self, health: Health, figures: Figures, modems: list[ModemView]) -> None:
+    def __init__(
+        self, health: Health, figures: Figures, modems: list[ModemView], lines: Sequence[LineView] = ()
+    ) -> None:
+        self._lines = lines
         self._health = health
         self._figures = figures
         self._modems = modems
@@ -230,7 +233,29 @@ class _Snapshot:
                 used.add_metric([modem.name, storage.memory], storage.used)
                 total.add_metric([modem.name, storage.memory], storage.total)
         yield from (state, since, air, sent, received, climbed, signal, balance, balance_at, used, total)
+        yield from self._ways()
         yield from self._counted()
+
+    def _ways(self) -> Iterator[Any]:
+        """Lines of both kinds."""
+        from prometheus_client.core import GaugeMetricFamily
+
+        names = ["line", "kind"]
+        ready = GaugeMetricFamily("modemgw_line_ready", "1 while the line takes messages.", labels=names)
+        since = GaugeMetricFamily("modemgw_line_state_since_seconds", "Unix time of its state.", labels=names)
+        used = GaugeMetricFamily("modemgw_line_parts_today", "Parts sent today.", labels=names)
+        spent = GaugeMetricFamily("modemgw_line_spent_today", "Money spent today.", labels=names)
+        balance = GaugeMetricFamily("modemgw_line_balance", "What is left.", labels=[*names, "currency"])
+        for line in self._lines:
+            label = [line.name, line.kind]
+            ready.add_metric(label, int(line.state is LineState.READY))
+            since.add_metric(label, line.since / 1000)
+            used.add_metric(label, line.used_today)
+            if line.spent_today is not None:
+                spent.add_metric(label, float(line.spent_today))
+            if line.balance is not None:
+                balance.add_metric([*label, line.balance_currency or ""], float(line.balance))
+        yield from (ready, since, used, spent, balance)
 
     def _counted(self) -> Iterator[Any]:
         from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily

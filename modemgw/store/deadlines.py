@@ -34,6 +34,7 @@ _MOVES = (
     "UPDATE smpp_deliveries SET created_at = created_at + :by, due_at = iif(due_at = 0, 0, due_at + :by)",
     "UPDATE smpp_pieces SET created_at = created_at + :by WHERE message_id IS NULL AND lost_at IS NULL",
     "UPDATE records SET expires_at = expires_at + :by WHERE expires_at IS NOT NULL",
+    "UPDATE alerts SET since = since + :by, told_at = told_at + :by",
 )
 
 

@@ -59,12 +59,9 @@ TRANSITIONS: dict[State, frozenset[State]] = {
     State.SENDING: frozenset(
         {State.SENT, State.QUEUED, State.REJECTED, State.EXPIRED, State.UNKNOWN} | {State.DELIVERED}
     ),
-    # unknown: the modem said another result after the result
-    State.SENT: frozenset({State.DELIVERED, State.UNDELIVERABLE, State.EXPIRED, State.UNKNOWN}),
+    State.SENT: frozenset({State.DELIVERED, State.UNDELIVERABLE, State.EXPIRED}),
     # a late +CMGS, a report that fits, or the rule on_doubt = resend
-    State.UNKNOWN: frozenset(
-        {State.SENT, State.DELIVERED, State.UNDELIVERABLE, State.EXPIRED, State.QUEUED, State.CANCELLED}
-    ),
+    State.UNKNOWN: frozenset({State.SENT, State.DELIVERED, State.UNDELIVERABLE, State.EXPIRED, State.QUEUED}),
     # by the report of another copy; queued: another way tries it, as the route's resend_on says
     State.UNDELIVERABLE: frozenset({State.DELIVERED, State.QUEUED}),
     # by the report, or the late +CMGS, of a copy that the modem had called refused; queued as above

@@ -22,8 +22,8 @@ Q, SE, T, D, U, E, R, C, X = (
 TABLE = {
     Q: {SE, E, R, C, T, D, U, X},  # the last four only of a part that waits to be sent again after a doubt
     SE: {T, Q, R, E, X, D},  # delivered: the report of an earlier copy
-    T: {D, U, E, X},
-    X: {T, D, U, E, Q, C},
+    T: {D, U, E},
+    X: {T, D, U, E, Q},
     D: set(),
     U: {D, Q},  # another copy was delivered; or another way tries it, as the route says
     E: {T, D, U, Q},  # by the report of a copy that the modem had called refused; or as above

@@ -40,7 +40,6 @@ from modemgw.line.diagnostics import Examiner
 from modemgw.line.finder import FoundModem
 from modemgw.line.settings import WorkerPorts, WorkerSettings
 from modemgw.line.supervisor import Supervisor
-from modemgw.line.talks import Talks
 from modemgw.line.timing import Timing
 from modemgw.modem.dialogue.driver import Driver, DriverSettings
 from modemgw.modem.dialogue.driver_at import AtDriver
@@ -238,8 +237,9 @@ class Runtime:
         )
         self._online = online
         ways = Ways(routing, self._supervisor.views, online, repository.queued_count)
-        talks = Talks(self._supervisor)
-        balances = Balances(talks, LineBalances(store), self._clock, self._supervisor.views, self._balance_settings())
+        balances = Balances(
+            self._supervisor, LineBalances(store), self._clock, self._supervisor.views, self._balance_settings()
+        )
         await balances.load()
         self._core = Gateway(
             repository,
@@ -261,7 +261,7 @@ class Runtime:
                 self._supervisor,
                 self._tracer,
                 Examiner(self._supervisor),
-                UssdDesk(talks),
+                UssdDesk(self._supervisor),
                 balances,
                 ways,
             ),

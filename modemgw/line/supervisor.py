@@ -12,11 +12,11 @@ from dataclasses import replace
 from typing import TypeVar
 
 from modemgw.domain.line import ModemView
+from modemgw.domain.ussd import UssdAnswer
 from modemgw.line.finder import Finder, FoundModem
 from modemgw.line.port_choice import Claims, Whereabouts
 from modemgw.line.settings import NoSuchLine, WorkerPorts, WorkerSettings
 from modemgw.line.timing import Timing
-from modemgw.line.ussd_dialogue import Conversation
 from modemgw.line.worker import Worker
 from modemgw.modem.dialogue.driver import Driver
 from modemgw.modem.ports.discovery import FoundPort, find_ports
@@ -70,19 +70,24 @@ class Supervisor:
             worker.resume()
         return worker is not None
 
-    def conversation(self, name: str) -> Conversation:
-        """The USSD dialogue of a modem. Raises NoSuchLine, LineNotReady."""
+    async def ask(self, line: str, text: str, *, by: str, timeout_s: float, answering: bool = False) -> UssdAnswer:
+        """See `service.ussd.UssdLines`."""
+        conversation = self._worker(line).conversation()
+        return await (conversation.answer if answering else conversation.ask)(text, by, timeout_s)
+
+    async def cancel(self, line: str, *, by: str) -> UssdAnswer:
+        """See `service.ussd.UssdLines`."""
+        return await self._worker(line).conversation().cancel(by)
+
+    def _worker(self, name: str) -> Worker:
         worker = self._workers.get(name)
         if worker is None:
             raise NoSuchLine(name)
-        return worker.conversation()
+        return worker
 
     async def errand(self, name: str, work: Callable[[Driver], Awaitable[T]]) -> T:
         """Let `work` have a modem to itself between two messages. Raises NoSuchLine, LineNotReady, what it raises."""
-        worker = self._workers.get(name)
-        if worker is None:
-            raise NoSuchLine(name)
-        return await worker.errand(work)
+        return await self._worker(name).errand(work)
 
     def start(self) -> None:
         """Start the configured workers and the discovery."""

@@ -6,6 +6,7 @@ What runs in the service: `rules.incoming`, `rules.concat_grouping`, `store.inta
 from __future__ import annotations
 
 import tempfile
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 from hypothesis import given, settings
@@ -51,14 +52,14 @@ def run(
     stream += shuffle.draw(st.lists(st.sampled_from(stream), max_size=4)) if stream else []
     order = shuffle.draw(st.permutations(stream))
     restarts = shuffle.draw(st.frozensets(st.integers(0, len(order))))
-    with tempfile.TemporaryDirectory() as folder:
-        desk = Desk(str(Path(folder) / "m.db"))
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        desk = stack.enter_context(closing(Desk(str(Path(folder) / "m.db"))))
         for number, pdu in enumerate(order):
             desk.take([pdu])
             desk.now += shuffle.draw(st.sampled_from([0, 1000, 20 * MINUTE]))
             if number in restarts:
                 desk.close()
-                now, desk = desk.now, Desk(str(Path(folder) / "m.db"))
+                now, desk = desk.now, stack.enter_context(closing(Desk(str(Path(folder) / "m.db"))))
                 desk.now = now
             if always:
                 if number in restarts:
@@ -70,7 +71,6 @@ def run(
         assert {view.pdus for view in shown if view.complete} == whole
         assert sorted(view.pdus for view in shown if not view.complete) == sorted(half for half in halves if half)
         assert all(view.copies >= 1 for view in shown)
-        desk.close()
 
 
 LETTERS = ("abc[]€", "Съешь ещё", "👍🏽👨\u200d👩 я", "\x00\n\r\x1b")
@@ -86,21 +86,20 @@ def test_the_parts_of_any_text_give_it_whole_and_once(text: str, bits: int, time
     if not timed:
         pdus = [pdu.replace(at(n).raw.hex().upper(), "F" * 14, 1) for n, pdu in enumerate(pdus)]
     copies = data.draw(st.lists(st.sampled_from(pdus), max_size=6))
-    with tempfile.TemporaryDirectory() as folder:
-        desk = Desk(str(Path(folder) / "m.db"))
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        desk = stack.enter_context(closing(Desk(str(Path(folder) / "m.db"))))
         for pdu in data.draw(st.permutations(pdus + copies)):
             desk.take([pdu])
             desk.now += data.draw(st.sampled_from([0, 1000, 10_000]))
             if data.draw(st.booleans()):
                 desk.close()
-                now, desk = desk.now, Desk(str(Path(folder) / "m.db"))
+                now, desk = desk.now, stack.enter_context(closing(Desk(str(Path(folder) / "m.db"))))
                 desk.now = now
         desk.now += HOUR
         desk.do(intake.show_partials, desk.now)
         shown = queries.inbox(desk.con, InboxQuery(SHOP, 99))
         assert [(view.text, view.complete, view.parts) for view in shown] == [(text, True, len(pdus))]
         assert desk.rows("SELECT sum(copies) FROM pdus") == [len(pdus) + len(copies)]
-        desk.close()
 
 
 @given(messages, st.data())

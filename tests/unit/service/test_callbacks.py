@@ -109,7 +109,7 @@ async def test_gone_means_gone(path: Path) -> None:
 
 
 async def test_what_is_never_taken_is_given_up_and_says_so(path: Path) -> None:
-    limits = replace(QUICK, give_up_ms=150)
+    limits = replace(QUICK, give_up_ms=1_500)
     async with (
         receiving(lambda _got: web.Response(status=500)) as shop,
         calling(path, account(shop.url + "?md5=secret"), limits=limits) as desk,

@@ -51,6 +51,7 @@ class Routing:
         self._clock = clock
         self._country_of = country_of
         self._by_country = any(route.match.countries for route in routes)
+        self._by_hour = any(route.match.hours is not None for route in routes)
         self.routes: Sequence[Route] = routes
         self.default = default
         self._named: Mapping[str, Route] = {route.name: route for route in (*routes, default)}
@@ -64,6 +65,7 @@ class Routing:
         """Other routes from now on. What waits in the lane of a route that is gone is the default's."""
         self.routes, self.default = routes, default
         self._by_country = any(route.match.countries for route in routes)
+        self._by_hour = any(route.match.hours is not None for route in routes)
         self._named = {route.name: route for route in (*routes, default)}
         self.changed()
 
@@ -91,7 +93,7 @@ class Routing:
             encoding=encoding,
             parts=parts,
             dialect=submission.dialect,
-            minute=minute_of(now),
+            minute=minute_of(now) if self._by_hour else 0,
         )
 
     def country(self, to: str) -> str:

@@ -211,7 +211,7 @@ class UpstreamLine:
         name, ports = self.settings.name, self._ports
         while self._line is None and not self._stop.is_set():
             try:
-                line_id = await ports.store.ensure_line(name, number=self.settings.sender or None, upstream=True)
+                line_id = await ports.store.ensure_line(name, number=None, upstream=True)
                 line = LineRecord(line_id, name, None, self.settings.sender or None)
                 await self._remember(line)
                 self._line = line

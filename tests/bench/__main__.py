@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 import statistics
 import tempfile
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +22,7 @@ from tests.bench.processes import (
     submit_load,
     until,
 )
+from tests.fake_provider import FakeProvider, upstream
 
 
 @click.group()
@@ -277,6 +280,60 @@ def fill(database: Path, count: int) -> None:
     db.close()
 
 
+@bench.command()
+@click.option("--count", default=3000, show_default=True)
+@click.option("--parallel", default=20, show_default=True)
+def online(count: int, parallel: int) -> None:
+    """Queued messages out through an online gateway that answers at once. The target is 500/s."""
+
+    def run(directory: Path) -> None:
+        provider = FakeProvider()
+        thread, loop = _serving(provider)
+        gateway = GatewayProcess(
+            directory, [], "[routing]\nmax_wait_s = 0\n" + upstream("gw", provider.url, f"max_parallel = {parallel}\n")
+        )
+        try:
+            with closing(gateway):
+                gateway.call("POST", "/v1/lines/gw/pause")
+                for n in range(count):
+                    gateway.post({"to": f"+7916{n:07d}", "text": f"Message {n}"})
+                before = gateway.usage()
+                gateway.call("POST", "/v1/lines/gw/resume")
+                until(lambda: len(provider.taken) >= count, 60 + count / 20, "all taken", 0.05)
+                after = gateway.usage()
+                time.sleep(1)  # the last outcomes
+                with sqlite3.connect(gateway.database) as db:
+                    first, last = db.execute("SELECT min(started_at), max(ended_at) FROM attempts").fetchone()
+                click.echo(
+                    f"online: {count} messages, {parallel} at a time: {count / (last - first) * 1000:.0f}/s, "
+                    f"{(after.cpu_s - before.cpu_s) / count * 1000:.2f} ms CPU a message, RSS {after.rss_mib:.0f} MiB"
+                )
+        finally:
+            loop.call_soon_threadsafe(loop.stop)
+            thread.join()
+
+    _directory(run)
+
+
+def _serving(provider: FakeProvider) -> tuple[threading.Thread, asyncio.AbstractEventLoop]:
+    """The provider in a thread of its own."""
+    loop = asyncio.new_event_loop()
+    ready = threading.Event()
+
+    def serve() -> None:
+        asyncio.set_event_loop(loop)
+        loop.run_until_complete(provider.start())
+        ready.set()
+        loop.run_forever()
+        loop.run_until_complete(provider.stop())
+        loop.close()
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    ready.wait()
+    return thread, loop
+
+
 @bench.command("all")
 @click.pass_context
 def everything(context: click.Context) -> None:
@@ -290,6 +347,7 @@ def everything(context: click.Context) -> None:
         context.invoke(send, latency=0.0, count=1000, report=report)
     context.invoke(send, modems=8, count=320)
     context.invoke(send, latency=3.0)
+    context.invoke(online)
     context.invoke(inbound)
     context.invoke(idle)
 

@@ -106,6 +106,10 @@ class GatewayProcess:
         self._connection.request("GET", path, headers={"Authorization": f"Bearer {API_KEY}"})
         return json.loads(self._connection.getresponse().read())
 
+    def call(self, method: str, path: str) -> Any:
+        self._connection.request(method, path, headers={"Authorization": f"Bearer {API_KEY}"})
+        return json.loads(self._connection.getresponse().read())
+
     def post(self, body: dict[str, Any]) -> Any:
         headers = {"Authorization": f"Bearer {API_KEY}", "Content-Type": "application/json"}
         self._connection.request("POST", "/v1/messages", json.dumps(body), headers)

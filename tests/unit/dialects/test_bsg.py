@@ -37,12 +37,6 @@ async def ask(rig: DialectRig, call: str, body: Any = None, key: str = KEY, **he
         return await response.json()
 
 
-async def test_the_documented_exchanges(serve_dialect: Serve) -> None:
-    rig = await serve_dialect(DIALECT)
-    for exchange in json.loads((ROOT / "tests" / "vectors" / "bsg" / "exchanges.json").read_text()):
-        assert await ask(rig, exchange["call"], exchange.get("body")) == exchange["answer"], exchange["call"]
-
-
 async def test_otp_and_the_rest_of_a_create(serve_dialect: Serve) -> None:
     rig = await serve_dialect(DIALECT)
     answer = await ask(rig, "POST /rest/sms/create", ONE | {"destination": "otp", "body": "code {gen_otp_09,6}!"})

@@ -54,8 +54,8 @@ def test_a_dialect_is_whole(dialect: Dialect) -> None:
         missing.append(f"`states` of its Dialect has no word for {', '.join(sorted(unsaid))}")
     if not any(adapter.dialect is dialect for adapter in ADAPTERS):
         missing.append(f"no module in tests/unit/dialects/adapters/ has an ADAPTER for {name}")
-    if not list((ROOT / "tests" / "vectors" / name).glob("*.*")):
-        missing.append(f"tests/vectors/{name}/ has no vectors: requests as they come and answers to the octet")
+    if not list((ROOT / "tests" / "vectors" / name).glob("*.toml")):
+        missing.append(f"tests/vectors/{name}/ has no exchanges; tests/vectors/README.md has their form")
     if not (ROOT / "docs" / "dialects" / f"{name}.md").is_file():
         missing.append(f"docs/dialects/{name}.md is missing")
     speaks = (ROOT / "README.md").read_text(encoding="utf-8").partition("## Speaks today")[2].partition("\n## ")[0]

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import ast
 import json
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,14 +12,12 @@ from modemgw.dialects.devino import CALLS, DIALECT
 from modemgw.dialects.devino.entrance import SESSIONS
 from modemgw.dialects.seam import PutRecord
 from modemgw.domain.refusal import Refusal
-from modemgw.domain.states import State
 
 if TYPE_CHECKING:
     from tests.dialect_rig import DialectRig
 
 Serve = Callable[..., Awaitable["DialectRig"]]
 
-VECTORS = Path(__file__).parents[2] / "vectors" / "devino" / "exchanges.txt"
 LOGIN = "login=shop&password=s3cret"
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 LONG = "Ж" * 100
@@ -49,30 +45,6 @@ async def send(rig: DialectRig, fields: str, call: str = "Sms/Send") -> Any:
     status, text = await ask(rig, f"/rest/v2/{call}", f"{LOGIN}&sourceAddress=SHOP&{fields}")
     assert status == 200, text
     return json.loads(text)
-
-
-def vectors() -> list[tuple[str, str, int, str]]:
-    rows = [line.split(" | ", 3) for line in VECTORS.read_text().splitlines() if line and line[0] != "#"]
-    return [(request.strip(), ast.literal_eval(b.strip()), int(s), ast.literal_eval(a)) for request, b, s, a in rows]
-
-
-@pytest.mark.parametrize(("request_line", "body", "status", "answer"), vectors())
-@pytest.mark.parametrize("base", ["", "/devino"])
-async def test_exchanges(rig: DialectRig, base: str, request_line: str, body: str, status: int, answer: str) -> None:
-    account = await rig.account()
-    await send(rig, f"destinationAddress=79161234567&data={LONG}")
-    await rig.force(1, State.DELIVERED)
-    await rig.receive("Да", sender="+79031112233")
-    key = await session(rig)
-    method, path = request_line.replace("{session}", key).split(" ", 1)
-    headers = FORM if method == "POST" else {}
-    data = body.replace("{session}", key).encode()
-    async with rig.http.request(method, base + path, data=data or None, headers=headers) as response:
-        raw = await response.read()
-    assert (response.status, raw.decode()) == (status, answer)
-    assert response.headers["Content-Type"] == "application/json; charset=utf-8"
-    assert response.headers["Cache-Control"] == "private"
-    assert account.login == "shop"
 
 
 async def test_a_session_ends_after_120_minutes(rig: DialectRig) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,21 +52,6 @@ class Client:
 @pytest.fixture
 async def client(serve_dialect: Serve) -> Client:
     return Client(await serve_dialect(DIALECT, config=ON))
-
-
-async def test_the_exchanges_of_the_manual(client: Client) -> None:
-    key, stored = "", 0
-    for exchange in json.loads((ROOT / "tests" / "vectors" / "fintek" / "exchanges.json").read_text()):
-        body = json.dumps(exchange["request"], ensure_ascii=False).replace("<key>", key)
-        status, answer = await client.raw(body.encode(), exchange["method"])
-        assert status == exchange.get("status", 200), exchange["about"]
-        found = re.search(r'"key": "([0-9a-f]{32})"', json.dumps(answer))
-        key = found[1] if found else key
-        assert json.loads(json.dumps(answer).replace(key or "-", "<key>")) == exchange["answer"], exchange["about"]
-        if "texts" in exchange:
-            messages = await client.rig.messages()
-            assert [m.text for m in messages[stored:]] == exchange["texts"]
-            stored = len(messages)
 
 
 # -- who may ask

@@ -21,30 +21,11 @@ AUTH = "lg=shop&pw=s3cret"
 GOOD = f"{AUTH}&fl=s&to=79161234567&mg=x"
 
 
-def vectors() -> list[tuple[str, str, str]]:
-    rows = (ROOT / "tests" / "vectors" / "gatesms" / "answers.txt").read_text().splitlines()
-    found = [tuple(cell.strip() for cell in row.split("|")) for row in rows if row and row[0] != "#"]
-    return [(query, answer, text) for query, answer, text in found]
-
-
 async def ask(rig: DialectRig, query: str, *, path: str = "/sender.php") -> str:
     async with rig.http.get(f"{path}?{query}") as response:
         assert response.status == 200
         assert response.content_type == "text/plain"
         return await response.text()
-
-
-@pytest.mark.parametrize(("query", "answer", "text"), vectors())
-async def test_vectors(serve_dialect: Serve, query: str, answer: str, text: str) -> None:
-    from yarl import URL
-
-    rig = await serve_dialect(DIALECT)
-    url = URL(f"{rig.url}/sender.php?{query.format(auth=AUTH)}", encoded=True)
-    async with rig.http.get(url) as response:
-        assert await response.text() == answer
-    stored = await rig.messages()
-    assert [m.text for m in stored] == ([] if text == "-" else [text])
-    assert all(m.to == "+79161234567" for m in stored)
 
 
 async def test_a_form_and_the_path_of_the_dialect(serve_dialect: Serve) -> None:

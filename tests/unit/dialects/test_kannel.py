@@ -35,14 +35,6 @@ HEAD = '<?xml version="1.0"?><message><submit><oa><number>1</number></oa><ud>hi+
 TAIL = "<from><user>shop</user><pass>s3cret</pass></from></submit></message>"
 
 
-def answers() -> Iterator[Any]:
-    for line in (VECTORS / "answers.txt").read_text(encoding="utf-8").splitlines():
-        if not line.startswith("#"):
-            asked, status, body = (cell.strip() for cell in line.split("|"))
-            asked = asked.replace("{auth}", AUTH).replace("{head}", HEAD).replace("{tail}", TAIL)
-            yield pytest.param(asked, int(status), body, id=asked[:60] or "nothing")
-
-
 async def ask(rig: DialectRig, asked: str, path: str = "/cgi-bin/sendsms") -> tuple[int, str]:
     if asked.startswith("POST "):
         _, kind, body = asked.split(" ", 2)
@@ -56,13 +48,6 @@ async def ask(rig: DialectRig, asked: str, path: str = "/cgi-bin/sendsms") -> tu
 async def send(rig: DialectRig, **query: Any) -> int:
     status, _ = await ask(rig, f"{AUTH}&{urlencode({'to': '79161234567', **query})}")
     return status
-
-
-@pytest.mark.parametrize(("asked", "status", "body"), list(answers()))
-async def test_answers_are_those_of_kannel(serve_dialect: Serve, asked: str, status: int, body: str) -> None:
-    rig = await serve_dialect(DIALECT)
-    assert await ask(rig, asked) == (status, body)
-    assert len(await rig.messages()) == (status == 202)
 
 
 async def test_headers_paths_and_methods(serve_dialect: Serve) -> None:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -19,7 +17,6 @@ if TYPE_CHECKING:
     from tests.dialect_rig import DialectRig
 
 AUTH = "login=shop&psw=s3cret"
-VECTORS = Path(__file__).parents[2] / "vectors" / "smsc" / "answers.txt"
 LABEL_1251 = "application/json; charset=windows-1251"
 NO_LIMITS = "[smsc]\nlimits = false\n"
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -35,21 +32,6 @@ async def read(rig: DialectRig, path: str, data: Any = None, **headers: str) -> 
     async with method(path, data=data, headers=headers) as response:  # type: ignore[operator]
         assert response.status == 200
         return str((await response.read()).decode("utf-8"))
-
-
-def vectors() -> list[tuple[str, int, str]]:
-    rows = [line.split(" | ", 2) for line in VECTORS.read_text().splitlines() if " | " in line and line[0] != "#"]
-    return [(request.strip(), int(size), ast.literal_eval(body)) for request, size, body in rows]
-
-
-async def test_answers_byte_for_byte(rig: DialectRig) -> None:
-    for base in ("/sys/", "/smsc/sys/"):
-        for request_line, size, body in vectors():
-            async with rig.http.get(base + request_line.replace("{auth}", AUTH)) as response:
-                assert response.status == 200
-                raw = await response.read()
-            assert raw == body.encode(), request_line
-            assert len(raw) == size
 
 
 def test_recorded_lengths() -> None:

@@ -24,15 +24,9 @@ if TYPE_CHECKING:
 
 Serve = Callable[..., Awaitable["DialectRig"]]
 
-VECTORS = Path(__file__).parents[2] / "vectors" / "smsgate" / "get.txt"
 PAGE = (Path(__file__).parents[3] / "docs" / "dialects" / "smsgate.md").read_text(encoding="utf-8")
 URL = "http://shop.example/in"
 ACCOUNT = f'callback_url = "{URL}"\ncallback_format = "smsgate"\n'
-
-
-def vectors() -> list[list[str]]:
-    lines = VECTORS.read_text(encoding="utf-8").splitlines()
-    return [[cell.strip() for cell in line.split("|")] for line in lines if not line.startswith("#")]
 
 
 async def get(rig: DialectRig, query: str) -> str:
@@ -46,12 +40,6 @@ async def ask(rig: DialectRig, **document: Any) -> Any:
     async with rig.http.post("/sendsmsjson.php", json=body) as response:
         assert response.status == 200
         return json.loads(await response.text())
-
-
-@pytest.mark.parametrize(("query", "answer"), vectors())
-async def test_get(serve_dialect: Serve, query: str, answer: str) -> None:
-    rig = await serve_dialect(DIALECT)
-    assert await get(rig, query) == answer
 
 
 async def test_get_repeated_and_detail(serve_dialect: Serve) -> None:

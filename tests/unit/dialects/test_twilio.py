@@ -77,16 +77,6 @@ async def test_a_message_has_every_field(serve_dialect: Serve) -> None:
     assert body["error_message"] == "Unknown destination handset"
 
 
-@pytest.mark.parametrize(("fields", "status", "code", "message"), vectors("errors.txt"))
-async def test_refused_requests(serve_dialect: Serve, fields: str, status: str, code: str, message: str) -> None:
-    rig = await serve_dialect(DIALECT)
-    found, body = await ADAPTER.ask(rig, "POST", "Messages.json", **dict(parse_qsl(fields)))
-    more = f"https://www.twilio.com/docs/errors/{code}"
-    assert body == {"code": int(code), "message": message, "more_info": more, "status": int(status)}
-    assert found == int(status)
-    assert await rig.messages() == []
-
-
 async def test_paths_methods_and_credentials(serve_dialect: Serve) -> None:
     rig = await serve_dialect(DIALECT)
     for rest in ("Nothing.json", "Messages/SMxyz.json", f"Messages/{message_sid(7)}.json", "Messages/x/y/z.json"):

@@ -48,6 +48,7 @@ DOCS = Path(__file__).parents[3] / "docs"
 
 
 def doc(name: str) -> str:
+    assert (DOCS / name).is_file(), f"docs/{name} is missing"
     return (DOCS / name).read_text(encoding="utf-8")
 
 
@@ -162,7 +163,8 @@ def test_every_route_of_a_dialect_is_documented() -> None:
     for dialect in ALL:
         text = doc(f"dialects/{dialect.name}.md")
         for route in dialect.routes:
-            assert f"`{route.path}`" in text or f"`{route.path}/`" in text
+            said = f"`{route.path}`" in text or f"`{route.path}/`" in text
+            assert said, f"docs/dialects/{dialect.name}.md does not say what `{route.path}` does"
 
 
 def test_the_tables_of_smpp_are_those_of_the_code() -> None:

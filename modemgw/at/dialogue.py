@@ -111,6 +111,11 @@ class Dialogue:
         return self._parser.numeric
 
     @property
+    def hearing(self) -> bool:
+        """Something unasked is just coming in: its end is still to come."""
+        return self._parser.holding or self._parser.amid_line
+
+    @property
     def busy(self) -> bool:
         """A script runs."""
         return self._script is not None

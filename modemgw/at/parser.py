@@ -162,6 +162,11 @@ class AtParser:
         return self._pending is not None
 
     @property
+    def amid_line(self) -> bool:
+        """The beginning of a line has come, and not its end."""
+        return bool(self._buffer.strip(b" \t\r\n>"))
+
+    @property
     def in_string(self) -> bool:
         """What is held is a URC whose string has not come to its quote."""
         return self._pending is not None and self._pending.quoted

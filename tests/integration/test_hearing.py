@@ -31,8 +31,12 @@ async def hears(rig: Rig, count: int = 3, limit_s: float = 60.0) -> None:
         rig.sim.inject(f"in {n}")
     for message in sent:
         await rig.until_state(message["id"], "delivered", limit_s=limit_s)
-    before = {item["text"] for item in await rig.inbox(count, limit_s)}
-    assert {f"in {n}" for n in range(count)} <= before
+    wanted = {f"in {n}" for n in range(count)}
+
+    async def heard() -> bool:
+        return wanted <= {item["text"] for item in await rig.inbox(count, limit_s)}
+
+    await until(heard, limit_s, lambda: f"{sorted(wanted)}")
 
 
 @pytest.mark.parametrize("modem_config", ["", DIRECT], ids=["stored", "direct"])
@@ -50,6 +54,20 @@ async def test_a_report_that_was_lost_on_its_way_comes_again_and_loses_no_other(
         await hears(rig, 1)
         rig.sim.fault("urc_lost", match="CDS", count=2)
         await hears(rig, 4)
+
+
+@pytest.mark.parametrize("command", ["CPMS=", "CNMI=", "CSMS="])
+async def test_a_set_up_in_which_a_command_hangs_leaves_no_line_deaf(tmp_path: Path, command: str) -> None:
+    async with running(tmp_path, timing=Timing(dialogue=DialogueTiming(longest_s=1.0))) as rig:
+        rig.sim.inject("lies there")
+        await rig.inbox(1)
+        rig.sim.fault("no_answer", match=r"\+" + command, count=1)
+        await rig.runtime.stop()
+        rig.sim.fault("bad_pdu", hex="07919700009099F9")
+        await rig.restart()
+        await rig.ready()
+        await rig.inbox(2)  # what lay in the memory before
+        await hears(rig, 2)
 
 
 @pytest.mark.parametrize("seconds", [0.5, 4.0])

@@ -63,6 +63,11 @@ class Channel:
         return self._dialogue.timing
 
     @property
+    def hearing(self) -> bool:
+        """Something unasked is just coming in."""
+        return self._dialogue.hearing
+
+    @property
     def numeric(self) -> bool:
         """The modem answers in numbers (ATV0)."""
         return self._dialogue.numeric

@@ -332,8 +332,8 @@ class AtDriver:
 
         Its settings would not tell: they are as they should be, and nothing comes.
         """
-        if not self._acknowledges or self._unacknowledged:
-            return False
+        if not self._acknowledges or self._unacknowledged or self.channel.hearing:
+            return False  # what it waits for is here, or on its way
         if await self._acknowledger.refuse() is not Acknowledgement.TAKEN:
             return False
         log.warning("%s: the modem waited for an acknowledgement of what never came; it is brought again", self.url)

@@ -63,11 +63,15 @@ SILENT_OK = "silent_ok"  # key of the learned values: it said OK to a send that 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step. Where a step that is not `needed` fails, the failure is noted and the next one follows."""
+    """One step. Where a step that is not `needed` fails, the failure is noted and the next one follows.
+
+    `again`: without it the line would not hear, so it is made once more where it got no answer.
+    """
 
     name: str
     run: Callable[[Initialiser], Awaitable[None]]
     needed: bool = False
+    again: bool = False
 
 
 @dataclass(slots=True)
@@ -129,7 +133,7 @@ class Initialiser:
         """All steps in their order. Raises SimProblem, InitialiseFailed, ModemSilent, PortLost."""
         for step in STEPS:
             try:
-                await step.run(self)
+                await self._make(step)
             except ModemSilent:
                 raise
             except SimProblem as exc:
@@ -145,6 +149,17 @@ class Initialiser:
                     raise InitialiseFailed(step.name, sentence) from exc
                 self.note(f"{step.name}: {exc}")
         return self._info()
+
+    async def _make(self, step: Step) -> None:
+        try:
+            await step.run(self)
+        except ModemSilent:
+            raise
+        except CommandTimeout as exc:
+            if not step.again:
+                raise
+            log.info("%s: %s: %s Once more.", self.channel.transport.url, step.name, exc)
+            await step.run(self)
 
     async def _without_network(self) -> str:
         """What may be behind a refusal: some modems take no command of messages in a restricted network (A7670)."""
@@ -397,10 +412,10 @@ STEPS: tuple[Step, ...] = (
     Step("reading the subscriber", _subscriber),
     Step("waiting for the message service", init_messages.ready),
     Step("selecting PDU mode", init_messages.pdu_mode, needed=True),
-    Step("selecting the message service", init_messages.service),
-    Step("selecting the message memory", init_messages.memories),
+    Step("selecting the message service", init_messages.service, again=True),
+    Step("selecting the message memory", init_messages.memories, again=True),
     Step("choosing the port of indications", init_messages.urc_port),
-    Step("switching indications of messages on", init_messages.indications),
+    Step("switching indications of messages on", init_messages.indications, again=True),
     Step("hearing of the SIM", _sim_answers, needed=True),
     Step("reading the address of the SMS centre", init_messages.smsc),
     Step("asking for the kept link", init_messages.link),

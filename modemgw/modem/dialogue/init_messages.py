@@ -101,6 +101,8 @@ async def _let_go(init: Initialiser) -> None:
 
 
 async def memories(init: Initialiser) -> None:
+    every = tuple(init.profile.sweep)
+    _sweep_list(init, MemoryRange(every, every, every))  # whatever becomes of this step, they are looked through
     try:
         response = await when_messages_ready(init, commands.MEMORY_RANGE)
         ranges: tuple[MemoryRange, ...] = (first(response, read_memory_range, "list of memories"),)

@@ -325,9 +325,14 @@ async def test_while_a_report_is_due_a_modem_is_let_go_soon(monkeypatch: pytest.
         await r.driver.send(TpduHex.of(bytes.fromhex("21000B919710325476F8000005C8329BFD06")), yes())
         await r.driver.let_go()
         assert r.peer.heard[-1] == b"AT+CNMA=2"
-        r.peer.say(said("+CDS: 26", REPORT))
-        await r.peer.until(lambda: r.events)
         heard = len(r.peer.heard)
+        for piece in (b"\r\n+CD", b"S: 26\r\n", REPORT[:20].encode()):
+            r.peer.say(piece)
+            await r.peer.until(lambda: r.driver.channel.hearing)
+            await r.driver.let_go()
+        assert len(r.peer.heard) == heard  # on a slow port what it waits for is on its way
+        r.peer.say(REPORT[20:].encode() + b"\r\n")
+        await r.peer.until(lambda: r.events)
         await r.driver.let_go()
         assert len(r.peer.heard) == heard  # it waits for us, and rightly
         await r.driver.acknowledge()

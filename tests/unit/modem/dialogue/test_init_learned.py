@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,8 @@ from modemgw.modem.dialogue.driver import DriverSettings, SimProblem
 from modemgw.modem.quirks.learned import LearnedStore
 from modemgw.modem.quirks.profile import Profile
 from tests.unit.modem import driver_rig
-from tests.unit.modem.driver_rig import Turns, rig
-from tests.unit.modem.peer import OK, Answer, said
+from tests.unit.modem.driver_rig import TIMING, Turns, rig
+from tests.unit.modem.peer import OK, Answer, Peer, said
 
 _short_limits = driver_rig._short_limits
 
@@ -281,3 +282,42 @@ async def test_a_changed_profile_counts_more_than_what_was_learned_with_the_old_
         "packed",
     )
     assert changed.mark != Profile(name="own").mark == Profile(name="own").mark
+
+
+# ---------------------------------------------------------------- no answer
+
+
+def silent(times: int, answer: bytes) -> Answer:
+    """No answer so often, then this one."""
+    left = [None] * times
+
+    def said_at_last(peer: Peer, line: bytes) -> bytes | None:
+        return left.pop() if left else answer
+
+    return said_at_last
+
+
+SHORT = replace(TIMING, longest_s=0.2)
+
+
+@pytest.mark.parametrize(
+    ("command", "answer"),
+    [
+        (r"AT\+CSMS=1", said("+CSMS: 1,1,1", "OK")),
+        (r"AT\+CPMS=\?", said('+CPMS: ("SM","ME","SR"),("SM","ME"),("SM","ME")', "OK")),
+        (r'AT\+CPMS="SM","SM","SM"', said("+CPMS: 1,30,1,30,1,30", "OK")),
+        (r"AT\+CNMI=\?", said("+CNMI: (0-2),(0-3),(0,2),(0-2),(0,1)", "OK")),
+        (r"AT\+CNMI=2,1,0,1,0", OK),
+    ],
+)
+async def test_what_the_line_would_not_hear_without_is_asked_again(command: str, answer: bytes) -> None:
+    async with rig({command: silent(1, answer)}, timing=SHORT) as r:
+        info = await r.driver.initialise(DriverSettings())
+        assert (info.cnmi, info.receive_memory, info.needs_ack) == ((2, 1, 0, 1, 0), "SM", True)
+        assert set(info.memories) == {"SM", "ME", "SR"}
+
+
+async def test_a_modem_that_does_not_say_its_memories_has_all_looked_through() -> None:
+    async with rig({r"AT\+CPMS=.*": None}, timing=SHORT) as r:
+        info = await r.driver.initialise(DriverSettings())
+        assert {"SM", "ME"} <= set(info.memories)

@@ -166,7 +166,7 @@ async def test_a_model_that_nobody_knows_yet_is_not_reset(tmp_path: Path) -> Non
 
 async def test_a_modem_that_has_just_come_is_given_time(tmp_path: Path) -> None:
     port = tmp_path / "port"
-    async with bench(tmp_path, CommandTimeout("AT", 1), port=str(port), timing=replace(TIMING, boot_s=0.3)) as b:
+    async with bench(tmp_path, CommandTimeout("AT", 1), port=str(port), timing=replace(TIMING, boot_s=1.5)) as b:
         await b.shows(LineState.ABSENT, "There is no port")
         master, slave = os.openpty()
         port.symlink_to(os.ttyname(slave))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -100,3 +101,24 @@ async def test_eight_modems_share_the_queue(tmp_path: Path) -> None:
         modems = (await rig.get("/v1/modems"))["items"]
         assert sum(modem["sent"] for modem in modems) == 40
         assert all(modem["sent"] >= 1 for modem in modems)
+
+
+async def test_many_modems_send_at_once(tmp_path: Path) -> None:
+    """No line waits while messages do, however long the queue: each is on the air most of the time, and they share."""
+    count, lines = 80, 4
+    async with running(tmp_path, modems=lines, latency=0.2) as rig:
+        for number in range(lines):
+            await rig.call("POST", f"/v1/modems/m{number}/pause")
+        for number in range(count):
+            last = await rig.submit(f"+7916{number:07d}", f"text {number}")
+        await rig.restart()
+        await rig.until_state(last["id"], "sent", "delivered", limit_s=90)
+        attempts = [
+            (attempt["modem"], attempt["started_at"], attempt["ended_at"])
+            for number in range(1, count + 1)
+            for attempt in (await rig.message(number))["parts"][0]["attempts"]
+        ]
+    assert len(attempts) == count
+    on_air = [sum(began <= at <= (ended or at) for _, began, ended in attempts) for _, at, _ in attempts]
+    assert sum(on_air) / count > lines - 1
+    assert min(Counter(modem for modem, _, _ in attempts).values()) > count / lines / 2

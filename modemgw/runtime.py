@@ -10,7 +10,7 @@ import random
 import re
 import secrets
 import tempfile
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from decimal import Decimal
@@ -34,7 +34,6 @@ from modemgw.dialects.smsc import send_handler
 from modemgw.dialects.smsc.mail import MailReply, answer_mail
 from modemgw.domain.account import Account
 from modemgw.domain.line import ModemView
-from modemgw.domain.refusal import StoreUnavailable
 from modemgw.errors import ModemgwError
 from modemgw.line.diagnostics import Examiner
 from modemgw.line.finder import FoundModem
@@ -69,17 +68,18 @@ from modemgw.service.dispatch import Dispatcher
 from modemgw.service.esme import SmppService
 from modemgw.service.lines import Lines
 from modemgw.service.numbers import country_of
+from modemgw.service.orphans import hold_orphans
 from modemgw.service.routing import REMEMBERED, Routing
 from modemgw.service.second_way import SecondWay
 from modemgw.service.sending import SendingSettings
 from modemgw.service.timers import Timers
 from modemgw.service.ussd import UssdDesk
+from modemgw.service.watch import Watch, tell_jump
 from modemgw.service.ways import Ways, sim_ways
 from modemgw.store.alerts import AlertStore
 from modemgw.store.balances import LineBalances
 from modemgw.store.callbacks import CallbackQueue
 from modemgw.store.database import Store
-from modemgw.store.deadlines import TOLD_MS
 from modemgw.store.repository import Repository
 from modemgw.store.smpp import SmppQueue
 from modemgw.store.upstream import UpstreamStore
@@ -88,9 +88,6 @@ from modemgw.upstream.line import LinePorts
 from modemgw.upstream.online import Upstreams
 
 log = logging.getLogger(__name__)
-
-#: How often the clock and the files of the database are looked after; COMMITs and health calls see to the files too.
-INSPECT_S = 1.0
 
 
 class Runtime:
@@ -113,9 +110,8 @@ class Runtime:
         self._smpp: SmppServer | None = None
         self._smtp: SmtpServer | None = None
         self._callbacks: Callbacks | None = None
-        self._tasks: list[asyncio.Task[None]] = []
+        self._made = AsyncExitStack()  # what was made is undone in the opposite order
         self._core: Gateway | None = None
-        self._alert_client: OnceClient | None = None
         self._telling: asyncio.Future[None] | None = None  # kept, or it may be collected before it is done
 
     @property
@@ -179,10 +175,12 @@ class Runtime:
                 account.login,
                 path,
             )
+        self._made.callback(self._tracer.close)
         self._store = store = await Store.open(config.store_path, self._clock)
+        self._made.push_async_callback(store.close)
         repository = Repository(store)
         if jump_ms := await repository.begin_clock(boot_id(), self._clock.offset_ms):
-            self._tell_jump(jump_ms)
+            tell_jump(jump_ms)
         doubt_window_ms = config.sending.doubt_window_s * 1000
         doubtful, resumed = await repository.recover(doubt_window_ms, int(self._timing.waits.report_s * 1000))
         if doubtful or resumed:
@@ -191,7 +189,9 @@ class Runtime:
             )
         own = [CANARY_LOGIN] if any(modem.canary_interval_s for modem in config.modems) else []
         ids = await repository.ensure_accounts([*(account.login for account in accounts), *own])
-        await self._warn_of_orphans(repository, [*(account.login for account in accounts), *own], ids)
+        names = [modem.name for modem in config.modems]
+        names += [upstream.name for upstream in config.upstreams if names]
+        await hold_orphans(repository, list(ids.values()), names)
         upstreams = UpstreamStore(store)
         online = Upstreams(config.upstreams, upstreams)
         routing = Routing(*self._routes(), lambda: [*sim_ways(self._views()), *online.ways()], self._clock, country_of)
@@ -266,27 +266,34 @@ class Runtime:
                 ways,
             ),
         )
-        await self._callbacks.start()
         await self._core.figures()  # counters begin here
-        self._tasks.append(asyncio.create_task(timers.run(), name="timers"))
-        self._tasks.append(asyncio.create_task(balances.run(), name="balances"))
-        self._tasks.append(asyncio.create_task(self._look_after(store, repository, dispatcher), name="watch"))
-        self._tasks.append(asyncio.create_task(self._tell_followers(store, self._core), name="followers"))
         second_way = SecondWay(repository, routing, dispatcher, self._clock, await repository.last_event())
+        watch = Watch(store, repository, dispatcher, timers, self._clock)
+        self._run(
+            ("timers", timers.run()),
+            ("balances", balances.run()),
+            ("watch", watch.run()),
+            ("followers", self._tell_followers(store, self._core)),
+        )
         if second_way.wanted:
-            self._tasks.append(asyncio.create_task(self._look_for_failures(store, second_way), name="second way"))
+            self._run(("second way", self._look_for_failures(store, second_way)))
         if any(account.accept_within_s is not None for account in known):
-            self._tasks.append(asyncio.create_task(ways.run(), name="pace"))
+            self._run(("pace", ways.run()))
         if config.alerts:
             alerts = self._make_alerts(store, repository, self._core, known[0], balances, online)
-            self._tasks.append(asyncio.create_task(alerts.run(), name="alerts"))
+            self._run(("alerts", alerts.run()))
+        self._made.push_async_callback(self._callbacks.stop)
+        await self._callbacks.start()
         self._http = await start_http(make_app(self._core, config.http), config.http.listen)
+        self._made.push_async_callback(self._http.close)
         if config.smpp is not None:
             service = SmppService(self._core, SmppQueue(store), dispatcher, piece_wait_ms=config.smpp.pieces_s * 1000)
             self._smpp = SmppServer(config.smpp, service, self._clock)
+            self._made.push_async_callback(self._smpp.close)
             await self._smpp.start()
         if config.smtp is not None:
             self._smtp = await start_smtp(config.smtp.listen, self._answer_mail, max_bytes=config.smtp.max_bytes)
+            self._made.push_async_callback(self._smtp.close)
         self._supervisor.start()
         online.start()
 
@@ -300,52 +307,24 @@ class Runtime:
         names = [upstream.name for upstream in config.upstreams if upstream.enabled]
         return routes, default_route(names, config.routing.choice, config.routing.max_wait_s)
 
-    async def _warn_of_orphans(self, repository: Repository, logins: Sequence[str], ids: Mapping[str, int]) -> None:
-        """Hold what waits of accounts that are gone; say so, and what waits for lines that are gone."""
-        held = await repository.hold_accounts([ids[login] for login in logins])
-        for login, count in held.items():
-            log.warning(
-                "%d messages of the account %r, which is not configured any more, are held. `modemgw cancel --account "
-                "%s` cancels them; with the account back they go on.",
-                count,
-                login,
-                login,
-            )
-        if self.config.modems:
-            names = [modem.name for modem in self.config.modems]
-            names += [upstream.name for upstream in self.config.upstreams]
-            for line, count in (await repository.waiting_elsewhere(names)).items():
-                log.warning(
-                    "%d messages wait for the line %r, which is not configured any more. `modemgw cancel --line %s` "
-                    "cancels those of an account.",
-                    count,
-                    line,
-                    line,
-                )
-
     async def stop(self) -> None:
         """Accept nothing new, finish what is in the air, leave a clean database."""
         if self._core is not None:
             self._core.closing = True
             self._core.notify()
-        lines = [lines.stop() for lines in (self._supervisor, self._online) if lines is not None]
-        await asyncio.gather(*lines)
-        if self._smtp is not None:
-            await self._smtp.close()
-        if self._smpp is not None:
-            await self._smpp.close()
-        if self._http is not None:
-            await self._http.close()
-        if self._callbacks is not None:
-            await self._callbacks.stop()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        if self._alert_client is not None:
-            await self._alert_client.close()
-        if self._store is not None:
-            await self._store.close()
-        self._tracer.close()
+        await asyncio.gather(*(lines.stop() for lines in (self._supervisor, self._online) if lines is not None))
+        await self._made.aclose()
+
+    def _run(self, *loops: tuple[str, Coroutine[Any, Any, None]]) -> None:
+        """Have these run until the stop, all together."""
+        tasks = [asyncio.create_task(loop, name=name) for name, loop in loops]
+
+        async def end() -> None:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+        self._made.push_async_callback(end)
 
     def _make_driver(
         self,
@@ -366,7 +345,8 @@ class Runtime:
         balances: Balances,
         online: Upstreams,
     ) -> Alerts:
-        self._alert_client = OnceClient()
+        client = OnceClient()
+        self._made.push_async_callback(client.close)
 
         def sms(to: str, line: str | None) -> Sink:
             return alerting.sms_sink(core, account, to, line)
@@ -383,7 +363,7 @@ class Runtime:
             callbacks=core.callbacks.counts,
             database=self.config.store_path,
         )
-        rules = [alerting.rule_of(settings, self._alert_client, sms) for settings in self.config.alerts]
+        rules = [alerting.rule_of(settings, client, sms) for settings in self.config.alerts]
         return Alerts(rules, observed, AlertStore(store), self._clock)
 
     async def _answer_mail(self, raw: bytes, remote: str, now: int) -> MailReply:
@@ -471,42 +451,6 @@ class Runtime:
             name=name,
             port=None if found.imei else found.place or found.port,
             imei=found.imei,
-        )
-
-    async def _look_after(self, store: Store, repository: Repository, dispatcher: Dispatcher) -> None:
-        """What nobody else would notice in time: a file of the database is gone, the clock was set."""
-        while True:
-            await store.inspect()
-            if jump_ms := self._clock.jump():
-                await self._follow_clock(jump_ms, repository, dispatcher)
-            await asyncio.sleep(INSPECT_S)
-
-    async def _follow_clock(self, jump_ms: int, repository: Repository, dispatcher: Dispatcher) -> None:
-        """Move the deadlines along; later, if the store cannot now."""
-        followed = False
-
-        def follow(by_ms: int) -> None:
-            nonlocal followed
-            followed = True
-            self._clock.follow(by_ms)
-
-        try:
-            await repository.move_deadlines(jump_ms, boot_id(), self._clock.offset_ms + jump_ms, follow)
-        except StoreUnavailable:
-            if followed:
-                self._clock.follow(-jump_ms)
-            return
-        if abs(jump_ms) >= TOLD_MS:
-            self._tell_jump(jump_ms)
-        dispatcher.forget()
-        self.gateway.wake_by(self._clock())
-
-    @staticmethod
-    def _tell_jump(jump_ms: int) -> None:
-        log.warning(
-            "The clock was set %s by %s s. What waits goes on waiting for as long as it would have.",
-            "ahead" if jump_ms > 0 else "back",
-            f"{abs(jump_ms) / 1000:.0f}",
         )
 
     @staticmethod

@@ -11,10 +11,9 @@ from typing import Any
 
 import pytest
 
-from modemgw import runtime
 from modemgw.domain.refusal import StoreUnavailable
 from modemgw.servers.http import health_api
-from modemgw.service import readiness
+from modemgw.service import readiness, watch
 from modemgw.smpp.names import Command, Status
 from modemgw.smpp.pdu import Address, cstring
 from modemgw.store import database, readers
@@ -62,7 +61,7 @@ async def test_health_is_told_while_the_disk_hangs(
     monkeypatch.setattr(readiness, "BEHIND_S", 0.3)
     monkeypatch.setattr(readiness, "ANSWER_S", 0.1)
     monkeypatch.setattr(health_api, "FIGURES_S", 0.1)
-    monkeypatch.setattr(runtime, "INSPECT_S", 0.1)
+    monkeypatch.setattr(watch, "INSPECT_S", 0.1)
     async with running(tmp_path) as rig:
         assert (await rig.call("GET", "/health/ready"))[0] == 200
         store = rig.runtime._store

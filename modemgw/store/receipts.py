@@ -6,7 +6,7 @@ Which part a report fits is decided by rules/report_matching; what a TP-ST means
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 
 from modemgw.domain.events import EventKind
 from modemgw.domain.states import State, may_become
@@ -191,7 +191,7 @@ def _learn(tx: Transaction, report: _Kept, copy: Candidate, clock: CentreClock |
     tx.execute(
         "INSERT INTO centre_clocks (line_id, centre, data) VALUES (?, ?, ?) "
         "ON CONFLICT DO UPDATE SET data = excluded.data",
-        (report.line_id, report.centre, json.dumps(asdict(new))),
+        (report.line_id, report.centre, json.dumps({name: getattr(new, name) for name in CentreClock.__slots__})),
     )
     if new.steady and new.count % REVISIT_EVERY == ENOUGH:
         _revisit(tx, report, new)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import os
 import re
 import time
@@ -51,8 +52,11 @@ class Learned:
     @property
     def device(self) -> Device:
         """What is remembered now."""
+        return self._look()
+
+    def _look(self, *, fresh: bool = False) -> Device:
         if self._store is not None:
-            found = self._store.device(self._device.imei)
+            found = self._store.device(self._device.imei, fresh=fresh)
             if found is not None and found.firmware == self._device.firmware:
                 return found
             return Device(self._device.imei, self._device.firmware, self._device.model)
@@ -104,24 +108,30 @@ class Learned:
         value = json.loads(text)
         if key in device.values and device.values[key] == value:
             return
+        device = self._look(fresh=True)  # what somebody made us forget just now stays forgotten
         device.values[key] = value
         if self._store is not None:
             self._store.keep(device)
 
     def drop(self, key: str) -> None:
         """Forget: it did not work this time."""
-        device = self.device
+        if self.device.values.get(key) is None:
+            return
+        device = self._look(fresh=True)
         if device.values.pop(key, None) is not None and self._store is not None:
             self._store.keep(device)
 
 
 class LearnedStore:
     """The file. It is read again when another process has replaced it, so that `modemgw profiles learned forget`
-    works while the service runs."""
+    works while the service runs; whether it has, is looked at once in `look_every_s`, for each text asks several times.
+    """
 
-    def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, path: Path, clock: Callable[[], float] = time.time, look_every_s: float = 1.0) -> None:
         self.path = path
         self._clock = clock
+        self._look_every_s = look_every_s
+        self._looked = -math.inf
         self._devices: dict[str, Device] = {}
         self._mark: tuple[int, int, int] | None = None
         self._read = False
@@ -143,9 +153,10 @@ class LearnedStore:
             self.forget(imei)
         return Learned(self, imei, firmware, model)
 
-    def device(self, imei: str) -> Device | None:
-        """What the file has of a modem."""
-        self._refresh()
+    def device(self, imei: str, *, fresh: bool = False) -> Device | None:
+        """What the file has of a modem; `fresh`: now, and not `look_every_s` ago."""
+        if fresh or time.monotonic() - self._looked >= self._look_every_s:
+            self._refresh()
         return self._devices.get(imei)
 
     def devices(self) -> list[Device]:
@@ -171,6 +182,7 @@ class LearnedStore:
         return True
 
     def _refresh(self) -> None:
+        self._looked = time.monotonic()
         mark = self._mark_of_file()
         if self._read and mark == self._mark:
             return

@@ -84,7 +84,7 @@ def test_match_tells_why() -> None:
 
 def test_learned_and_forgotten(anywhere: Path) -> None:
     assert invoke("learned").stdout == "Nothing was learned of any modem yet.\n"
-    store = LearnedStore(anywhere / "modemgw.db.learned.json")
+    store = LearnedStore(anywhere / "modemgw.db.learned.json", look_every_s=0)
     known = store.of(IMEI, "1.0", "M1")
     known.put("cnmi", [2, 1, 0, 1, 0])
     known.put("cmgl", {"SM": "number"})

@@ -21,8 +21,8 @@ _short_limits = driver_rig._short_limits
 IMEI, OTHER = "356938030000013", "356938030000021"
 
 
-def store_in(folder: Path) -> LearnedStore:
-    return LearnedStore(learned_path(folder / "gw.db"), clock=lambda: 1_800_000_000.0)
+def store_in(folder: Path, look_every_s: float = 0) -> LearnedStore:
+    return LearnedStore(learned_path(folder / "gw.db"), clock=lambda: 1_800_000_000.0, look_every_s=look_every_s)
 
 
 def test_values_outlive_the_process(tmp_path: Path) -> None:
@@ -93,6 +93,19 @@ def test_one_process_forgets_while_another_runs(tmp_path: Path) -> None:
     assert known.get("ussd") is None
     known.put("cmgl", "word")
     assert [device.values for device in command.devices()] == [{"cmgl": "word"}]
+
+
+def test_the_file_is_looked_at_seldom_and_before_it_is_written(tmp_path: Path) -> None:
+    service, command = store_in(tmp_path, look_every_s=60), store_in(tmp_path)
+    known = service.of(IMEI, "1.0")
+    known.put("ussd", "packed")
+    known.put("cmgl", "word")
+    assert command.forget(IMEI)
+    assert known.get("ussd") == "packed"  # for a while
+    known.drop("cmgl")
+    known.put("cmgl", "number")
+    assert [device.values for device in command.devices()] == [{"cmgl": "number"}]
+    assert known.get("ussd") is None
 
 
 BROKEN = [

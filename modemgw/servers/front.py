@@ -29,6 +29,12 @@ log = logging.getLogger(__name__)
 #: File descriptors that no connection gets: modems, the database and its files must be able to open theirs.
 RESERVED_DESCRIPTORS = 16
 
+#: Connections that are gone already, which are passed over in one turn.
+GONE = 32
+
+#: How long the door rests for a visitor who came and went without a word, and the longest for all of them.
+SILENT_S, LONGEST_S = 0.0015, 0.05
+
 #: Octets that are read from a connection at a time.
 READ_SIZE = 16_384
 
@@ -57,7 +63,7 @@ class FrontLimits:
 class Guest:
     """An accepted connection, until `left`. Its protocol calls `trust` and `left`."""
 
-    __slots__ = ("_front", "address", "connecting", "lane", "transport", "trusted")
+    __slots__ = ("_front", "address", "connecting", "lane", "spoke", "transport", "trusted")
 
     def __init__(self, front: Front, address: str) -> None:
         self._front = front
@@ -65,6 +71,7 @@ class Guest:
         self.address = self.lane = address
         self.transport: asyncio.BaseTransport | None = None
         self.trusted = False
+        self.spoke = False
 
     def trust(self, login: str | None = None) -> None:
         """It has shown right credentials, of an account: it does not make room for others any more, nor waits with
@@ -93,8 +100,9 @@ class Guest:
 
     def left(self) -> None:
         """It is closed."""
-        if self._front.limit.remove(self):
-            turns().left(self)
+        self._front.limit.remove(self)
+        if not self.spoke:
+            self._front.owed_s += SILENT_S
 
     def abort(self) -> None:
         """Close it without a word."""
@@ -145,6 +153,7 @@ class _Entrance(asyncio.BufferedProtocol):
 
     def buffer_updated(self, nbytes: int) -> None:
         data = bytes(self._buffer[:nbytes])
+        self._guest.spoke = True
         if self._held is not None:
             self._held.append(data)
             if not self._paused and self._transport is not None:  # most send nothing before they have an answer
@@ -200,7 +209,7 @@ class Front:
         self._tasks: set[asyncio.Task[None]] = set()
         self._closing = False
         self._buffer = memoryview(bytearray(read_size))
-        self._newcomer = Guest(self, "")  # whoever is next at the listening socket
+        self.owed_s = 0.0  # by those who came and went without a word
         self.limit: ConnectionLimit[Guest] = ConnectionLimit(limits.total, limits.per_address)
 
     def serve(self, sock: socket.socket, tls: Callable[[], ssl.SSLContext] | None = None) -> None:
@@ -225,8 +234,14 @@ class Front:
 
     async def _accept(self, sock: socket.socket, tls: Callable[[], ssl.SSLContext] | None) -> None:
         loop = asyncio.get_running_loop()
+        gone = GONE
         while True:
-            await self._newcomer.turn()
+            if gone >= GONE:
+                gone = 0
+                if self.owed_s:
+                    owed_s, self.owed_s = min(self.owed_s, LONGEST_S), 0.0
+                    await asyncio.sleep(owed_s)
+                await turns().newcomer()
             try:
                 conn, peer = await loop.sock_accept(sock)
             except ConnectionAbortedError:
@@ -234,6 +249,11 @@ class Front:
             except OSError as error:
                 await self._failed(error)
                 continue
+            if _is_gone(conn):  # it costs nothing to speak of, and those behind it want to come in
+                gone += 1
+                conn.close()
+                continue
+            gone = GONE
             guest = self._admit(conn, peer)
             if guest is not None:
                 self._connect(conn, guest, tls)
@@ -309,6 +329,16 @@ class Front:
 
     def _is_shared(self, address: str) -> bool:
         return is_loopback(address) or bool(self._limits.shared and within(tuple(self._limits.shared), address))
+
+
+def _is_gone(conn: socket.socket) -> bool:
+    """True if the client has closed its connection without a word before we have accepted it."""
+    try:
+        return not conn.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return False  # it has said nothing yet
+    except OSError:
+        return True
 
 
 def is_loopback(address: str) -> bool:

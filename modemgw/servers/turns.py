@@ -7,8 +7,8 @@ its turn, and meanwhile no more is read from it. Nobody loses throughput by this
 comes at once.
 
 What strangers send must be looked at before anybody can be asked for credentials, and looking takes time: after it they
-wait for REST times what it took, so that all of them together get a small share of the machine. Whose piece proves to
-be a client's pays nothing; who leaves without having proved anything pays for the reception.
+wait for REST times what it took, so that all of them together get a part of the machine. Whose piece proves to be a
+client's pays nothing.
 """
 
 from __future__ import annotations
@@ -17,19 +17,17 @@ import asyncio
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Protocol
 from weakref import WeakKeyDictionary
 
-#: Pieces that are taken in one turn of the loop.
-KNOWN, STRANGERS = 8, 2
+#: Pieces that are taken in one turn of the loop, and connections that are let in.
+KNOWN, STRANGERS, NEWCOMERS = 8, 2, 2
 
-#: How many times as long as they were looked at strangers wait.
-REST = 5
+#: How many times as long as they were looked at strangers wait, and the longest that they do.
+REST, LONGEST_REST_S = 2, 2.0
 
-#: CPU seconds that it takes to let a connection in and out; the longest that all of them wait.
-RECEPTION_S, LONGEST_REST_S = 0.001, 2.0
-
-#: What a piece leads to is done in the turn after it, or one more.
+#: What a piece leads to is done in the turn after it, or one more: then it shows whose it was.
 LOOK_BACK = 3
 
 
@@ -38,7 +36,7 @@ class Visitor(Protocol):
 
     @property
     def lane(self) -> str:
-        """Whom it shares its turns with: an address, or an account; empty: who comes to the door next."""
+        """Whom it shares its turns with: an address, or an account."""
         ...
 
     @property
@@ -67,6 +65,14 @@ class _Line:
         return bool(self._lanes)
 
 
+@dataclass(slots=True)
+class _Served:
+    """The strangers that were served in one turn, and what that has cost."""
+
+    visitors: list[Visitor] = field(default_factory=list)
+    cost_s: float = 0.0
+
+
 class Turns:
     """The line before the front doors of one loop."""
 
@@ -74,9 +80,10 @@ class Turns:
         """`cpu` is the time that this thread has been computing, in seconds."""
         self._loop = loop
         self._cpu = cpu
-        self._known_left, self._strangers_left = KNOWN, STRANGERS
+        self._known_left, self._strangers_left, self._newcomers_left = KNOWN, STRANGERS, NEWCOMERS
         self._known_line, self._stranger_line = _Line(), _Line()
-        self._served: deque[list[Visitor]] = deque([[]], LOOK_BACK)  # strangers, by turn, this one first
+        self._doors: deque[asyncio.Future[None]] = deque()
+        self._served: deque[_Served] = deque([_Served()], LOOK_BACK)  # by turn, this one first
         self._measured = 0.0
         self._open_at = 0.0  # before this no stranger is served, by the loop's clock
         self._ticking = False
@@ -108,19 +115,25 @@ class Turns:
         self.wait(visitor, lambda: None if mine.done() else mine.set_result(None))
         await mine
 
-    def left(self, visitor: Visitor) -> None:
-        """A connection is closed."""
-        if not visitor.trusted:
-            self._charge(RECEPTION_S)
+    async def newcomer(self) -> None:
+        """Return when a door may let the next one in. This waits for no debts: who it is nobody knows yet."""
+        if self._newcomers_left > 0 and not self._doors:
+            self._newcomers_left -= 1
+            self._tick()
+            return
+        mine: asyncio.Future[None] = self._loop.create_future()
+        self._doors.append(mine)
+        self._tick()
+        await mine
 
-    def _charge(self, cpu_s: float) -> None:
+    def charge(self, cpu_s: float) -> None:
+        """Strangers have cost so much."""
         now = self._loop.time()
         self._open_at = min(max(self._open_at, now) + cpu_s * REST, now + LONGEST_REST_S)
 
     def _serve_stranger(self, visitor: Visitor) -> None:
         self._strangers_left -= 1
-        if visitor.lane:
-            self._served[0].append(visitor)
+        self._served[0].visitors.append(visitor)
 
     def _tick(self) -> None:
         if not self._ticking:
@@ -132,10 +145,17 @@ class Turns:
         """A turn of the loop is over: a new share for everybody, and those who wait come first."""
         cpu = self._cpu()
         took, self._measured = cpu - self._measured, cpu
-        if any(not visitor.trusted for turn in self._served for visitor in turn):
-            self._charge(took)
-        self._served.appendleft([])
-        self._known_left, self._strangers_left = KNOWN, STRANGERS
+        for turn in list(self._served)[:2]:  # its own, and the one in which it was answered
+            turn.cost_s = max(turn.cost_s, took)
+        if len(self._served) == LOOK_BACK and any(not visitor.trusted for visitor in self._served[-1].visitors):
+            self.charge(self._served[-1].cost_s)
+        self._served.appendleft(_Served())
+        self._known_left, self._strangers_left, self._newcomers_left = KNOWN, STRANGERS, NEWCOMERS
+        while self._doors and self._newcomers_left > 0:
+            door = self._doors.popleft()
+            if not door.done():
+                self._newcomers_left -= 1
+                door.set_result(None)
         while self._known_line and self._known_left > 0:
             self._known_left -= 1
             self._known_line.pop()[1]()
@@ -144,7 +164,8 @@ class Turns:
             visitor, go = self._stranger_line.pop()
             self._serve_stranger(visitor)
             go()
-        if self._known_line or any(self._served) or (self._stranger_line and now >= self._open_at):
+        open_line = self._stranger_line and now >= self._open_at
+        if self._known_line or self._doors or open_line or any(turn.visitors for turn in self._served):
             self._loop.call_soon(self._next)
             return
         # the loop may sleep: what is done meanwhile is not theirs

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import logging
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from urllib.parse import quote_from_bytes
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 from modemgw.config import HttpSettings
 from modemgw.dialects import ALL
 from modemgw.dialects.smsc import DIALECT
-from modemgw.servers.front import Front, FrontLimits, Guest
+from modemgw.servers.front import Front, FrontLimits
 from modemgw.servers.http import HttpServer, make_app, start_http
 from modemgw.servers.http.request_line import escaped
 from modemgw.servers.http.unfinished import UnfinishedRequests
@@ -368,15 +369,8 @@ async def test_a_client_that_goes_away_in_the_middle_is_no_error(
 # -- whose turn it is
 
 
-def let_strangers_rest(visits: int = 60) -> None:
-    """So many have left without a proof that strangers wait for a while now."""
-    front = Front("test", FrontLimits(), lambda _: asyncio.Protocol())
-    for _ in range(visits):
-        turns().left(Guest(front, "192.0.2.1"))
-
-
 async def test_what_a_stranger_sends_waits_for_its_turn_in_order(server: HttpServer, connect: Connect) -> None:
-    let_strangers_rest()
+    turns().charge(0.3)
     begun = asyncio.get_running_loop().time()
     client = await connect(server.url)
     body = b'{"to": "+79161234567", "text": "Hello"}'
@@ -403,7 +397,7 @@ async def test_the_end_of_a_stranger_comes_behind_what_it_said() -> None:
     sock = listen("127.0.0.1:0")
     front = Front("test", FrontLimits(), lambda _: Listener(), read_size=4)
     front.serve(sock)
-    let_strangers_rest()
+    turns().charge(0.3)
     reader, writer = await asyncio.open_connection(*sock.getsockname()[:2])
     writer.write(b"0123456789")
     writer.write_eof()
@@ -420,7 +414,7 @@ async def test_a_client_has_nothing_to_do_with_what_strangers_owe(server: HttpSe
     client = await connect(server.url)
     await client.send(ask)
     assert (await client.answer()).startswith(b"HTTP/1.1 200 ")
-    let_strangers_rest(1000)
+    turns().charge(2.0)
     async with asyncio.timeout(1):
         for _ in range(20):
             await client.send(ask)
@@ -432,3 +426,13 @@ async def test_requests_sent_ahead_are_answered_in_order(server: HttpServer, con
     await client.send(LIVE * 30)
     for _ in range(30):
         assert (await client.answer()).startswith(b"HTTP/1.1 200 ")
+
+
+async def test_who_is_gone_before_he_is_let_in_holds_nobody_up(server: HttpServer, connect: Connect) -> None:
+    host, _, port = server.url.removeprefix("http://").rpartition(":")
+    for _ in range(100):  # synchronously: nothing is accepted meanwhile
+        with socket.create_connection((host, int(port))):
+            pass
+    client = await connect(server.url)
+    await client.send(LIVE)
+    assert (await client.answer()).startswith(b"HTTP/1.1 200 ")

@@ -39,6 +39,7 @@ class FakeProvider:
     taken: list[Taken] = field(default_factory=list)
     requests: Counter[str] = field(default_factory=Counter)
     money: bool = True
+    balance: tuple[int, dict[str, str]] | None = None  # what /balance answers instead
     down: str = ""  # a fault for every request
     fate: str = "delivered"
     hang_s: float = 30.0
@@ -116,7 +117,7 @@ class FakeProvider:
             found = next((one for one in self.taken if one.id == unquote(query["id"])), None)
             self._answer(writer, 200, {"state": self.fate if found else "unknown"})
         elif path == "/balance":
-            self._answer(writer, 200, {"balance": "100.00" if self.money else "0.00"})
+            self._answer(writer, *(self.balance or (200, {"balance": "100.00" if self.money else "0.00"})))
         else:
             self._answer(writer, 404, {})
         await writer.drain()

@@ -31,6 +31,7 @@ from modemgw.doctor.checks_modem import check_answers, check_serving, not_asked
 from modemgw.doctor.checks_ports import Ground, check_port, check_usb, denied, held_by, in_use_unseen, shared
 from modemgw.doctor.checks_service import check_doors, check_lines, check_service, lines_in_words
 from modemgw.doctor.checks_store import StoreFacts, look_at_store
+from modemgw.doctor.checks_upstream import check_upstreams
 from modemgw.doctor.findings import Area, Diagnosis, Finding, Verdict, settle
 from modemgw.doctor.host import Host, is_modemgw
 from modemgw.doctor.service import Asker, ServiceError, ServiceFacts, Standing, look_at_service
@@ -110,6 +111,7 @@ async def diagnose(request: Request) -> Report:
                 findings.append(told)
     if setup.config is not None:
         findings += check_doors(setup.config, service)
+        findings += await check_upstreams(setup.config.upstreams, setup.config.http.public_url)
     async for more in _of_ports(request, ground, service, store):
         if isinstance(more, Answers):
             answers.append(more)

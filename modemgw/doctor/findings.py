@@ -34,6 +34,7 @@ class Area(StrEnum):
     MODEM = "Modem"
     SIM = "SIM"
     NETWORK = "Network"
+    GATEWAYS = "Online gateways"
     MESSAGES = "Messages"
 
 

@@ -135,7 +135,7 @@ class Upstreams:
             if settings.callback and base is not None:
                 self._tokens[settings.name] = await self._store.token(settings.name)
                 callback_url = base.rstrip("/") + CALLBACK_PATH + self._tokens[settings.name]
-            link = _link(settings, callback_url)
+            link = make_link(settings, callback_url)
             line = UpstreamLine(_line_settings(settings, link, callback_url, doubt_window_ms), link, ports)
             self._lines[settings.name] = line
 
@@ -167,15 +167,17 @@ class Upstreams:
             await self._store.note(kind, None)
 
 
-def _link(settings: UpstreamSettings, callback_url: str | None) -> Link:
-    account, tls = settings.account(callback_url), _tls(settings)
+def make_link(settings: UpstreamSettings, callback_url: str | None) -> Link:
+    """The way to a gateway. Raises UpstreamUnusable."""
+    account, tls = settings.account(callback_url), tls_of(settings)
     if settings.kind == "smpp":
         return EsmeLink(EsmeSettings.of(account, tls=tls, connect_s=settings.connect_s, response_s=settings.timeout_s))
     limits = ClientLimits(connect_s=settings.connect_s, total_s=settings.timeout_s)
     return HttpLink(codec_of(settings.kind), account, OnceClient(limits, tls=tls))
 
 
-def _tls(settings: UpstreamSettings) -> ssl.SSLContext | None:
+def tls_of(settings: UpstreamSettings) -> ssl.SSLContext | None:
+    """Its own certificates, where it has some. Raises UpstreamUnusable."""
     if settings.ca_file is None:
         return None
     try:

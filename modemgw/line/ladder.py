@@ -1,4 +1,4 @@
-"""The recovery ladder of a line (quirks 2.2): which rung comes next, and how often each may be used.
+"""The recovery ladder of a line: which rung comes next, and how often each may be used.
 
 Decides; does nothing. Gentle rungs first, each with a budget an hour. As long as the line has not been well since,
 a rung that was climbed is followed by a higher one. Time is passed in.

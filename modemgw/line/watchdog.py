@@ -14,7 +14,7 @@ from modemgw.modem.dialogue.driver import StorageFill
 #: A memory is called nearly full from here on, and no longer when it is below the second: a percentage each.
 FULL_PERCENT, RELIEVED_PERCENT = 80, 60
 
-#: A port that vanishes so often within so long speaks of its cable or its power (quirks P29).
+#: A port that vanishes so often within so long speaks of its cable or its power.
 LOSSES, LOSSES_WITHIN_S = 5, 600.0
 
 

@@ -1,4 +1,4 @@
-"""Which part a status report belongs to (DESIGN rule 4). Pure: candidates in, verdict out.
+"""Which part a status report belongs to (docs/architecture.md rule 4). Pure: candidates in, verdict out.
 
 A report names the recipient, the message reference and nothing of ours: the reference has 8 bits, is given by
 the modem and comes round again. So the key is line, recipient, reference and time; of two that fit the service

@@ -1,4 +1,4 @@
-"""Taking in what a modem has: understood, durable, and only then deleted there (DESIGN rule 3)."""
+"""Taking in what a modem has: understood, durable, and only then deleted there (docs/architecture.md rule 3)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Sending through one line: journal, send, outcome, and what an error means for the message and for the line.
 
-Owns the order of things (DESIGN rule 2) and the error policy's actions. The modem's dialogue is behind `Radio`;
-what to do with a line in trouble is the worker's business, told by `LineTrouble`.
+Owns the order of things (docs/architecture.md rule 2) and the error policy's actions. The modem's dialogue is behind
+`Radio`; what to do with a line in trouble is the worker's business, told by `LineTrouble`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Incoming PDUs as write operations: kept raw first, then inbox, reassembly or report (DESIGN rule 3).
+"""Incoming PDUs as write operations: kept raw first, then inbox, reassembly or report (docs/architecture.md rule 3).
 
 After the COMMIT of `take_in` the modem's copy may be deleted, whatever the PDU was.
 """

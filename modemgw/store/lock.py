@@ -1,4 +1,4 @@
-"""The lock of a database: one process, one writer (DESIGN rule 11).
+"""The lock of a database: one process, one writer (docs/architecture.md rule 11).
 
 A file beside the database names the process that has it; the database itself is locked as well (flock(2), which
 SQLite does not use), so that a second name of the same file leads to the same lock.

@@ -1,8 +1,8 @@
 """One online gateway as a line: takes messages, hands them over, and says whether it is ready.
 
-Owns the line's state and the order of things: journal, request, outcome (DESIGN rule 2). The requests are the link's,
-what they mean the codec's; when a gateway is left alone is decided by rules/breaker, where a message goes next by
-rules/routing.
+Owns the line's state and the order of things: journal, request, outcome (docs/architecture.md rule 2). The requests
+are the link's, what they mean the codec's; when a gateway is left alone is decided by rules/breaker, where a message
+goes next by rules/routing.
 """
 
 from __future__ import annotations

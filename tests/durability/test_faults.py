@@ -345,7 +345,7 @@ async def test_a_urc_at_every_byte_of_a_read_message(tmp_path: Path) -> None:
         assert verdict.ok, verdict.table()
 
 
-# ---------------------------------------------------------------- error codes (quirks 2.1), row by row
+# ---------------------------------------------------------------- error codes, row by row
 
 
 async def test_a_bad_message_never_stops_the_line(tmp_path: Path) -> None:

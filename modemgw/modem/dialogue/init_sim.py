@@ -66,7 +66,7 @@ SENTENCES: dict[SimReason, str] = {
 
 
 def is_busy(error: CommandFailed) -> bool:
-    """The SIM is still starting; asking again helps (quirks: right after boot)."""
+    """The SIM is still starting; asking again helps."""
     return (isinstance(error, CmeError) and error.code in _BUSY_CME) or (
         isinstance(error, CmsError) and error.code in _BUSY_CMS
     )

@@ -1,4 +1,4 @@
-"""Modems that refuse everything after message reference 255 (quirks P9, Falcom): known by it, and cured by a reset.
+"""Modems that refuse everything after message reference 255 (Falcom): known by it, and cured by a reset.
 
 Decides what a refusal means; the recovery ladder resets. What helped is remembered per IMEI and firmware.
 """

@@ -1,4 +1,4 @@
-"""How status reports reach us (quirks P10): handed over (+CDS, ds=1) or stored (+CDSI, ds=2), and which way is proved.
+"""How status reports reach us: handed over (+CDS, ds=1) or stored (+CDSI, ds=2), and which way is proved.
 
 Decides; the driver does. Remembers per IMEI and firmware. Time is passed in.
 """

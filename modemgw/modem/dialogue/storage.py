@@ -116,7 +116,7 @@ class Storage:
                 except ModemSilent:
                     raise
                 except CommandTimeout:
-                    self._stalled(way)  # the next look goes another way (quirks P18)
+                    self._stalled(way)  # the next look goes another way
                     raise
                 if not found and self._used.get(memory, 0) > self._barren.get(memory, 0):
                     shown_empty = True  # it says that there are some: another way may show them

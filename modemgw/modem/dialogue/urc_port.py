@@ -1,4 +1,4 @@
-"""Which of a modem's ports its announcements come out of (quirks P15), where a command chooses it.
+"""Which of a modem's ports its announcements come out of, where a command chooses it.
 
 A command that is accepted proves nothing: that an announcement arrives does. Decides; the driver runs the commands.
 """

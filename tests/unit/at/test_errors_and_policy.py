@@ -43,7 +43,7 @@ def test_every_code_has_a_text(code: int | None) -> None:
     assert cme_text(code)
 
 
-# quirks.md 2.1, the codes of each row
+# the codes of each row
 ROWS: list[tuple[tuple[int, ...], Scope, Action]] = [
     ((1, 28, 30, 195, 196, 304, 305, 549, 550, 551, 552, 553, 554, 517, 519, 520, 538), Scope.MESSAGE, Action.FAIL),
     ((8, 10, 29, 50, 69, 193, 21), Scope.SIM, Action.FAIL_COUNT),

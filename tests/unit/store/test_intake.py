@@ -1,4 +1,4 @@
-"""What comes in: kept raw, once, whole or with its gaps, labelled (DESIGN rule 3)."""
+"""What comes in: kept raw, once, whole or with its gaps, labelled (docs/architecture.md rule 3)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Status reports: matched by line, recipient, reference and time, or called what they are (DESIGN rule 4)."""
+"""Status reports: matched by line, recipient, reference and time, or called what they are.
+
+See docs/architecture.md rule 4.
+"""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ async def test_no_pdu_mode_is_the_end() -> None:
 
 
 async def test_a_refusal_in_a_restricted_network_is_told_as_such() -> None:
-    """A7670E with +CREG: 0,11 (quirks P23)."""
+    """A7670E with +CREG: 0,11."""
     restricted: dict[str, Answer] = {r"AT\+CMGF=0": said("ERROR"), r"AT\+CREG\?": said("+CREG: 0,11", "OK")}
     async with rig(restricted) as r:
         with pytest.raises(InitialiseFailed, match="emergency or restricted service only"):

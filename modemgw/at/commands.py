@@ -11,6 +11,7 @@ from dataclasses import dataclass
 DEFAULT_S = 5.0  # Quectel EC25 AT manual: 300 ms for most, 5 s for those that ask the SIM
 SIM_S = 15.0  # +CPIN, +CIMI, +CSCA, +CNUM: up to 5 s (Quectel), 15 s on a SIM just powered
 STORAGE_S = 30.0  # +CPMS, +CMGL, +CMGD: Quectel 300 ms each, SIM800 25 s for +CMGD=…,4, 20 s for +CMGL
+MESSAGE_S = 10.0  # +CMGR, +CMGD of one: 5 s (SIM800); while it hangs nothing that is handed over is acknowledged
 FUNCTION_S = 20.0  # +CFUN: 15 s (Quectel EC25 2.22), 10 s (SIM800)
 PROMPT_S = 20.0  # `> ` of +CMGS; slow firmware needs 8 s and more while it searches for a network
 SUBMIT_S = 180.0  # +CMGS result: 120 s (Quectel), a CMS ERROR 350 came after 135 s on an EG06
@@ -183,9 +184,9 @@ def submit(length: int) -> Command:
 
 def read(index: int) -> Command:
     """`AT+CMGR=<index>` (4.2)."""
-    return Command(f"AT+CMGR={index}", ("+CMGR",), STORAGE_S, pdu=True, answers=True)
+    return Command(f"AT+CMGR={index}", ("+CMGR",), MESSAGE_S, pdu=True, answers=True)
 
 
 def delete(index: int) -> Command:
     """`AT+CMGD=<index>` (3.5.4)."""
-    return Command(f"AT+CMGD={index}", timeout_s=STORAGE_S)
+    return Command(f"AT+CMGD={index}", timeout_s=MESSAGE_S)

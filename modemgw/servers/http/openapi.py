@@ -179,6 +179,15 @@ class DocsApi:
                 query=models.AnyQuery,
                 auth=False,
             ),
+            Operation(
+                "GET",
+                "/",
+                self.root,
+                "Leads a browser to that page.",
+                {302: "text/plain"},
+                query=models.AnyQuery,
+                auth=False,
+            ),
         ]
 
     async def openapi(self, _call: Call[models.AnyQuery, None]) -> Answer:
@@ -193,3 +202,7 @@ class DocsApi:
             charset="utf-8",
             headers={"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"},
         )
+
+    async def root(self, _call: Call[models.AnyQuery, None]) -> Answer:
+        """GET /."""
+        return web.Response(status=302, text="See /docs.\n", headers={"Location": "/docs"})

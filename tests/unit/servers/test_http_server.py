@@ -161,6 +161,8 @@ async def test_openapi_describes_every_route_and_docs_shows_it(anybody: ClientSe
     assert described == served
     names = {ref.rsplit("/", 1)[1] for ref in references(document)}
     assert names <= set(document["components"]["schemas"])
+    async with anybody.get("/", allow_redirects=False) as response:
+        assert (response.status, response.headers["Location"]) == (302, "/docs")
     async with anybody.get("/docs") as response:
         page = await response.text()
     assert all(path in page for path in document["paths"])

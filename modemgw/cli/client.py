@@ -20,6 +20,7 @@ from urllib.parse import urlencode, urlsplit
 import click
 
 from modemgw.cli.exits import Exit, fail
+from modemgw.hidden import Sources, resolve
 from modemgw.places import CREDENTIALS_NAME, DEFAULT_LISTEN, DEFAULT_STORE, find_config, is_there, resolve_store
 
 TIMEOUT_S = 30.0
@@ -54,6 +55,8 @@ class Target:
             return cls(url, f"Bearer {api_key}")
         path = find_config(config)
         document = _toml(path) if path is not None else {}
+        # a secret that cannot be had is left out: the service says what is wrong with its configuration
+        resolve(document, Sources.of_process(path))
         authorization = f"Bearer {api_key}" if api_key else None
         accounts = _accounts(document)
         if authorization is None:

@@ -32,7 +32,6 @@ from modemgw.config.lines import KeyLines
 from modemgw.config.modem import ModemSettings as ModemSettings
 from modemgw.config.profiles import ProfileSource, ProfilesSettings
 from modemgw.config.routing import Known, RouteSettings, RoutingSettings, route_problems
-from modemgw.config.secrets import Sources, exposed, resolve
 from modemgw.config.trace import TraceSettings
 from modemgw.config.types import Money, Network, Price, Seconds, Section
 from modemgw.config.upstream import UpstreamSettings, upstream_problems
@@ -42,6 +41,7 @@ from modemgw.domain.account import Account
 from modemgw.domain.callback import url_problem
 from modemgw.domain.message import OnDoubt
 from modemgw.errors import ModemgwError
+from modemgw.hidden import Sources, exposed, resolve
 from modemgw.places import DEFAULT_LISTEN, DEFAULT_STORE, resolve_store
 from modemgw.rules.guessing import BlockRule
 

@@ -37,20 +37,17 @@ from modemgw.rules.budget import PERIODS, Budget, MoneyLimits, begin_of
 from modemgw.rules.pricing import money, units
 from modemgw.rules.quota import Pace, Quota, Rest
 from modemgw.rules.report_matching import tail
-from modemgw.rules.routing import OnRefused, Way
+from modemgw.rules.routing import Way
 from modemgw.service.dispatch import Dispatcher
 from modemgw.service.ports import Clock
 from modemgw.service.routing import Routing
 from modemgw.service.timers import Timers
-from modemgw.store.upstream import Begun, Ended, OpenTry, UpstreamStore
+from modemgw.store.upstream import Begun, Ended, UpstreamStore
 from modemgw.upstream.asking import DOUBT, TAKEN, Asker
+from modemgw.upstream.detour import Detour
 from modemgw.upstream.link import Link
 
 log = logging.getLogger(__name__)
-
-#: Backoff of what is worth another try later: 15 s, 30 s, 60 s …, and up to a quarter more.
-BACKOFF_FIRST_S: Final = 15.0
-BACKOFF_MOST_S: Final = 3_600.0
 
 #: Pause while the journal cannot be written.
 STORE_RETRY_S: Final = 2.0
@@ -104,6 +101,7 @@ class UpstreamLine:
         self._link = link
         self._ports = ports
         self._breaker = Breaker()
+        self._detour = Detour(settings.name, ports.routing, ports.dispatcher)
         self._state = LineState.STARTING
         self._reason: str | None = None
         self._since = ports.clock()
@@ -225,7 +223,7 @@ class UpstreamLine:
             self._link,
             ports.store,
             ports.clock,
-            self._lane_of_absent,
+            lambda one: self._detour.of_absent(one.lane),
             ports.dispatcher.refresh,
             told=self.settings.callback_url is not None and self._link.traits.pushes,
             poll_s=self.settings.poll_s,
@@ -446,11 +444,13 @@ class UpstreamLine:
             self._ports.timers.wake_by(doubt_at)
             self._went_out(job, now)
             self._ports.dispatcher.settled(job.id)
-        elif outcome is TryOutcome.REFUSED_MESSAGE or (outcome is TryOutcome.REFUSED_WAY and not self._may_next(job)):
+        elif outcome is TryOutcome.REFUSED_MESSAGE or (
+            outcome is TryOutcome.REFUSED_WAY and not self._detour.may_follow(job)
+        ):
             await self._ports.store.end(begun.id, Ended(AttemptOutcome.REJECTED, reason))
             self._ports.dispatcher.settled(job.id)
         else:
-            lane, due_at = self._elsewhere(job, outcome, answer.retry_after_s, now)
+            lane, due_at = self._detour.after(job, outcome, now, answer.retry_after_s)
             if lane is None:
                 await self._ports.store.end(begun.id, Ended(AttemptOutcome.REJECTED, reason))
             else:
@@ -461,39 +461,6 @@ class UpstreamLine:
             self._look.set()
         self._refresh()
 
-    def _may_next(self, job: Job) -> bool:
-        return self._ports.routing.route_named(job.line).on_refused is OnRefused.NEXT
-
-    def _elsewhere(
-        self, job: Job, outcome: TryOutcome, retry_after_s: float | None, now: int
-    ) -> tuple[str | None, int | None]:
-        """(lane, due) of a message that did not go out here: at once where another ready line may take it, else after
-        a pause. No lane: no way is left for it."""
-        routing, dispatcher, name = self._ports.routing, self._ports.dispatcher, self.settings.name
-        if job.line == name:  # it must go this way
-            if outcome is TryOutcome.REFUSED_WAY:
-                return None, None
-            return name, now + self._backoff_ms(job, retry_after_s)
-        route = routing.route_named(job.line)
-        waited_s = (now - (job.expires_at - job.validity_s * 1000)) / 1000
-        if outcome is TryOutcome.TEMPORARY and waited_s < route.max_wait_s:
-            pause = min(self._backoff_ms(job, retry_after_s), max(1_000, int((route.max_wait_s - waited_s) * 1000)))
-            return job.line, now + pause
-        failed = dispatcher.failed(job.id, name)
-        lane = routing.next_lane(job.line, name, failed)
-        if routing.any_ready(lane, failed):
-            return lane, None
-        dispatcher.settled(job.id)
-        if outcome is TryOutcome.REFUSED_WAY and not routing.any_other(lane, failed):
-            return None, None  # every way there is has refused it
-        return lane, now + self._backoff_ms(job, retry_after_s)
-
-    @staticmethod
-    def _backoff_ms(job: Job, retry_after_s: float | None) -> int:
-        wait_s = min(BACKOFF_FIRST_S * 2 ** min(job.tries, 10), BACKOFF_MOST_S)
-        wait_s = max(wait_s, min(retry_after_s or 0.0, BACKOFF_MOST_S))
-        return int(wait_s * 1000 * random.uniform(1.02, 1.25))  # noqa: S311 (jitter)
-
     def _offer_again(self, job: Job, lane: str, due_at: int | None) -> None:
         if due_at is None:
             self._ports.dispatcher.offer(job.id, job.priority, lane)
@@ -502,7 +469,7 @@ class UpstreamLine:
 
     async def _pass_on(self, job: Job, reason: str) -> None:
         """This way cannot take a message: the next one may. Nothing was handed over."""
-        lane, due_at = self._elsewhere(job, TryOutcome.REFUSED_WAY, None, self._ports.clock())
+        lane, due_at = self._detour.after(job, TryOutcome.REFUSED_WAY, self._ports.clock())
         said = f"{self.settings.name}: {reason}"
         await self._ports.store.pass_on(job.id, lane, said, due_at)
         if lane is not None:
@@ -512,12 +479,6 @@ class UpstreamLine:
         """What waits of a message goes back to its place."""
         with contextlib.suppress(ModemgwError):
             await self._ports.give_back(job.id)
-
-    def _lane_of_absent(self, one: OpenTry) -> str:
-        """Where a message waits that never arrived here: as after a request that could not be made."""
-        if one.lane == self.settings.name:
-            return one.lane
-        return self._ports.routing.next_lane(one.lane, self.settings.name, frozenset({self.settings.name}))
 
     # -- limits and money ----------------------------------------------------------------------------------------
 

@@ -13,8 +13,7 @@ import pytest
 
 from modemgw.dialects.http_upstream import HttpCodec
 from modemgw.rules import breaker
-from modemgw.upstream import asking
-from modemgw.upstream import line as upstream_line
+from modemgw.upstream import asking, detour
 from tests.fake_provider import FAULTS_NOT, FAULTS_TAKEN, FakeProvider, upstream
 from tests.rig import API_KEY, Json, Rig, running, until
 
@@ -29,8 +28,8 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     )
     monkeypatch.setattr(asking, "DOUBT_GAPS_S", (0.1, 0.1, 0.2))
     monkeypatch.setattr(asking, "FIND_GAP_S", 0.01)
-    monkeypatch.setattr(upstream_line, "BACKOFF_FIRST_S", 0.3)
-    monkeypatch.setattr(upstream_line, "BACKOFF_MOST_S", 1.0)
+    monkeypatch.setattr(detour, "BACKOFF_FIRST_S", 0.3)
+    monkeypatch.setattr(detour, "BACKOFF_MOST_S", 1.0)
     quick = breaker.BreakerLimits(pauses_s=(0.3, 0.6))
     monkeypatch.setattr(breaker.Breaker.__init__, "__defaults__", (quick,))
 

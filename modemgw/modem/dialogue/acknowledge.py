@@ -52,7 +52,8 @@ class Acknowledger:
         self._learned = learned
         self._form: str | None = None  # that was taken since the set-up
         self._refusals = 0  # in a row, of all forms
-        self._refusing = True  # AT+CNMA=2 is understood, for all that is known
+        self._unknown = 0  # times in a row that AT+CNMA=2 was not understood
+        self._understood = False  # it has been
 
     async def acknowledge(self) -> Acknowledgement:
         """Confirm what was handed over. Raises CommandTimeout, PortLost: then it is not known whether it was taken."""
@@ -73,11 +74,13 @@ class Acknowledger:
 
     async def refuse(self) -> Acknowledgement:
         """Have the network bring again what was handed over (AT+CNMA=2, an RP-ERROR)."""
-        if not self._refusing:
+        if self._unknown >= REFUSALS_OF_THE_UNKNOWN and not self._understood:
             return Acknowledgement.NO_SUCH_COMMAND
         outcome = await self._say(commands.REFUSE_UNACKNOWLEDGED)
         if outcome is Acknowledgement.NO_SUCH_COMMAND:
-            self._refusing = False
+            self._unknown += 1
+        else:
+            self._unknown, self._understood = 0, True
         return outcome
 
     async def _say(self, command: Command) -> Acknowledgement:

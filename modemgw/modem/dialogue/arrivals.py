@@ -75,6 +75,10 @@ class Arrivals:
         """The modem is set up: what was asked for before may come, too."""
         self._asked_at = now
 
+    def reports_owed(self, now: float) -> bool:
+        """Reports should have come, and none has."""
+        return self._path.owes(now)
+
     def reports_due(self, now: float) -> bool:
         """A report may come any moment."""
         return self._asked_at is not None and now - self._asked_at < DUE_S

@@ -6,6 +6,7 @@ Ties channel, initialising, storage and events together.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable
 from dataclasses import replace
@@ -324,8 +325,13 @@ class AtDriver:
         return await self._quietly(commands.set_indications(wanted)) and silence is not Silence.LONG
 
     async def let_go(self) -> None:
-        if self._arrivals.reports_due(asyncio.get_running_loop().time()):
-            await self._release_waiting()
+        now = asyncio.get_running_loop().time()
+        if not self._arrivals.reports_due(now) or await self._release_waiting():
+            return
+        wanted = self._info.cnmi if self._info is not None else ()
+        if wanted and self._arrivals.reports_owed(now) and await self._indications(wanted) != wanted:
+            with contextlib.suppress(AcknowledgementFailed):  # the health check sees to it
+                await self._hand_over_again()
 
     async def _release_waiting(self) -> bool:
         """See that the modem waits for no acknowledgement of what we never saw; True if it did, and lets go now.

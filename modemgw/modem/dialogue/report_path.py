@@ -19,6 +19,9 @@ LOST_MOST = 2
 #: A way that has never brought a report is doubted after so many sends to different numbers, the first so long ago.
 SILENT_SENDS, SILENT_S = 3, 600.0
 
+#: Most reports have come by then.
+SOON_S = 10.0
+
 #: A way that has brought reports, and brings none of so many to different numbers for so long, is set up anew.
 OWED_MOST, OWED_LONG_S = 5, 1800.0
 
@@ -94,6 +97,10 @@ class ReportPath:
     def _heard(self) -> None:
         self._unanswered.clear()
         self._looked_after_s = 0.0
+
+    def owes(self, now: float) -> bool:
+        """No report has come since a message that asked for one, some time ago."""
+        return bool(self._unanswered) and now - min(self._unanswered.values()) >= SOON_S
 
     def silence(self, now: float) -> Silence:
         """Whether what is owed makes it worth while to look after the way now. Asked now and then."""

@@ -9,7 +9,7 @@ import pytest
 from modemgw.at.errors import CommandFailed
 from modemgw.at.parser import Urc
 from modemgw.at.sending import TpduHex
-from modemgw.modem.dialogue import arrivals
+from modemgw.modem.dialogue import arrivals, report_path
 from modemgw.modem.dialogue.acknowledge import AcknowledgementFailed
 from modemgw.modem.dialogue.driver import (
     DirectMessage,
@@ -292,9 +292,38 @@ async def test_what_came_damaged_is_refused_and_confirmed_where_that_cannot_be()
         await r.driver.refuse()
         assert r.peer.heard[-1] == b"AT+CNMA=2"
         r.peer.script = over({r"AT\+CNMA=2": said("ERROR")}, r.peer.script)
-        for _ in range(2):
+        for _ in range(2):  # that it was understood once is not forgotten
             await r.driver.refuse()
-        assert r.peer.heard[-3:] == [b"AT+CNMA=2", b"AT+CNMA", b"AT+CNMA"]
+        assert r.peer.heard[-4:] == [b"AT+CNMA=2", b"AT+CNMA"] * 2
+
+
+async def test_a_modem_that_never_understood_a_refusal_is_not_asked_for_ever() -> None:
+    async with rig({r"AT\+CNMA=2": said("ERROR"), r"AT\+CNMA": OK}) as r:
+        await r.driver.initialise(DriverSettings(acknowledge_reports=True))
+        heard = len(r.peer.heard)
+        for _ in range(5):
+            await r.driver.refuse()
+        assert r.peer.heard[heard:].count(b"AT+CNMA=2") == 3
+
+
+async def test_a_modem_that_has_turned_deaf_while_reports_are_owed_is_set_right_soon(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(report_path, "SOON_S", 0.0)
+    script: dict[str, Answer] = {
+        r"AT\+CMGS=18": b"\r\n> ",
+        r".*\x1a": said("+CMGS: 5", "OK"),
+        r"AT\+CNMA=2": said("+CMS ERROR: 340"),
+    }
+    async with rig(script) as r:
+        await r.driver.initialise(DriverSettings(acknowledge_reports=True))
+        await r.driver.send(TpduHex.of(bytes.fromhex("21000B919710325476F8000005C8329BFD06")), yes())
+        await r.driver.let_go()
+        assert r.peer.heard[-2:] == [b"AT+CNMA=2", b"AT+CNMI?"]
+        r.peer.script = over({r"AT\+CNMI\?": said("+CNMI: 2,0,0,0,0", "OK")}, r.peer.script)
+        await r.driver.let_go()
+        assert r.peer.heard[-1] == b"AT+CNMI=2,1,0,1,0"
+        assert r.events == [StorageFull(None)]
 
 
 async def test_a_modem_that_waits_for_what_nobody_saw_is_let_go() -> None:

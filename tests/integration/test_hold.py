@@ -187,7 +187,7 @@ async def test_three_hundred_reports_that_come_last_first(tmp_path: Path) -> Non
         async def all_delivered() -> bool:
             return len((await rig.get("/v1/messages?state=delivered&limit=1000"))["items"]) == 300
 
-        await until(all_delivered, 60, lambda: "300 of 300 delivered")
+        await until(all_delivered, 110, lambda: "300 of 300 delivered")
 
 
 @pytest.mark.parametrize("seconds", [0.0, 0.2, 1.5])

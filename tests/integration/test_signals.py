@@ -12,7 +12,12 @@ import pytest
 from tests.rig import config_text
 
 LIMIT_S = 90.0  # of a machine with much else to do
-RUN = "import sys; from modemgw.cli import main; sys.argv[0] = 'modemgw'; main()"
+#: Whoever started the tests may ignore signals (nohup, a shell's `&`), and the service goes on ignoring those.
+RUN = (
+    "import signal, sys; [signal.signal(n, signal.SIG_DFL) for n in (1, 3, 15)]; "
+    "signal.signal(2, signal.default_int_handler); "
+    "from modemgw.cli import main; sys.argv[0] = 'modemgw'; main()"
+)
 
 
 async def until_said(stream: asyncio.StreamReader, words: str) -> str:

@@ -523,11 +523,11 @@ async def test_the_wait_for_one_urc_does_not_tear_the_next() -> None:
 
 async def test_an_answer_that_takes_longer_than_its_limit_is_waited_for_while_it_comes() -> None:
     def answer(peer: Peer, _: bytes) -> None:
-        tasks.append(asyncio.ensure_future(drip(peer, said("+CSQ: 1,2", "+CSQ: 3,4", "+CSQ: 5,6", "OK"), 0.01)))
+        tasks.append(asyncio.ensure_future(drip(peer, said("+CSQ: 1,2", "+CSQ: 3,4", "+CSQ: 5,6", "OK"), 0.02)))
 
     tasks: list[asyncio.Task[None]] = []
     async with rig({r"AT\+CSQ": answer}) as r:
-        response = await r.channel.run(Command("AT+CSQ", ("+CSQ",), timeout_s=0.2))
+        response = await r.channel.run(Command("AT+CSQ", ("+CSQ",), timeout_s=0.5))
         assert response.texts == ("+CSQ: 1,2", "+CSQ: 3,4", "+CSQ: 5,6")
 
 

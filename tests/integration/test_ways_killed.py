@@ -91,8 +91,8 @@ async def test_killed_within_a_try(tmp_path: Path, step: str) -> None:
     provider = FakeProvider(hang_s=5)
     async with provider.serving():
         service = Service(tmp_path, provider.url)
-        await service.start()
         try:
+            await service.start()
             message = (await service.call("POST", "/v1/messages", {"to": "+79990000001", "text": "first"}))["id"]
             await until(lambda: _in(service, message, "sent"), 30, lambda: "the first one sent")
 

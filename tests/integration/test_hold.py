@@ -179,7 +179,7 @@ async def test_ok_alone_is_no_word_about_the_message(tmp_path: Path) -> None:
 
 async def test_three_hundred_reports_that_come_last_first(tmp_path: Path) -> None:
     """References come round after 256: what shares one is told apart by the service centre's time."""
-    async with running(tmp_path, report_delay=1.0) as rig:
+    async with running(tmp_path, report_delay=1.0, latency=0.05) as rig:
         rig.sim.network.config.rules = [Rule(TO, plan="out_of_order")]
         for number in range(300):
             await rig.submit(TO, f"text {number}")

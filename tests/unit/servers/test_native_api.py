@@ -337,7 +337,7 @@ async def test_metrics_without_the_extra(anybody: ClientSession, monkeypatch: py
 
 @pytest.mark.parametrize(
     ("method", "path", "status"),
-    [("GET", "/", 404), ("GET", "/v1", 404), ("PUT", "/v1/messages", 405), ("POST", "/v1/inbox", 405)],
+    [("GET", "/v1", 404), ("PUT", "/v1/messages", 405), ("POST", "/v1/inbox", 405)],
 )
 async def test_what_is_not_there(client: ClientSession, method: str, path: str, status: int) -> None:
     async with client.request(method, path) as response:

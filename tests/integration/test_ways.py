@@ -155,7 +155,7 @@ async def test_a_failed_report_lets_the_next_way_try_once(tmp_path: Path) -> Non
             assert [one.text for one in provider.taken] == ["once more"]
 
 
-async def test_a_thousand_faults_over_three_ways(tmp_path: Path) -> None:
+async def test_random_faults_over_three_ways(tmp_path: Path) -> None:
     """No message is sent twice, none is lost, none is called what it is not."""
     chance = random.Random(7)
     one, two = FakeProvider(hang_s=3), FakeProvider(hang_s=3)
